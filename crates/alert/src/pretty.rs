@@ -1,0 +1,179 @@
+//! A few lines an alert, for people.
+//!
+//! ```text
+//! HIGH      Registry hive with account secrets saved to a file
+//!           2026-04-09 11:20:31 on SRV-FILE01, process_creation, attack.t1003.002
+//!           C:\Windows\System32\reg.exe (pid 6732)
+//!             reg save HKLM\SAM C:\Temp\s.hiv
+//!             by C:\Windows\System32\cmd.exe
+//!           because Image|endswith '\reg.exe', CommandLine|contains ' save '
+//!           fixtures/credential-access/registry-hive-save.jsonl, record 14
+//! ```
+//!
+//! Colours are written always; the writer takes them away where they do not belong. What could act on
+//! a terminal (control characters, turned writing direction) is shown by its code instead.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use crate::alert::{Alert, Process};
+use crate::json::is_active;
+use crate::sink::{Sink, SinkError};
+
+/// Characters of one value that are shown; JSON has all of it.
+const SHOWN: usize = 400;
+const INDENT: &str = "          ";
+
+/// Writes alerts in a form for people.
+pub struct PrettySink<W> {
+    out: W,
+    accepted: u64,
+    acknowledged: u64,
+}
+
+impl<W: Write + Send> PrettySink<W> {
+    /// A sink that writes to `out`, with colours.
+    pub fn new(out: W) -> Self {
+        Self { out, accepted: 0, acknowledged: 0 }
+    }
+}
+
+fn failed(source: io::Error) -> SinkError {
+    SinkError::Io { sink: "standard output".to_owned(), source }
+}
+
+impl<W: Write + Send> Sink for PrettySink<W> {
+    fn name(&self) -> &'static str {
+        "standard output"
+    }
+    fn accept(&mut self, alert: &Alert, _: &str) -> Result<(), SinkError> {
+        self.out.write_all(render(alert).as_bytes()).map_err(failed)?;
+        self.accepted += 1;
+        Ok(())
+    }
+    fn acknowledged(&self) -> u64 {
+        self.acknowledged
+    }
+    fn flush(&mut self) -> Result<(), SinkError> {
+        self.out.flush().map_err(failed)?;
+        self.acknowledged = self.accepted;
+        Ok(())
+    }
+}
+
+/// The style of a level.
+#[must_use]
+pub fn level_style(level: Option<&str>) -> Style {
+    let colour = match level {
+        Some("critical") => AnsiColor::Magenta,
+        Some("high") => AnsiColor::Red,
+        Some("medium") => AnsiColor::Yellow,
+        Some("low") => AnsiColor::Cyan,
+        _ => AnsiColor::White,
+    };
+    colour.on_default().bold()
+}
+
+/// `text` with everything that could act on a terminal shown by its code, cut to a sane length.
+#[must_use]
+pub fn harmless(text: &str) -> String {
+    let mut out = String::with_capacity(text.len().min(SHOWN));
+    for (count, letter) in text.chars().enumerate() {
+        if count == SHOWN {
+            out.push('…');
+            break;
+        }
+        match letter {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            letter if is_active(letter) => out.push_str(&format!("\\u{{{:x}}}", u32::from(letter))),
+            letter => out.push(letter),
+        }
+    }
+    out
+}
+
+fn render(alert: &Alert) -> String {
+    let level = alert.rule.level.as_deref();
+    let style = level_style(level);
+    let word = level.unwrap_or("no level").to_uppercase();
+    let bold = Style::new().bold();
+    let mut text =
+        format!("{style}{word:9}{style:#} {bold}{}{bold:#}\n", harmless(&alert.rule.title));
+    let mut line = |content: String| text.push_str(&format!("{INDENT}{content}\n"));
+    line(when_and_where(alert));
+    if let Some(process) = &alert.process {
+        process_lines(process).into_iter().for_each(&mut line);
+    }
+    line(format!("because {}", reasons(alert)));
+    let dim = Style::new().dimmed();
+    let source = &alert.event.source;
+    line(format!("{dim}{}, record {}{dim:#}", harmless(&source.file), source.record));
+    text.push('\n');
+    text
+}
+
+fn when_and_where(alert: &Alert) -> String {
+    // 2026-04-09T11:20:31.1234567Z: to the second is enough here.
+    let time =
+        alert.time.as_deref().and_then(|time| time.get(..19)).unwrap_or("at an unknown time");
+    let host = harmless(alert.host.as_deref().unwrap_or("an unknown host"));
+    let mut parts = vec![format!("{} on {host}", time.replace('T', " "))];
+    let kinds: Vec<_> =
+        alert.event.log_sources.iter().filter_map(|source| source.split('/').nth(1)).collect();
+    if !kinds.is_empty() {
+        parts.push(kinds.join(" and "));
+    }
+    let techniques: Vec<_> =
+        alert.rule.tags.iter().filter(|tag| tag.starts_with("attack.t")).collect();
+    parts.extend(techniques.into_iter().map(|tag| harmless(tag)));
+    parts.join(", ")
+}
+
+fn process_lines(process: &Process) -> Vec<String> {
+    let mut lines = Vec::new();
+    let image = process.image.as_deref().unwrap_or("a process without a known image");
+    let pid = process.pid.map_or(String::new(), |pid| format!(" (pid {pid})"));
+    let user =
+        process.user.as_deref().map_or(String::new(), |user| format!(" as {}", harmless(user)));
+    lines.push(format!("{}{pid}{user}", harmless(image)));
+    if let Some(command_line) = &process.command_line {
+        lines.push(format!("  {}", harmless(command_line)));
+    }
+    if let Some(image) = process.parent.as_ref().and_then(|parent| parent.image.as_deref()) {
+        lines.push(format!("  by {}", harmless(image)));
+    }
+    lines
+}
+
+/// The items that held; those of one key together.
+fn reasons(alert: &Alert) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for matched in &alert.matched {
+        let item = if matched.item.is_empty() { "keyword" } else { matched.item.as_str() };
+        let part = format!("{} '{}'", harmless(item), harmless(&matched.pattern));
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+    if parts.is_empty() {
+        return "nothing that the rule excludes is there".to_owned();
+    }
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_act_on_a_terminal_is_shown_by_its_code() {
+        assert_eq!(
+            harmless("a\u{1b}[2J\u{9b}31m\r\n\u{202e}b"),
+            "a\\u{1b}[2J\\u{9b}31m\\r\\n\\u{202e}b"
+        );
+        assert_eq!(harmless(&"x".repeat(500)).chars().count(), SHOWN + 1);
+    }
+}

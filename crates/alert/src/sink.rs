@@ -1,0 +1,57 @@
+//! What every sink does.
+//!
+//! A sink accepts alerts in event order and acknowledges them later: `accepted` alerts were handed to
+//! it, `acknowledged` of them are where they should be. The difference is what would be lost if the
+//! process ended now. `flush` waits until the sink has delivered what it can, or says why not.
+
+use crate::alert::Alert;
+
+/// Why a sink could not deliver.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SinkError {
+    /// Writing failed.
+    #[error("cannot write alerts to {sink}: {source}")]
+    Io {
+        /// The sink.
+        sink: String,
+        /// What was refused.
+        source: std::io::Error,
+    },
+    /// The sink can't be set up as asked.
+    #[error("{sink}: {what}")]
+    Setup {
+        /// The sink.
+        sink: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// The receiver did not take a batch, however often it was tried.
+    #[error("{sink} did not take {alerts} alerts: {what}")]
+    Undelivered {
+        /// The sink.
+        sink: String,
+        /// How many alerts were in the batch.
+        alerts: u64,
+        /// What it answered last.
+        what: String,
+    },
+}
+
+/// Somewhere alerts go.
+pub trait Sink: Send {
+    /// Its name in messages.
+    fn name(&self) -> &str;
+    /// Takes an alert; `json` is its stable JSON form, one line without its end.
+    ///
+    /// # Errors
+    /// [`SinkError`] if this or an earlier alert could not be delivered; the sink can be used on.
+    fn accept(&mut self, alert: &Alert, json: &str) -> Result<(), SinkError>;
+    /// How many alerts are safely delivered.
+    fn acknowledged(&self) -> u64;
+    /// Delivers what is still held.
+    ///
+    /// # Errors
+    /// [`SinkError`] if something could not be delivered.
+    fn flush(&mut self) -> Result<(), SinkError>;
+}

@@ -1,0 +1,211 @@
+//! Windows' event-log files, chunk by chunk.
+//!
+//! A file is a 4 KiB header and chunks of 64 KiB, each with its own strings, templates and records:
+//! a chunk is decoded without the others, and damage in one leaves the others whole. A log that
+//! wrapped around has its oldest chunk anywhere, so the chunk headers are read first and the chunks
+//! taken in the order of their record numbers.
+//!
+//! The crate `evtx` decodes a record to JSON text, which is read once by the streaming reader of
+//! [`crate::json`]; no tree is built. A cut-off last chunk is filled up with zeros: the records
+//! before the cut are read, the first one after it ends the chunk.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use ::evtx::{EvtxChunkData, EvtxChunkHeader, ParserSettings};
+use etwatch_event::{RecordBatch, Shape, Timestamp};
+
+use crate::json::RecordParser;
+use crate::limits::Limits;
+use crate::source::{Decoded, Piece, Source, SourceError};
+
+/// The first bytes of a file.
+pub const FILE_MAGIC: &[u8] = b"ElfFile\0";
+const FILE_HEADER: u64 = 4_096;
+const CHUNK: usize = 65_536;
+const CHUNK_HEADER: usize = 512;
+/// Offset of the first record's `FILETIME` in a chunk.
+const FIRST_TIME: usize = CHUNK_HEADER + 16;
+/// A record takes at least this much, which bounds what a damaged header may claim.
+const SMALLEST_RECORD: u64 = 64;
+
+/// Reads the chunks of an `.evtx` file in the order of their record numbers.
+#[derive(Debug)]
+pub struct Reader {
+    file: File,
+    path: String,
+    /// Numbers of the chunks still to be read, last first.
+    chunks: Vec<u64>,
+    read: u64,
+    first_time: Timestamp,
+}
+
+impl Reader {
+    /// Reads the chunk headers of `file`; `path` is for messages.
+    ///
+    /// # Errors
+    /// [`SourceError`] if the file can't be read, or has neither a file header nor a chunk.
+    pub fn new(mut file: File, path: String) -> Result<Self, SourceError> {
+        let failed = |source| SourceError::Io { path: path.clone(), source };
+        let length = file.seek(SeekFrom::End(0)).map_err(failed)?;
+        file.rewind().map_err(failed)?;
+        let mut magic = Vec::new();
+        file.by_ref().take(8).read_to_end(&mut magic).map_err(failed)?;
+        let count = length.saturating_sub(FILE_HEADER).div_ceil(CHUNK as u64);
+        let mut order = Vec::new();
+        let mut first_time = (u64::MAX, Timestamp::UNKNOWN);
+        for number in 0..count {
+            let head = read_at(&mut file, number, FIRST_TIME + 8).map_err(failed)?;
+            // A chunk without a sound header goes last; it is told when its turn comes.
+            let first = match EvtxChunkHeader::from_bytes(&head) {
+                Ok(chunk) if chunk.first_event_record_id <= chunk.last_event_record_id => {
+                    chunk.first_event_record_id
+                }
+                _ => u64::MAX,
+            };
+            if first < first_time.0
+                && let Some(time) = head.last_chunk::<8>()
+            {
+                first_time = (first, Timestamp::from_filetime(u64::from_le_bytes(*time)));
+            }
+            order.push((first, number));
+        }
+        if magic != FILE_MAGIC && order.iter().all(|(first, _)| *first == u64::MAX) {
+            let what = "neither the header nor a chunk of an event log was found";
+            let hint = "is this really an `.evtx` file?";
+            return Err(SourceError::NotARecording { path, what, hint });
+        }
+        order.sort_unstable();
+        let chunks = order.into_iter().rev().map(|(_, number)| number).collect();
+        Ok(Self { file, path, chunks, read: 0, first_time: first_time.1 })
+    }
+}
+
+/// Up to `length` bytes of a chunk; fewer at the end of the file.
+fn read_at(file: &mut File, chunk: u64, length: usize) -> std::io::Result<Vec<u8>> {
+    file.seek(SeekFrom::Start(offset_of(chunk)))?;
+    let mut bytes = Vec::with_capacity(length);
+    file.by_ref().take(length as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn offset_of(chunk: u64) -> u64 {
+    FILE_HEADER.saturating_add(chunk.saturating_mul(CHUNK as u64))
+}
+
+impl Source for Reader {
+    fn first_time(&mut self) -> Timestamp {
+        self.first_time
+    }
+    fn next_piece(&mut self) -> Result<Option<Piece>, SourceError> {
+        while let Some(number) = self.chunks.pop() {
+            let bytes = read_at(&mut self.file, number, CHUNK);
+            let data = bytes.map_err(|source| {
+                self.chunks.clear();
+                SourceError::Io { path: self.path.clone(), source }
+            })?;
+            self.read += data.len() as u64;
+            // Windows allocates files ahead of their use: such a chunk holds nothing.
+            if data.iter().any(|byte| *byte != 0) {
+                return Ok(Some(Piece::Evtx(EvtxChunk { data, number })));
+            }
+        }
+        Ok(None)
+    }
+    fn format(&self) -> &'static str {
+        "evtx"
+    }
+    fn position(&self) -> u64 {
+        self.read
+    }
+}
+
+/// A chunk of 64 KiB, not yet decoded.
+#[derive(Debug)]
+pub struct EvtxChunk {
+    data: Vec<u8>,
+    number: u64,
+}
+
+impl EvtxChunk {
+    /// Decodes the records into `records`.
+    pub fn decode(mut self, records: &mut RecordBatch) -> Decoded {
+        let mut decoded = Decoded::default();
+        let offset = offset_of(self.number);
+        if self.data.len() < CHUNK {
+            let missing = CHUNK - self.data.len();
+            decoded.damage.push(crate::Damage {
+                offset: offset + self.data.len() as u64,
+                reason: "EVTX chunk cut off",
+                detail: format!("{missing} bytes of chunk {} are missing", self.number),
+            });
+            self.data.resize(CHUNK, 0);
+        }
+        let number = self.number;
+        // The decoder is not ours; should a hostile chunk bring it down, the chunk is lost and
+        // counted, the run goes on.
+        let before = decoded.clone();
+        let data = std::mem::take(&mut self.data);
+        let attempt = catch_unwind(AssertUnwindSafe(|| {
+            decode_chunk(data, number, offset, records, &mut decoded);
+        }));
+        if attempt.is_err() {
+            records.clear();
+            decoded = before;
+            decoded.skip("EVTX chunk", 1, offset, "the decoder gave up");
+        }
+        decoded
+    }
+}
+
+fn decode_chunk(
+    data: Vec<u8>,
+    number: u64,
+    offset: u64,
+    records: &mut RecordBatch,
+    decoded: &mut Decoded,
+) {
+    let mut chunk = match EvtxChunkData::new(data, false) {
+        Ok(chunk) => chunk,
+        Err(error) => return decoded.skip("EVTX chunk header", 1, offset, error.to_string()),
+    };
+    chunk.number = Some(number);
+    let header = &chunk.header;
+    let claimed = header.last_event_record_id.saturating_sub(header.first_event_record_id);
+    let claimed = claimed.saturating_add(1).min(CHUNK as u64 / SMALLEST_RECORD);
+    let settings = Arc::new(ParserSettings::new().num_threads(1).indent(false));
+    let mut chunk = match chunk.parse(settings) {
+        Ok(chunk) => chunk,
+        Err(error) => return decoded.skip("EVTX chunk", claimed, offset, error.to_string()),
+    };
+    let mut parser = RecordParser::new(Limits::default());
+    for record in chunk.iter() {
+        let read = record.and_then(|record| {
+            let at = record.binxml_offset;
+            record.into_json_bytes().map(|record| (at, record))
+        });
+        match read {
+            Ok((at, record)) => {
+                let mut builder = records.begin();
+                builder.set_number(record.event_record_id);
+                match parser.parse(&record.data, Some(Shape::Evtx), builder) {
+                    Ok(()) => decoded.ledger.read += 1,
+                    Err(error) => {
+                        decoded.skip("EVTX record", 1, offset + at, error.to_string());
+                    }
+                }
+            }
+            Err(error) => {
+                let mut detail = error.to_string();
+                let mut cause = std::error::Error::source(&error);
+                while let Some(inner) = cause {
+                    detail = format!("{detail}: {inner}");
+                    cause = inner.source();
+                }
+                decoded.skip("EVTX record", 1, offset, detail);
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! JSON recordings: lines, arrays, documents; in the shapes users have.
+//!
+//! [`Reader`] finds where records begin and end without parsing them ([`split`]); workers then read
+//! each record once, straight into the arena ([`parse`]), naming every value by its path; last the
+//! names of the shape it came in are turned into plain field names ([`shape`]).
+//!
+//! ```text
+//! {"Event":{"System":{"EventID":1},"EventData":{"Image":"C:\\a.exe"}}}
+//!   parse  Event.System.EventID = 1      Event.EventData.Image = C:\a.exe
+//!   shape  EventID = 1                   Image = C:\a.exe
+//! ```
+
+mod block;
+mod parse;
+mod reader;
+mod shape;
+mod split;
+
+pub use block::JsonBlock;
+pub use parse::{JsonError, RecordParser};
+pub use reader::Reader;

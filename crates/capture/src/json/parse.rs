@@ -1,0 +1,211 @@
+//! One JSON record into the arena, read once and without a tree.
+//!
+//! The parser of `serde_json` calls a visitor for each value; the visitor keeps the path to where
+//! it is in one string and writes path and value into the record. A list gives its path several
+//! values, an empty list a field without values; an object gives a structure marker and its members
+//! below its path.
+
+use std::fmt;
+
+use etwatch_event::{Reason, RecordBuilder, Shape, Value};
+use serde::de::{DeserializeSeed, Deserializer as _, Error as _, MapAccess, SeqAccess, Visitor};
+
+use crate::json::shape;
+use crate::limits::Limits;
+
+/// Why a JSON record was skipped.
+#[derive(Debug, thiserror::Error)]
+#[error("{detail}")]
+pub struct JsonError {
+    /// The ledger's reason.
+    pub reason: Reason,
+    /// What the parser said.
+    pub detail: String,
+    /// Whether a complete record came first, so that others may follow in the same piece.
+    pub trailing: bool,
+}
+
+const TOO_DEEP: &str = "nesting limit";
+const NO_OBJECT: &str = "not an object";
+
+/// Reads records one after the other; keeps its buffer between them.
+#[derive(Debug)]
+pub struct RecordParser {
+    path: String,
+    limits: Limits,
+}
+
+impl RecordParser {
+    /// A parser that keeps to `limits.depth`.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { path: String::new(), limits }
+    }
+
+    /// Reads `bytes`, one JSON object, into `record` and finishes it; `shape` is told if the source
+    /// knows it, else found out.
+    ///
+    /// # Errors
+    /// [`JsonError`] if it is no object, is damaged, or nests too deep; the record is dropped.
+    pub fn parse(
+        &mut self,
+        bytes: &[u8],
+        shape: Option<Shape>,
+        mut record: RecordBuilder<'_>,
+    ) -> Result<(), JsonError> {
+        self.path.clear();
+        let mut parser = serde_json::Deserializer::from_slice(bytes);
+        let mut place =
+            Place { record: &mut record, path: &mut self.path, depth: 0, limit: self.limits.depth };
+        let read = parser.deserialize_map(Object { place: &mut place });
+        read.map_err(|error| describe(&error, false))?;
+        parser.end().map_err(|error| describe(&error, true))?;
+        shape::name_fields(&mut record, shape);
+        record.finish();
+        Ok(())
+    }
+}
+
+fn describe(error: &serde_json::Error, trailing: bool) -> JsonError {
+    let text = error.to_string();
+    let reason = match error.classify() {
+        _ if text.starts_with(TOO_DEEP) => "JSON nesting limit",
+        serde_json::error::Category::Eof => "JSON cut off",
+        serde_json::error::Category::Data => "JSON is no object",
+        _ => "JSON syntax",
+    };
+    JsonError { reason, detail: text, trailing }
+}
+
+/// Where in the record the parser is.
+struct Place<'p, 'r, 'b> {
+    record: &'r mut RecordBuilder<'b>,
+    path: &'p mut String,
+    depth: usize,
+    limit: usize,
+}
+
+impl Place<'_, '_, '_> {
+    fn enter<E: serde::de::Error>(&mut self) -> Result<(), E> {
+        self.depth += 1;
+        if self.depth > self.limit {
+            return Err(E::custom(format_args!("{TOO_DEEP}: more than {} levels", self.limit)));
+        }
+        Ok(())
+    }
+}
+
+struct Object<'s, 'p, 'r, 'b> {
+    place: &'s mut Place<'p, 'r, 'b>,
+}
+
+impl<'de> Visitor<'de> for Object<'_, '_, '_, '_> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        self.place.enter()?;
+        let length = self.place.path.len();
+        while map.next_key_seed(Key { place: self.place })?.is_some() {
+            map.next_value_seed(Any { place: self.place })?;
+            self.place.path.truncate(length);
+        }
+        self.place.depth -= 1;
+        Ok(())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<(), A::Error> {
+        Err(A::Error::custom(NO_OBJECT))
+    }
+}
+
+/// Appends a key to the path.
+struct Key<'s, 'p, 'r, 'b> {
+    place: &'s mut Place<'p, 'r, 'b>,
+}
+
+impl<'de> DeserializeSeed<'de> for Key<'_, '_, '_, '_> {
+    type Value = ();
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key<'_, '_, '_, '_> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+    fn visit_str<E>(self, key: &str) -> Result<(), E> {
+        if !self.place.path.is_empty() {
+            self.place.path.push('.');
+        }
+        self.place.path.push_str(key);
+        Ok(())
+    }
+}
+
+/// Writes a value at the path.
+struct Any<'s, 'p, 'r, 'b> {
+    place: &'s mut Place<'p, 'r, 'b>,
+}
+
+impl Any<'_, '_, '_, '_> {
+    fn push(self, value: Value<'_>) {
+        self.place.record.push(self.place.path, value);
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Any<'_, '_, '_, '_> {
+    type Value = ();
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Any<'_, '_, '_, '_> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.push(Value::Text(text));
+        Ok(())
+    }
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        self.push(Value::Unsigned(number));
+        Ok(())
+    }
+    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
+        self.push(Value::Signed(number));
+        Ok(())
+    }
+    fn visit_f64<E>(self, number: f64) -> Result<(), E> {
+        self.push(Value::Float(number));
+        Ok(())
+    }
+    fn visit_bool<E>(self, yes: bool) -> Result<(), E> {
+        self.push(Value::Boolean(yes));
+        Ok(())
+    }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.push(Value::Null);
+        Ok(())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        self.place.enter()?;
+        let mut empty = true;
+        while list.next_element_seed(Any { place: self.place })?.is_some() {
+            empty = false;
+        }
+        if empty {
+            self.place.record.push_empty(self.place.path);
+        }
+        self.place.depth -= 1;
+        Ok(())
+    }
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        self.place.record.push(self.place.path, Value::Structure);
+        Object { place: self.place }.visit_map(map)
+    }
+}

@@ -1,0 +1,281 @@
+//! Reads a JSON input in blocks that hold whole records.
+//!
+//! The form is told once, from the first bytes: an array; lines, if the first line is complete in
+//! itself; else documents, one after the other and as long as they like. Memory is bounded by one
+//! block and one record.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use etwatch_event::{RecordBatch, Timestamp};
+use memchr::{memchr, memchr_iter, memrchr};
+
+use crate::json::block::{JsonBlock, lines};
+use crate::json::parse::RecordParser;
+use crate::json::split::Splitter;
+use crate::limits::Limits;
+use crate::source::{Decoded, Piece, Source, SourceError};
+
+/// Bytes of a block: some hundred events, enough to be worth handing to a worker.
+const BLOCK: usize = 256 << 10;
+/// How many records are tried to find the time of the first.
+const FIRST_TRIED: usize = 16;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Lines,
+    Documents,
+}
+
+/// Reads the records of a JSON input.
+pub struct Reader {
+    input: Box<dyn Read + Send>,
+    path: String,
+    packed: Arc<AtomicU64>,
+    limits: Limits,
+    form: Form,
+    buffer: Vec<u8>,
+    /// Offset of the buffer's first byte in the input.
+    offset: u64,
+    /// Number of the next line or record.
+    next: u64,
+    at_end: bool,
+    /// A failure that is told once what was read before it has been handed out.
+    failure: Option<std::io::Error>,
+    splitter: Splitter,
+    /// A line or record beyond the limit is being passed over.
+    discarding: bool,
+}
+
+impl Reader {
+    /// Reads the first block and tells the form; `packed` counts the bytes of the file.
+    ///
+    /// # Errors
+    /// [`SourceError::NotARecording`] if there is no JSON in the first block.
+    pub fn new(
+        input: Box<dyn Read + Send>,
+        path: String,
+        packed: Arc<AtomicU64>,
+        limits: Limits,
+    ) -> Result<Self, SourceError> {
+        let mut reader = Self {
+            input,
+            path,
+            packed,
+            limits,
+            form: Form::Lines,
+            buffer: Vec::new(),
+            offset: 0,
+            next: 1,
+            at_end: false,
+            failure: None,
+            splitter: Splitter::default(),
+            discarding: false,
+        };
+        reader.fill(BLOCK);
+        if reader.buffer.starts_with(b"\xef\xbb\xbf") {
+            reader.take(3);
+        }
+        reader.form = reader.tell_form()?;
+        Ok(reader)
+    }
+
+    fn tell_form(&self) -> Result<Form, SourceError> {
+        let text = self.buffer.trim_ascii_start();
+        match text.first() {
+            None => Ok(Form::Lines),
+            Some(b'[') => Ok(Form::Documents),
+            Some(b'{') => {
+                let line = lines(text).next().and_then(|line| text.get(line)).unwrap_or_default();
+                let complete = Splitter::default().next(line).is_some();
+                Ok(if complete { Form::Lines } else { Form::Documents })
+            }
+            Some(_) if lines(text).any(|line| text.get(line.start) == Some(&b'{')) => {
+                Ok(Form::Lines)
+            }
+            Some(_) => Err(SourceError::NotARecording {
+                path: self.path.clone(),
+                what: "neither an event log nor JSON",
+                hint: "`.evtx` files and JSON (lines, arrays, documents) can be read",
+            }),
+        }
+    }
+
+    /// Reads until the buffer holds `size` bytes or the input ends.
+    fn fill(&mut self, size: usize) {
+        while self.buffer.len() < size && !self.at_end {
+            let missing = size - self.buffer.len();
+            let read = self.input.by_ref().take(missing as u64).read_to_end(&mut self.buffer);
+            match read {
+                Ok(0) => self.at_end = true,
+                Ok(_) => {}
+                Err(error) => {
+                    self.failure = Some(error);
+                    self.at_end = true;
+                }
+            }
+        }
+    }
+
+    /// Takes the first `length` bytes off the buffer.
+    fn take(&mut self, length: usize) -> Vec<u8> {
+        let rest = self.buffer.split_off(length.min(self.buffer.len()));
+        let taken = std::mem::replace(&mut self.buffer, rest);
+        self.offset += taken.len() as u64;
+        self.splitter.shift(taken.len());
+        taken
+    }
+
+    fn block(
+        &mut self,
+        length: usize,
+        ranges: Option<Vec<std::ops::Range<usize>>>,
+        before: Decoded,
+    ) -> Piece {
+        let (offset, first) = (self.offset, self.next);
+        let bytes = self.take(length);
+        self.next += match &ranges {
+            Some(ranges) => ranges.len() as u64,
+            None => memchr_iter(b'\n', &bytes).count() as u64,
+        };
+        self.next += before.ledger.read;
+        Piece::Json(JsonBlock { bytes, offset, first, ranges, before, limits: self.limits })
+    }
+
+    fn next_lines(&mut self) -> Option<Piece> {
+        loop {
+            if self.discarding {
+                match memchr(b'\n', &self.buffer) {
+                    Some(end) => {
+                        self.take(end + 1);
+                        self.next += 1;
+                        self.discarding = false;
+                    }
+                    None => {
+                        self.take(self.buffer.len());
+                    }
+                }
+            }
+            if let Some(end) = memrchr(b'\n', &self.buffer)
+                && !self.discarding
+                && (self.buffer.len() >= BLOCK || self.at_end)
+            {
+                return Some(self.block(end + 1, None, Decoded::default()));
+            }
+            if self.at_end {
+                let all = self.buffer.len();
+                return (all > 0 && !self.discarding)
+                    .then(|| self.block(all, None, Decoded::default()));
+            }
+            if self.buffer.len() > self.limits.record_bytes && !self.discarding {
+                self.discarding = true;
+                return Some(self.too_long());
+            }
+            self.fill((self.buffer.len() + BLOCK).max(BLOCK));
+        }
+    }
+
+    fn too_long(&self) -> Piece {
+        let mut decoded = Decoded::default();
+        let limit = self.limits.record_bytes;
+        let detail = format!("a record of more than {limit} bytes");
+        decoded.skip("JSON record size limit", 1, self.offset, detail);
+        Piece::Damage(decoded)
+    }
+
+    fn next_documents(&mut self) -> Option<Piece> {
+        let mut before = Decoded::default();
+        let mut ranges = Vec::new();
+        loop {
+            while let Some(range) = self.splitter.next(&self.buffer) {
+                self.discarding = false;
+                ranges.push(range);
+            }
+            if let Some(at) = self.splitter.stray.take()
+                && !self.discarding
+            {
+                let detail = "text that belongs to no record";
+                before.skip("JSON syntax", 1, self.offset + at as u64, detail);
+            }
+            if let Some(last) = ranges.last().map(|range| range.end)
+                && (self.buffer.len() >= BLOCK || self.at_end)
+            {
+                return Some(self.block(last, Some(ranges), before));
+            }
+            let open = self.splitter.open_record();
+            let too_long =
+                open.is_some_and(|start| self.buffer.len() - start > self.limits.record_bytes);
+            if let Some(start) = open
+                && (self.at_end || too_long)
+            {
+                let (reason, detail) = if too_long {
+                    (
+                        "JSON record size limit",
+                        format!("more than {} bytes", self.limits.record_bytes),
+                    )
+                } else {
+                    ("JSON cut off", "the record has no end".to_owned())
+                };
+                before.skip(reason, 1, self.offset + start as u64, detail);
+                self.discarding = !self.splitter.recover(&self.buffer);
+                if self.discarding {
+                    self.take(self.buffer.len());
+                }
+                continue;
+            }
+            if self.at_end {
+                self.take(self.buffer.len());
+                return (before.ledger.read > 0).then_some(Piece::Damage(before));
+            }
+            if open.is_none() && ranges.is_empty() {
+                self.take(self.buffer.len());
+            }
+            self.fill((self.buffer.len() + BLOCK).max(BLOCK));
+        }
+    }
+}
+
+impl Source for Reader {
+    fn first_time(&mut self) -> Timestamp {
+        let mut records = RecordBatch::default();
+        let mut parser = RecordParser::new(self.limits);
+        let mut splitter = Splitter::default();
+        let mut parts = lines(&self.buffer);
+        for _ in 0..FIRST_TRIED {
+            let range = match self.form {
+                Form::Lines => parts.next(),
+                Form::Documents => splitter.next(&self.buffer),
+            };
+            let Some(bytes) = range.and_then(|range| self.buffer.get(range)) else { break };
+            // What is damaged is told when it is read in its turn.
+            let sound = parser.parse(bytes, None, records.begin()).is_ok();
+            if let Some(record) = records.iter().next()
+                && sound
+            {
+                return record.time();
+            }
+        }
+        Timestamp::UNKNOWN
+    }
+
+    fn next_piece(&mut self) -> Result<Option<Piece>, SourceError> {
+        let piece = match self.form {
+            Form::Lines => self.next_lines(),
+            Form::Documents => self.next_documents(),
+        };
+        match (piece, self.failure.take()) {
+            (None, Some(source)) => Err(SourceError::Io { path: self.path.clone(), source }),
+            (piece, failure) => {
+                self.failure = failure;
+                Ok(piece)
+            }
+        }
+    }
+    fn format(&self) -> &'static str {
+        "json"
+    }
+    fn position(&self) -> u64 {
+        self.packed.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,326 @@
+//! From the paths of a JSON record to plain field names.
+//!
+//! Each tool that exports Windows events wraps them in its own way. The wrapping is recognised from
+//! the paths of the record itself, so a file may mix shapes, and is taken off:
+//!
+//! | shape | fields at | header at |
+//! |---|---|---|
+//! | `Event.System` | `Event.EventData.X`, `Event.UserData.Element.X` | `Event.System.Element.#attributes.Y` → `Element_Y` |
+//! | Winlogbeat | `winlog.event_data.X`, `winlog.user_data.X` | `winlog.channel` … |
+//! | NXLog, flat | `X` | many spellings, see [`FLAT_HEADER`] |
+//!
+//! Time, provider, channel and event id are told to the record as well, since they decide what it
+//! is. An empty element of an event log is an empty text (`D-NULL` in the language reference), which
+//! exporters write as null.
+
+use etwatch_event::{RawValue, RecordBuilder, Shape, Timestamp, Value};
+
+/// Spellings of header fields in flat JSON: as found, as Sigma has it.
+const FLAT_HEADER: &[(&str, &str)] = &[
+    ("EventId", "EventID"),
+    ("event_id", "EventID"),
+    ("EventCode", "EventID"),
+    ("channel", "Channel"),
+    ("LogName", "Channel"),
+    ("ComputerName", "Computer"),
+    ("Hostname", "Computer"),
+    ("computer_name", "Computer"),
+    ("MachineName", "Computer"),
+    ("ProviderName", "Provider_Name"),
+    ("provider_name", "Provider_Name"),
+    ("SourceName", "Provider_Name"),
+    ("Provider", "Provider_Name"),
+    ("ProviderGuid", "Provider_Guid"),
+    ("RecordNumber", "EventRecordID"),
+    ("RecordId", "EventRecordID"),
+    ("RecordID", "EventRecordID"),
+];
+
+/// Spellings of the time of a flat record, best first: the later ones are when something was
+/// received, or are kept by Windows with fewer digits.
+const FLAT_TIME: &[&str] = &[
+    "TimeCreated_SystemTime",
+    "TimeCreated.SystemTime",
+    "SystemTime",
+    "TimeCreated",
+    "UtcTime",
+    "EventTime",
+    "@timestamp",
+    "timestamp",
+    "Timestamp",
+];
+
+/// Winlogbeat's header: below `winlog.`, as Sigma has it.
+const WINLOG_HEADER: &[(&str, &str)] = &[
+    ("channel", "Channel"),
+    ("provider_name", "Provider_Name"),
+    ("provider_guid", "Provider_Guid"),
+    ("event_id", "EventID"),
+    ("record_id", "EventRecordID"),
+    ("computer_name", "Computer"),
+    ("process.pid", "Execution_ProcessID"),
+    ("process.thread.id", "Execution_ThreadID"),
+    ("user.identifier", "Security_UserID"),
+    ("activity_id", "Correlation_ActivityID"),
+    ("task", "Task"),
+    ("opcode", "Opcode"),
+    ("version", "Version"),
+    ("keywords", "Keywords"),
+    ("level", "Level"),
+];
+
+/// Names the fields of a parsed record; `known` is the shape if the source tells it.
+pub(crate) fn name_fields(record: &mut RecordBuilder<'_>, known: Option<Shape>) {
+    let shape = known.unwrap_or_else(|| detect(record));
+    record.set_shape(shape);
+    match shape {
+        Shape::Evtx | Shape::EventXml => name_event_xml(record),
+        Shape::Winlogbeat => name_winlogbeat(record),
+        Shape::Nxlog | Shape::Flat | Shape::Unknown => name_flat(record),
+    }
+    tell_header(record);
+}
+
+fn detect(record: &RecordBuilder<'_>) -> Shape {
+    let (mut source, mut host, mut event_id) = (false, false, false);
+    for index in 0..record.len() {
+        let Some((name, _)) = record.field(index) else { continue };
+        if name.starts_with("Event.System.") {
+            return Shape::EventXml;
+        }
+        if name.starts_with("winlog.") {
+            return Shape::Winlogbeat;
+        }
+        source |= name == "SourceName";
+        host |= name == "Hostname" || name == "EventReceivedTime";
+        event_id |= name == "EventID"
+            || FLAT_HEADER.iter().any(|(found, sigma)| *sigma == "EventID" && name == *found);
+    }
+    match (source && host, event_id) {
+        (true, true) => Shape::Nxlog,
+        (_, true) => Shape::Flat,
+        _ => Shape::Unknown,
+    }
+}
+
+/// What becomes of a field's name.
+enum Naming {
+    Keep,
+    Drop,
+    /// The `len` bytes from `from` on.
+    Cut {
+        from: usize,
+        len: usize,
+    },
+    Become(String),
+    Static(&'static str),
+    /// Its text names the next value (`{"@Name": "Image", "#text": "…"}`).
+    NamesNext,
+    /// It has the name that the text before it gave.
+    NamedBefore,
+}
+
+fn apply(record: &mut RecordBuilder<'_>, naming: impl Fn(&str, &RawValue<'_>) -> Naming) {
+    let mut dropped = Vec::new();
+    let mut names_next = None;
+    for index in 0..record.len() {
+        let Some((name, value)) = record.field(index) else { continue };
+        match naming(name, &value) {
+            Naming::Keep => {}
+            Naming::Drop => dropped.push(index),
+            Naming::Cut { from, len } => record.cut_name(index, from, len),
+            Naming::Static(name) => record.set_name(index, name),
+            Naming::Become(name) => record.set_name(index, &name),
+            Naming::NamesNext => {
+                names_next = Some(index);
+                dropped.push(index);
+            }
+            Naming::NamedBefore => match names_next.take() {
+                Some(other) => record.set_name_from(index, other),
+                None => record.set_name(index, "Data"),
+            },
+        }
+    }
+    if !dropped.is_empty() {
+        let mut next = dropped.iter().peekable();
+        record.retain(|index| next.next_if_eq(&&index).is_none());
+    }
+}
+
+fn name_event_xml(record: &mut RecordBuilder<'_>) {
+    apply(record, |name, value| {
+        let Some(inner) = name.strip_prefix("Event.") else {
+            return if name == "Event" || name.contains("xmlns") {
+                Naming::Drop
+            } else {
+                Naming::Keep
+            };
+        };
+        if let Some(rest) = inner.strip_prefix("System.") {
+            return system(rest, value);
+        }
+        if matches!(value, RawValue::One(Value::Structure)) || inner.ends_with("xmlns") {
+            return Naming::Drop;
+        }
+        let (payload, rest) = inner.split_once('.').unwrap_or((inner, ""));
+        let rest = match payload {
+            "EventData" => rest,
+            // One element wraps the fields of user data; its name says nothing.
+            "UserData" => rest.split_once('.').map_or(rest, |(_, fields)| fields),
+            "RenderingInfo" if rest == "Message" => rest,
+            "System" => return Naming::Drop,
+            _ => return Naming::Keep,
+        };
+        if matches!(value, RawValue::One(Value::Null)) && rest.is_empty() {
+            return Naming::Drop;
+        }
+        payload_name(name.len() - rest.len(), payload, rest)
+    });
+    for index in 0..record.len() {
+        if let Some((_, RawValue::One(Value::Null))) = record.field(index) {
+            record.set_value(index, Value::Text(""));
+        }
+    }
+}
+
+/// The name of a payload field, whose path ends in `rest`, which begins at byte `from`.
+fn payload_name(from: usize, payload: &str, rest: &str) -> Naming {
+    if rest.is_empty() {
+        return Naming::Keep;
+    }
+    if rest == "Data.@Name" {
+        return Naming::NamesNext;
+    }
+    if rest == "Data.#text" || rest == "Data" {
+        return Naming::NamedBefore;
+    }
+    if let Some(attribute) = rest.strip_prefix("#attributes.") {
+        return Naming::Become(format!("{payload}_{attribute}"));
+    }
+    let len = rest.strip_suffix(".#text").unwrap_or(rest).len();
+    Naming::Cut { from, len }
+}
+
+/// The name of a header field: an element, or an attribute of one.
+fn system(rest: &str, value: &RawValue<'_>) -> Naming {
+    if matches!(value, RawValue::One(Value::Structure | Value::Null)) {
+        return Naming::Drop;
+    }
+    let (element, attribute) = match rest.split_once('.') {
+        None => (rest, ""),
+        Some((element, attribute)) => {
+            let attribute = attribute.strip_prefix("#attributes.").unwrap_or(attribute);
+            (element.strip_suffix("_attributes").unwrap_or(element), attribute)
+        }
+    };
+    let attribute = attribute.strip_prefix('@').unwrap_or(attribute);
+    match (element, attribute) {
+        ("Provider", "Name") => Naming::Static("Provider_Name"),
+        ("Provider", "Guid") => Naming::Static("Provider_Guid"),
+        ("TimeCreated", "SystemTime") => Naming::Static("TimeCreated_SystemTime"),
+        ("Execution", "ProcessID") => Naming::Static("Execution_ProcessID"),
+        ("Execution", "ThreadID") => Naming::Static("Execution_ThreadID"),
+        ("Security", "UserID") => Naming::Static("Security_UserID"),
+        ("Correlation", "ActivityID") => Naming::Static("Correlation_ActivityID"),
+        (element, "" | "#text") => Naming::Cut { from: "Event.System.".len(), len: element.len() },
+        (element, attribute) => Naming::Become(format!("{element}_{attribute}")),
+    }
+}
+
+fn name_winlogbeat(record: &mut RecordBuilder<'_>) {
+    apply(record, |name, value| {
+        let Some(inner) = name.strip_prefix("winlog.") else {
+            return if name == "message" { Naming::Static("Message") } else { Naming::Keep };
+        };
+        if matches!(value, RawValue::One(Value::Structure)) {
+            return Naming::Drop;
+        }
+        let from = "winlog.".len();
+        for payload in ["event_data.", "user_data."] {
+            if let Some(field) = inner.strip_prefix(payload) {
+                return Naming::Cut { from: from + payload.len(), len: field.len() };
+            }
+        }
+        let known = WINLOG_HEADER.iter().find(|(found, _)| *found == inner);
+        known.map_or(Naming::Keep, |(_, sigma)| Naming::Static(sigma))
+    });
+}
+
+fn name_flat(record: &mut RecordBuilder<'_>) {
+    let has = |record: &RecordBuilder<'_>, wanted: &str| {
+        (0..record.len()).any(|index| record.field(index).is_some_and(|(name, _)| name == wanted))
+    };
+    let nxlog = has(record, "SourceName") && has(record, "Hostname");
+    for index in 0..record.len() {
+        let Some((name, _)) = record.field(index) else { continue };
+        // NXLog's own columns for the header's process and thread; `ProcessId` is a field.
+        let header = match name {
+            "ProcessID" if nxlog => Some("Execution_ProcessID"),
+            "ThreadID" if nxlog => Some("Execution_ThreadID"),
+            _ => FLAT_HEADER.iter().find(|(found, _)| *found == name).map(|(_, sigma)| *sigma),
+        };
+        if let Some(sigma) = header
+            && !has(record, sigma)
+        {
+            record.set_name(index, sigma);
+        }
+    }
+}
+
+/// Tells the record its time, number, provider, channel and event id.
+fn tell_header(record: &mut RecordBuilder<'_>) {
+    let mut time = (usize::MAX, Timestamp::UNKNOWN);
+    let mut sysmon_form = false;
+    let mut provider = false;
+    for index in 0..record.len() {
+        let Some((name, RawValue::One(value))) = record.field(index) else { continue };
+        sysmon_form |= name == "UtcTime";
+        match name {
+            "Provider_Name" => {
+                provider = true;
+                record.set_provider(index);
+            }
+            "Channel" => {
+                provider = true;
+                record.set_channel(index);
+            }
+            "EventID" => {
+                if let Some(id) = number(&value).and_then(|id| u32::try_from(id).ok()) {
+                    record.set_event_id(id);
+                }
+            }
+            "EventRecordID" => {
+                if let Some(number) = number(&value) {
+                    record.set_number(number);
+                }
+            }
+            _ => {
+                if let Some(rank) = FLAT_TIME.iter().position(|known| *known == name)
+                    && rank < time.0
+                    && let Some(read) = parse_time(&value)
+                {
+                    time = (rank, read);
+                }
+            }
+        }
+    }
+    record.set_time(time.1);
+    // Sysmon's events carry a time of their own that no other log has.
+    if sysmon_form && !provider {
+        record.push("Provider_Name", Value::Text("Microsoft-Windows-Sysmon"));
+        record.set_provider(record.len() - 1);
+    }
+}
+
+fn number(value: &Value<'_>) -> Option<u64> {
+    match value {
+        Value::Unsigned(number) => Some(*number),
+        Value::Text(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+fn parse_time(value: &Value<'_>) -> Option<Timestamp> {
+    let mut scratch = String::new();
+    value.text(&mut scratch).and_then(Timestamp::parse)
+}

@@ -1,0 +1,28 @@
+//! Where records enter, every one of them counted.
+//!
+//! A [`Source`] reads its input in order and hands out [`Piece`]s: raw bytes that can be decoded
+//! apart from each other, on any thread, into a [`etwatch_event::RecordBatch`]. Reading is cheap and
+//! sequential, decoding is the work and fans out.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`mod@open`] | from a path or standard input to a source, by what the bytes say |
+//! | [`walk`] | the recordings in a folder |
+//! | [`evtx`] | Windows' event-log files, chunk by chunk |
+//! | [`json`] | JSON Lines, arrays and documents in the shapes users have |
+//! | [`limits`] | what input may ask for, each limit with its name |
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod evtx;
+pub mod json;
+pub mod limits;
+pub mod open;
+mod packed;
+pub mod source;
+pub mod walk;
+
+pub use limits::Limits;
+pub use open::open;
+pub use source::{Damage, Decoded, Piece, Source, SourceError};
+pub use walk::{Found, find};

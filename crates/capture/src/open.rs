@@ -1,0 +1,92 @@
+//! From a place to a source, by what the bytes say.
+//!
+//! The first bytes decide: gzip and zstd are unpacked, `ElfFile` is an event log, the rest must be
+//! JSON. The name of a file decides nothing but one thing: a `.evtx` whose first page is damaged
+//! is still searched for chunks. An event log has to be read out of order (its oldest chunk can lie
+//! anywhere), so one that comes packed or from a pipe goes through a temporary file.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use crate::evtx;
+use crate::json;
+use crate::limits::Limits;
+use crate::packed::{Counted, Packing, unpack};
+use crate::source::{Location, Source, SourceError};
+
+/// Bytes that are looked at to tell what an input is.
+const SNIFFED: u64 = 8;
+
+/// Opens the recording at `location`.
+///
+/// # Errors
+/// [`SourceError`] if it can't be opened or is of no known kind.
+pub fn open(location: &Location, limits: Limits) -> Result<Box<dyn Source>, SourceError> {
+    let name = location.name();
+    let failed = |source| SourceError::Io { path: name.clone(), source };
+    let raw: Box<dyn Read + Send> = match location {
+        Location::File(path) => Box::new(File::open(path).map_err(failed)?),
+        Location::Stdin => Box::new(io::stdin()),
+    };
+    let (counted, count) = Counted::new(raw);
+    let (first, input) = sniff(Box::new(counted)).map_err(failed)?;
+    let packing = Packing::of(&first);
+    let (first, input) = match packing {
+        Packing::None => (first, input),
+        packing => sniff(unpack(input, packing, Arc::clone(&count), limits)).map_err(failed)?,
+    };
+    let named_evtx = match location {
+        Location::File(path) => is_named_evtx(path),
+        Location::Stdin => false,
+    };
+    if first.starts_with(evtx::FILE_MAGIC) || named_evtx {
+        let file = match (location, packing) {
+            (Location::File(path), Packing::None) => File::open(path).map_err(failed)?,
+            _ => spill(input).map_err(failed)?,
+        };
+        return Ok(Box::new(evtx::Reader::new(file, name)?));
+    }
+    json_source(input, &first, name, count, limits)
+}
+
+fn json_source(
+    input: Box<dyn Read + Send>,
+    first: &[u8],
+    path: String,
+    count: Arc<AtomicU64>,
+    limits: Limits,
+) -> Result<Box<dyn Source>, SourceError> {
+    let refuse = |what, hint| Err(SourceError::NotARecording { path: path.clone(), what, hint });
+    match first {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            refuse("text in UTF-16", "write it as UTF-8 (PowerShell: `-Encoding utf8`)")
+        }
+        b"LfLeData" | b"ElfChnk\0" => refuse(
+            "an old or partial event log",
+            "only `.evtx` files of Windows Vista and later can be read",
+        ),
+        _ => Ok(Box::new(json::Reader::new(input, path, count, limits)?)),
+    }
+}
+
+fn is_named_evtx(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("evtx"))
+}
+
+/// The first bytes, and the input as if they had not been read.
+fn sniff(mut input: Box<dyn Read + Send>) -> io::Result<(Vec<u8>, Box<dyn Read + Send>)> {
+    let mut first = Vec::new();
+    input.by_ref().take(SNIFFED).read_to_end(&mut first)?;
+    let again = Cursor::new(first.clone()).chain(input);
+    Ok((first, Box::new(again)))
+}
+
+fn spill(mut input: Box<dyn Read + Send>) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    io::copy(&mut input, &mut file)?;
+    file.rewind()?;
+    Ok(file)
+}

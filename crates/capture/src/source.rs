@@ -1,0 +1,127 @@
+//! What every source is: pieces in order, each decodable by itself.
+
+use std::path::PathBuf;
+
+use etwatch_event::{Ledger, Reason, RecordBatch, Timestamp};
+
+use crate::evtx::EvtxChunk;
+use crate::json::JsonBlock;
+
+/// Damage is listed one by one up to this many; beyond, it is only counted.
+pub const DAMAGE_LISTED: usize = 10;
+
+/// Why an input ended before its end, or could not be begun.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// The operating system or a decompressor refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// The input.
+        path: String,
+        /// What was refused.
+        source: std::io::Error,
+    },
+    /// The bytes are of no kind that can be read.
+    #[error("{path}: {what}; {hint}")]
+    NotARecording {
+        /// The input.
+        path: String,
+        /// What was found.
+        what: &'static str,
+        /// What to do about it.
+        hint: &'static str,
+    },
+}
+
+/// One place where an input is damaged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Offset in the (unpacked) input, in bytes.
+    pub offset: u64,
+    /// The ledger's reason.
+    pub reason: Reason,
+    /// What the decoder said.
+    pub detail: String,
+}
+
+/// What decoding a piece led to besides its records.
+#[derive(Clone, Debug, Default)]
+pub struct Decoded {
+    /// Records read and skipped; `evaluated` is not counted here.
+    pub ledger: Ledger,
+    /// The first damaged places, at most [`DAMAGE_LISTED`].
+    pub damage: Vec<Damage>,
+}
+
+impl Decoded {
+    /// Counts damage that cost `records` records and lists it if it is among the first.
+    pub fn skip(&mut self, reason: Reason, records: u64, offset: u64, detail: impl Into<String>) {
+        self.ledger.skip(reason, records);
+        if self.damage.len() < DAMAGE_LISTED {
+            self.damage.push(Damage { offset, reason, detail: detail.into() });
+        }
+    }
+}
+
+/// Bytes of a source that can be decoded without the rest of it.
+#[derive(Debug)]
+pub enum Piece {
+    /// A chunk of an `.evtx` file.
+    Evtx(EvtxChunk),
+    /// Some records of a JSON input.
+    Json(JsonBlock),
+    /// Nothing to decode: damage that the reader itself met.
+    Damage(Decoded),
+}
+
+impl Piece {
+    /// Decodes into `records`, which is cleared first.
+    pub fn decode(self, records: &mut RecordBatch) -> Decoded {
+        records.clear();
+        match self {
+            Self::Evtx(chunk) => chunk.decode(records),
+            Self::Json(block) => block.decode(records),
+            Self::Damage(decoded) => decoded,
+        }
+    }
+}
+
+/// Something that records are read from, in order.
+pub trait Source: Send {
+    /// When its first record happened, as far as can be told without reading on;
+    /// [`Timestamp::UNKNOWN`] if it can't.
+    fn first_time(&mut self) -> Timestamp;
+    /// The next piece; `None` at the end. After an error there is nothing more.
+    ///
+    /// # Errors
+    /// [`SourceError`] if the input can't be read further; what was read before it is valid.
+    fn next_piece(&mut self) -> Result<Option<Piece>, SourceError>;
+    /// The kind of recording, for reports.
+    fn format(&self) -> &'static str;
+    /// Bytes of the file consumed so far, for progress.
+    fn position(&self) -> u64;
+}
+
+/// Where an input lies.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Location {
+    /// A file.
+    File(PathBuf),
+    /// Standard input.
+    Stdin,
+}
+
+impl Location {
+    /// The name shown in reports and alerts, with `/` between folders on every system.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::File(path) => {
+                let name = path.to_string_lossy();
+                if cfg!(windows) { name.replace('\\', "/") } else { name.into_owned() }
+            }
+            Self::Stdin => "-".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The recordings in a folder.
+//!
+//! A folder is walked to its leaves, names in byte order, so that the same folder gives the same
+//! list everywhere. What is taken goes by the end of the name; a file named by the user is taken
+//! whatever its name. Links to folders are not followed: they could lead in circles.
+
+use std::path::{Path, PathBuf};
+
+use crate::source::{Location, SourceError};
+
+const ENDINGS: &[&str] = &["evtx", "json", "jsonl", "ndjson"];
+const PACKED: &[&str] = &["gz", "zst"];
+/// Alerts that etwatch itself wrote beside a recording.
+const OWN_OUTPUT: &str = ".alerts.jsonl";
+
+/// What a walk found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The recordings, in a fixed order.
+    pub inputs: Vec<Location>,
+    /// Files that were passed over since their name is not that of a recording.
+    pub passed_over: u64,
+    /// Folders and files that could not be looked at.
+    pub errors: Vec<SourceError>,
+}
+
+/// Finds the recordings under `paths`; `-` is standard input.
+#[must_use]
+pub fn find(paths: &[PathBuf]) -> Found {
+    let mut found = Found::default();
+    for path in paths {
+        if path.as_os_str() == "-" {
+            found.inputs.push(Location::Stdin);
+        } else if path.is_dir() {
+            walk(path, &mut found);
+        } else {
+            found.inputs.push(Location::File(path.clone()));
+        }
+    }
+    found
+}
+
+fn walk(folder: &Path, found: &mut Found) {
+    let mut folders = vec![folder.to_owned()];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let entries = std::fs::read_dir(&folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let entries = match entries {
+            Ok(entries) => entries,
+            Err(source) => {
+                let path = folder.display().to_string();
+                found.errors.push(SourceError::Io { path, source });
+                continue;
+            }
+        };
+        for entry in entries {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                Ok(_) if is_recording(&entry.path()) => files.push(entry.path()),
+                _ => found.passed_over += 1,
+            }
+        }
+    }
+    files.sort();
+    found.inputs.extend(files.into_iter().map(Location::File));
+}
+
+fn is_recording(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
+    let name = name.unwrap_or_default();
+    let mut ends = name.rsplit('.');
+    let last = ends.next().unwrap_or_default();
+    let ending = if PACKED.contains(&last) { ends.next().unwrap_or_default() } else { last };
+    ENDINGS.contains(&ending) && !name.ends_with(OWN_OUTPUT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_decide_in_a_folder() {
+        for (name, taken) in [
+            ("a.evtx", true),
+            ("A.EVTX", true),
+            ("day.jsonl.gz", true),
+            ("x.json.zst", true),
+            ("day.alerts.jsonl", false),
+            ("notes.txt", false),
+            ("archive.tar.gz", false),
+            ("evtx", true),
+        ] {
+            // A name without any dot is its own ending; only a file called just "evtx" is odd.
+            assert_eq!(is_recording(Path::new(name)), taken, "{name}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! One file a subcommand.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod replay;
+pub(crate) mod rules;
+
+use crate::config::Config;
+
+/// Exit status: done.
+pub(crate) const DONE: u8 = 0;
+/// Exit status: errors in rules, undelivered alerts, a fault.
+pub(crate) const FAILED: u8 = 1;
+/// Exit status: wrong usage.
+pub(crate) const USAGE: u8 = 2;
+/// Exit status: some input could not be read.
+pub(crate) const INPUT_LOST: u8 = 3;
+/// Exit status: nothing was tested.
+pub(crate) const NOTHING_TESTED: u8 = 4;
+
+/// A subcommand.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    Replay(Box<replay::Replay>),
+    Check(check::Check),
+    Rules(rules::Rules),
+    Completions(completions::Completions),
+}
+
+impl Command {
+    /// Runs it; the result is the exit status.
+    pub(crate) fn run(&self, config: &Config, whole: &mut clap::Command) -> u8 {
+        match self {
+            Self::Replay(command) => command.run(config),
+            Self::Check(command) => command.run(config),
+            Self::Rules(command) => command.run(config),
+            Self::Completions(command) => command.run(whole),
+        }
+    }
+}

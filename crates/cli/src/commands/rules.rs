@@ -1,0 +1,114 @@
+//! `etwatch rules`: what is loaded.
+
+use std::path::PathBuf;
+
+use etwatch_event::FieldTable;
+use etwatch_rules::Rule;
+use etwatch_rules::load::{LoadOptions, load};
+use serde::Serialize;
+
+use crate::commands::{DONE, FAILED, NOTHING_TESTED};
+use crate::config::Config;
+use crate::terminal;
+
+/// Show what rules there are
+#[derive(Debug, clap::Args)]
+pub(crate) struct Rules {
+    #[command(subcommand)]
+    command: Subcommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Subcommand {
+    List(List),
+}
+
+/// List rules: level, log source, title, id
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  etwatch rules list
+  etwatch rules list sigma --format json | jq -r .title
+
+Exit status: 0 done, 4 no rule was loaded.")]
+struct List {
+    /// Files or folders of rules [default: rules]
+    #[arg(value_name = "RULES")]
+    paths: Vec<PathBuf>,
+    /// Form of the list
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Format {
+    /// One line a rule
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    id: Option<&'a str>,
+    title: &'a str,
+    level: Option<&'a str>,
+    status: Option<&'a str>,
+    log_source: String,
+    tags: &'a [String],
+    author: Option<&'a str>,
+    file: &'a str,
+    line: usize,
+}
+
+impl Rules {
+    /// Prints the list.
+    pub(crate) fn run(&self, config: &Config) -> u8 {
+        let Subcommand::List(list) = &self.command;
+        let paths = config.rule_paths(&list.paths);
+        let options = LoadOptions { placeholders: config.placeholders(), ..LoadOptions::default() };
+        let loaded = load(&paths, &options, &mut FieldTable::default());
+        for (path, error) in &loaded.unreadable {
+            terminal::error(&format!("{}: {error}", path.display()));
+        }
+        let mut text = String::new();
+        for rule in &loaded.rules {
+            text.push_str(&match list.format {
+                Format::Text => one_line(rule),
+                Format::Json => json_line(rule),
+            });
+            text.push('\n');
+        }
+        if !terminal::print(&text) {
+            return FAILED;
+        }
+        if loaded.refused > 0 {
+            terminal::note(&format!(
+                "{} documents were refused; `etwatch check` tells why",
+                loaded.refused
+            ));
+        }
+        if loaded.rules.is_empty() { NOTHING_TESTED } else { DONE }
+    }
+}
+
+fn one_line(rule: &Rule) -> String {
+    let level = rule.level.map_or("-", |level| level.name());
+    let id = rule.id.as_deref().unwrap_or("-");
+    format!("{level:13} {:40} {} ({id})", rule.log_source.to_string(), rule.title)
+}
+
+fn json_line(rule: &Rule) -> String {
+    let line = Line {
+        id: rule.id.as_deref(),
+        title: &rule.title,
+        level: rule.level.map(etwatch_rules::Level::name),
+        status: rule.status.map(etwatch_rules::sigma::Status::name),
+        log_source: rule.log_source.to_string(),
+        tags: &rule.tags,
+        author: rule.author.as_deref(),
+        file: &rule.file,
+        line: rule.line,
+    };
+    serde_json::to_string(&line).unwrap_or_default()
+}

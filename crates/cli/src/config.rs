@@ -1,0 +1,204 @@
+//! `etwatch.toml`: what flags set; flags win.
+//!
+//! ```toml
+//! rules = ["rules", "sigma"]
+//! min_level = "medium"
+//! format = "json"
+//!
+//! [webhook]
+//! url = "https://alerts.example.org/etwatch"
+//! headers = { Authorization = "Bearer …" }
+//!
+//! [placeholders]
+//! Administrators_Workstation = ["ws-admin-1", "ws-admin-2"]
+//! ```
+//!
+//! An unknown key is an error that names the nearest known one.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use etwatch_alert::{Encoding, SinkError, WebhookOptions};
+use etwatch_rules::Level;
+use etwatch_rules::sigma::value::Placeholders;
+use serde::Deserialize;
+
+const FILE: &str = "etwatch.toml";
+
+/// Why the configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file can't be read.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// What was refused.
+        source: std::io::Error,
+    },
+    /// The file is not of the right form.
+    #[error("{path}: {what}")]
+    Form {
+        /// The file.
+        path: String,
+        /// What is wrong, with its line.
+        what: String,
+    },
+}
+
+/// What standard output gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Format {
+    /// A few lines an alert, for people
+    #[default]
+    Pretty,
+    /// One JSON object a line, for programs
+    Json,
+    /// Nothing
+    None,
+}
+
+/// The configuration file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Files or folders of rules.
+    #[serde(default)]
+    rules: Vec<PathBuf>,
+    min_level: Option<String>,
+    /// What standard output gets.
+    pub(crate) format: Option<Format>,
+    /// A file for alerts as JSON lines.
+    pub(crate) output: Option<PathBuf>,
+    /// Worker threads.
+    pub(crate) workers: Option<usize>,
+    webhook: Option<WebhookTable>,
+    #[serde(default)]
+    placeholders: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WebhookTable {
+    url: Option<String>,
+    encoding: Option<EncodingName>,
+    batch: Option<usize>,
+    timeout_seconds: Option<u64>,
+    attempts: Option<u32>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    certificate_authorities: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum EncodingName {
+    Json,
+    Ndjson,
+}
+
+impl Config {
+    /// Reads the file that was named, or `etwatch.toml` here if there is one.
+    pub(crate) fn find(named: Option<&Path>) -> Result<Self, ConfigError> {
+        let default = Path::new(FILE);
+        let path = match named {
+            Some(path) => path,
+            None if default.is_file() => default,
+            None => return Ok(Self::default()),
+        };
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Io { path: name.clone(), source })?;
+        Self::parse(&text).map_err(|what| ConfigError::Form { path: name, what })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let config: Self = toml::from_str(text).map_err(|error| {
+            let hint = hint(error.message()).map(|near| format!("did you mean `{near}`?\n"));
+            format!("{error}{}", hint.unwrap_or_default())
+        })?;
+        match &config.min_level {
+            Some(level) if Level::parse(level).is_none() => {
+                let levels = Level::ALL.map(Level::name).join(", ");
+                Err(format!("min_level can't be `{level}`; one of {levels}"))
+            }
+            _ => Ok(config),
+        }
+    }
+
+    /// The rules: those of the flags, else those of the file, else `rules`.
+    pub(crate) fn rule_paths(&self, flags: &[PathBuf]) -> Vec<PathBuf> {
+        match (flags, self.rules.as_slice()) {
+            ([], []) => vec![PathBuf::from("rules")],
+            ([], own) => own.to_vec(),
+            (flags, _) => flags.to_vec(),
+        }
+    }
+    /// The lowest level of rules to evaluate.
+    pub(crate) fn min_level(&self) -> Option<Level> {
+        self.min_level.as_deref().and_then(Level::parse)
+    }
+    /// Values of placeholders.
+    pub(crate) fn placeholders(&self) -> Placeholders {
+        self.placeholders.iter().map(|(name, values)| (name.clone(), values.clone())).collect()
+    }
+    /// The webhook to use: the flag's URL, else the file's, with the file's other settings.
+    pub(crate) fn webhook_options(
+        &self,
+        flag: Option<&str>,
+    ) -> Result<Option<WebhookOptions>, SinkError> {
+        let table = self.webhook.as_ref();
+        let Some(url) = flag.or_else(|| table.and_then(|table| table.url.as_deref())) else {
+            return Ok(None);
+        };
+        let mut options = WebhookOptions::new(url);
+        let Some(table) = table else { return Ok(Some(options)) };
+        if let Some(encoding) = table.encoding {
+            options.encoding = match encoding {
+                EncodingName::Json => Encoding::Json,
+                EncodingName::Ndjson => Encoding::Ndjson,
+            };
+        }
+        options.batch = table.batch.unwrap_or(options.batch);
+        options.attempts = table.attempts.unwrap_or(options.attempts);
+        options.timeout = table.timeout_seconds.map_or(options.timeout, Duration::from_secs);
+        options.headers = table.headers.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        if let Some(path) = &table.certificate_authorities {
+            let sink = path.display().to_string();
+            let pem = std::fs::read(path).map_err(|source| SinkError::Io { sink, source })?;
+            options.authorities = Some(pem);
+        }
+        Ok(Some(options))
+    }
+}
+
+/// The known key that is nearest to an unknown one, from serde's list of what was expected.
+fn hint(message: &str) -> Option<&str> {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let unknown = message.starts_with("unknown field").then(|| names.next()).flatten()?;
+    etwatch_rules::diagnostic::nearest(unknown, names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_its_line_and_the_nearest_key() {
+        let error = Config::parse("format = \"json\"\nmin_levle = \"high\"\n").unwrap_err();
+        assert!(error.contains("line 2") && error.contains("did you mean `min_level`?"), "{error}");
+        let error = Config::parse("[webhook]\nurll = \"x\"\n").unwrap_err();
+        assert!(error.contains("did you mean `url`?"), "{error}");
+        assert!(Config::parse("min_level = \"huge\"").unwrap_err().contains("informational"));
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_the_default() {
+        let config = Config::parse("rules = [\"a\"]").unwrap();
+        assert_eq!(config.rule_paths(&["b".into()]), [PathBuf::from("b")]);
+        assert_eq!(config.rule_paths(&[]), [PathBuf::from("a")]);
+        assert_eq!(Config::default().rule_paths(&[]), [PathBuf::from("rules")]);
+    }
+}

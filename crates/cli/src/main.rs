@@ -1,0 +1,77 @@
+//! The command `etwatch`: recordings or live events in, Sigma alerts out.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`commands`] | one file a subcommand, with its help |
+//! | [`config`] | `etwatch.toml`: what flags set, flags win |
+//! | [`terminal`] | what a person sees: styles, progress, the summary |
+//!
+//! Exit status, the same for all subcommands:
+//!
+//! | | |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | `check` found errors; alerts could not be delivered; a fault of etwatch |
+//! | 2 | wrong usage: flags, configuration, rules folder |
+//! | 3 | some input could not be read; the rest was |
+//! | 4 | nothing was tested |
+#![forbid(unsafe_code)]
+
+mod commands;
+mod config;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+/// Detection rules over Windows events: Sigma rules, replayed on recordings on any system.
+#[derive(Debug, Parser)]
+#[command(
+    name = "etwatch",
+    version,
+    about,
+    after_help = "\
+Examples:
+  etwatch replay fixtures                     the shipped recordings, the shipped rules
+  etwatch replay case.evtx --rules sigma      one event log, a folder of Sigma rules
+  etwatch check rules                         what is wrong with rules, and what to write instead"
+)]
+struct Arguments {
+    /// Say more about what is done, on standard error (-v, -vv)
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+    /// Configuration file [default: etwatch.toml, if there is one]
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<std::path::PathBuf>,
+    #[command(subcommand)]
+    command: commands::Command,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_logging(arguments.verbose);
+    let config = match config::Config::find(arguments.config.as_deref()) {
+        Ok(config) => config,
+        Err(error) => {
+            terminal::error(&error.to_string());
+            return ExitCode::from(commands::USAGE);
+        }
+    };
+    ExitCode::from(arguments.command.run(&config, &mut Arguments::command()))
+}
+
+/// Our own logs go to standard error; they never hold event data.
+fn start_logging(verbose: u8) {
+    let level = match verbose {
+        0 => tracing::Level::WARN,
+        1 => tracing::Level::INFO,
+        _ => tracing::Level::DEBUG,
+    };
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .without_time()
+        .init();
+}

@@ -1,0 +1,185 @@
+//! What a person sees: messages, progress, the summary. All of it goes to standard error, so that
+//! standard output holds alerts alone.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use anstyle::{AnsiColor, Style};
+use etwatch_alert::pretty::{harmless, level_style};
+use etwatch_capture::source::Location;
+use etwatch_engine::{Observer, Progress, Report};
+use etwatch_rules::Level;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Log sources shown in the summary; `--summary` has all.
+const SOURCES_SHOWN: usize = 8;
+/// Rules shown in the summary.
+const RULES_SHOWN: usize = 10;
+
+/// Prints to standard output; false if that is no longer possible.
+pub(crate) fn print(text: &str) -> bool {
+    let mut out = anstream::stdout();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.is_ok() || written.is_err_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+fn tell(text: &str) {
+    // If standard error is gone there is nobody left to tell.
+    let _ = anstream::stderr().write_all(text.as_bytes());
+}
+
+/// An error message.
+pub(crate) fn error(message: &str) {
+    let style = AnsiColor::Red.on_default().bold();
+    tell(&format!("{style}error{style:#}: {message}\n"));
+}
+
+/// A message that is no error.
+pub(crate) fn note(message: &str) {
+    tell(&format!("{message}\n"));
+}
+
+/// The progress bar; nothing where standard error is no terminal.
+pub(crate) struct Bar {
+    bar: ProgressBar,
+}
+
+impl Bar {
+    /// A bar over the bytes of the inputs.
+    pub(crate) fn new(inputs: &[Location], quiet: bool) -> Self {
+        let size = |input: &Location| match input {
+            Location::File(path) => std::fs::metadata(path).map_or(0, |data| data.len()),
+            Location::Stdin => 0,
+        };
+        let total = inputs.iter().map(size).sum();
+        let visible = !quiet && std::io::stderr().is_terminal();
+        let target =
+            if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(total), target);
+        let form = "{bar:30} {bytes}/{total_bytes}  {msg}  {eta}";
+        if let Ok(style) = ProgressStyle::with_template(form) {
+            bar.set_style(style);
+        }
+        Self { bar }
+    }
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Observer for Bar {
+    fn progress(&mut self, progress: Progress) {
+        self.bar.set_position(progress.bytes);
+        self.bar.set_message(format!("{} events, {} alerts", progress.events, progress.alerts));
+    }
+}
+
+/// Input that could not be read, damage, undelivered alerts.
+pub(crate) fn troubles(report: &Report) {
+    for message in &report.unreadable {
+        error(&harmless(message));
+    }
+    for (file, damage) in &report.damage {
+        let (file, detail) = (harmless(file), harmless(&damage.detail));
+        let style = AnsiColor::Yellow.on_default().bold();
+        let (reason, offset) = (damage.reason, damage.offset);
+        tell(&format!("{style}damaged{style:#}: {file}, byte {offset}: {reason}: {detail}\n"));
+    }
+    for (sink, (alerts, what)) in &report.undelivered {
+        error(&format!("{sink} did not take {alerts} alerts: {}", harmless(what)));
+    }
+}
+
+/// The summary of a run.
+pub(crate) fn summary(report: &Report, passed_over: u64) {
+    let mut text = String::new();
+    let bold = Style::new().bold();
+    let mut line = |name: &str, content: &str| {
+        text.push_str(&format!("{bold}{name:9}{bold:#} {content}\n"));
+    };
+    line("Events", &events(report));
+    let (read, all) = report.inputs;
+    let mut inputs = format!("{read} of {all} read");
+    for (shape, count) in &report.shapes {
+        inputs.push_str(&format!("; {}: {count}", shape.name()));
+    }
+    if passed_over > 0 {
+        inputs.push_str(&format!("; {passed_over} other files passed over"));
+    }
+    line("Inputs", &inputs);
+    let mut sources: Vec<_> = report.events.iter().collect();
+    sources.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), *name));
+    let shown = sources.iter().take(SOURCES_SHOWN).map(|(name, count)| format!("{name} {count}"));
+    let mut shown: Vec<_> = shown.collect();
+    if sources.len() > SOURCES_SHOWN {
+        shown.push(format!("{} more", sources.len() - SOURCES_SHOWN));
+    }
+    line("Sources", &shown.join(", "));
+    let refused = match report.rules.refused {
+        0 => String::new(),
+        refused => format!(", {refused} documents refused (`etwatch check` tells why)"),
+    };
+    line("Rules", &format!("{} loaded{refused}", report.rules.loaded));
+    line("Alerts", &alerts(report));
+    tell(&text);
+    top_rules(report);
+}
+
+fn events(report: &Report) -> String {
+    let ledger = &report.ledger;
+    let mut parts = vec![format!("{} read = {} evaluated", ledger.read, ledger.evaluated)];
+    for (what, counts) in [
+        ("skipped", &ledger.skipped),
+        ("undecodable", &ledger.undecodable),
+        ("filtered", &ledger.filtered),
+        ("dropped", &ledger.dropped),
+    ] {
+        let reasons: Vec<_> = counts.iter().map(|(reason, n)| format!("{reason} {n}")).collect();
+        if !reasons.is_empty() {
+            let sum: u64 = counts.values().sum();
+            parts.push(format!("+ {sum} {what} ({})", reasons.join(", ")));
+        }
+    }
+    for (what, count) in [("bookkeeping", ledger.bookkeeping), ("joined", ledger.joined)] {
+        if count > 0 {
+            parts.push(format!("+ {count} {what}"));
+        }
+    }
+    if ledger.late > 0 {
+        parts.push(format!("({} late)", ledger.late));
+    }
+    if !ledger.is_balanced() {
+        parts.push("— which does not add up: a fault of etwatch".to_owned());
+    }
+    parts.join(" ")
+}
+
+fn alerts(report: &Report) -> String {
+    let levels = Level::ALL.iter().rev().map(|level| level.name()).chain(["none"]);
+    let counts: Vec<_> = levels
+        .filter_map(|level| report.alerts.get(level).map(|count| (level, count)))
+        .map(|(level, count)| {
+            let style = level_style(Some(level));
+            format!("{style}{level}{style:#} {count}")
+        })
+        .collect();
+    if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }
+}
+
+/// The rules with the gravest and most alerts.
+fn top_rules(report: &Report) {
+    let mut rules: Vec<_> = report.rule_alerts.values().collect();
+    rules.sort_by_key(|rule| {
+        (std::cmp::Reverse((Level::parse(&rule.level), rule.count)), rule.title.clone())
+    });
+    let mut text = String::new();
+    for rule in rules.iter().take(RULES_SHOWN) {
+        let style = level_style(Some(&rule.level));
+        let title = harmless(&rule.title);
+        text.push_str(&format!("  {:6} {style}{:13}{style:#} {title}\n", rule.count, rule.level));
+    }
+    if rules.len() > RULES_SHOWN {
+        text.push_str(&format!("         and {} more rules\n", rules.len() - RULES_SHOWN));
+    }
+    tell(&text);
+}

@@ -1,0 +1,83 @@
+//! Rules and tables, loaded and numbered for each other.
+//!
+//! Order matters: rules name fields, the taxonomy adds layouts and log-source sets, and only then is
+//! the vocabulary complete and the rules can be routed. After that nothing changes any more and all
+//! workers share it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use etwatch_event::Vocabulary;
+use etwatch_normalise::{Table, TableError, Taxonomy};
+use etwatch_rules::load::{LoadOptions, Loaded, load};
+use etwatch_rules::{Level, RuleSet};
+
+/// Why a run could not be carried out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// A built-in table is malformed.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The pool of workers could not be made.
+    #[error("cannot start the workers: {0}")]
+    Workers(#[from] rayon::ThreadPoolBuildError),
+    /// A worker ended before its work did; the reason was printed by it.
+    #[error("a worker failed while {0}; this is a fault of etwatch")]
+    WorkerFailed(&'static str),
+    /// An alert could not be delivered.
+    #[error(transparent)]
+    Sink(#[from] etwatch_alert::SinkError),
+}
+
+/// Everything that stays the same during a run.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    /// Names, layouts, log-source sets.
+    pub vocabulary: Arc<Vocabulary>,
+    /// Which event is what.
+    pub taxonomy: Arc<Taxonomy>,
+    /// The rules, routed.
+    pub rules: Arc<RuleSet>,
+}
+
+impl Engine {
+    /// Loads the rules under `paths`; what is wrong with them is in the second part of the result,
+    /// whose rules have moved to the engine.
+    ///
+    /// # Errors
+    /// [`EngineError::Table`] if a built-in table is malformed.
+    pub fn load(
+        paths: &[PathBuf],
+        options: &LoadOptions,
+        min_level: Option<Level>,
+    ) -> Result<(Self, Loaded), EngineError> {
+        let mut vocabulary = Vocabulary::default();
+        let mut loaded = load(paths, options, &mut vocabulary.fields);
+        let rules = std::mem::take(&mut loaded.rules);
+        let engine = Self::new(rules, vocabulary, min_level)?;
+        Ok((engine, loaded))
+    }
+
+    /// An engine of rules whose fields are numbered in `vocabulary`; those below `min_level` are left
+    /// out, a rule without a level counting as informational.
+    ///
+    /// # Errors
+    /// [`EngineError::Table`] if a built-in table is malformed.
+    pub fn new(
+        mut rules: Vec<etwatch_rules::Rule>,
+        mut vocabulary: Vocabulary,
+        min_level: Option<Level>,
+    ) -> Result<Self, EngineError> {
+        let taxonomy = Taxonomy::compile(&Table::built_in()?, &mut vocabulary)?;
+        if let Some(min_level) = min_level {
+            rules.retain(|rule| rule.level.unwrap_or(Level::Informational) >= min_level);
+        }
+        let rules = RuleSet::new(rules, &vocabulary);
+        Ok(Self {
+            vocabulary: Arc::new(vocabulary),
+            taxonomy: Arc::new(taxonomy),
+            rules: Arc::new(rules),
+        })
+    }
+}

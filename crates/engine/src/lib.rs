@@ -1,0 +1,26 @@
+//! The line from source to sink as a library: recordings in, alerts out.
+//!
+//! ```text
+//! sources ─pieces─▶ decode + normalise ─events─▶ merge, ordered stage ─▶ match ─matches─▶ alert ─▶ sinks
+//!                   rayon workers               one thread, event time   rayon workers  in order
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`mod@engine`] | rules and tables, loaded and numbered for each other |
+//! | [`pipeline`] | the wiring of a replay |
+//! | [`input`] | one recording being read: pieces in flight, the next event |
+//! | [`work`] | what a worker does with a piece and with a batch |
+//! | [`report`] | what a run led to: ledger, counts, damage |
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod engine;
+pub mod input;
+pub mod pipeline;
+pub mod report;
+pub mod work;
+
+pub use engine::{Engine, EngineError};
+pub use pipeline::{Observer, Options, Progress, replay};
+pub use report::Report;

@@ -1,0 +1,170 @@
+//! What a run led to: ledger, counts, damage. Its JSON form is what `--summary` writes.
+
+use std::collections::BTreeMap;
+
+use etwatch_alert::{Alert, SinkError};
+use etwatch_capture::Damage;
+use etwatch_event::{Ledger, Shape, Vocabulary};
+use serde::Serialize;
+
+use crate::engine::EngineError;
+
+/// Everything a run can say about itself when it has ended.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Where every record went.
+    pub ledger: Ledger,
+    /// Rules loaded, and documents refused.
+    pub rules: RuleCounts,
+    /// Events by log source; an event that carries several counts in each.
+    pub events: BTreeMap<String, u64>,
+    /// Alerts by level.
+    pub alerts: BTreeMap<String, u64>,
+    /// Alerts by rule (id, else title), with level and title.
+    pub rule_alerts: BTreeMap<String, RuleAlerts>,
+    /// Events by their set of log sources, while the run goes on.
+    pub(crate) sets: Vec<u64>,
+    /// Events by the form of their recording.
+    pub shapes: BTreeMap<Shape, u64>,
+    /// Events to which some rule applies.
+    pub tested: u64,
+    /// Inputs that were read, and their number in all.
+    pub inputs: (usize, usize),
+    /// Inputs that could not be read to their end, and why.
+    pub unreadable: Vec<String>,
+    /// The first damaged places of each input.
+    pub damage: Vec<(String, Damage)>,
+    /// By sink, how many alerts it did not take, and what it said last.
+    pub undelivered: BTreeMap<String, (u64, String)>,
+}
+
+/// Rules of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RuleCounts {
+    /// Rules that were evaluated.
+    pub loaded: usize,
+    /// Documents that yielded no rule.
+    pub refused: usize,
+}
+
+/// Alerts of one rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleAlerts {
+    /// The rule's title.
+    pub title: String,
+    /// Its level, or `none`.
+    pub level: String,
+    /// How many.
+    pub count: u64,
+}
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    ledger: LedgerForm<'a>,
+    rules: RuleCounts,
+    events: &'a BTreeMap<String, u64>,
+    alerts: &'a BTreeMap<String, u64>,
+}
+
+#[derive(Serialize)]
+struct LedgerForm<'a> {
+    read: u64,
+    skipped: &'a BTreeMap<&'static str, u64>,
+    undecodable: &'a BTreeMap<&'static str, u64>,
+    filtered: &'a BTreeMap<&'static str, u64>,
+    dropped: &'a BTreeMap<&'static str, u64>,
+    bookkeeping: u64,
+    joined: u64,
+    evaluated: u64,
+    split: u64,
+    derived: u64,
+    late: u64,
+}
+
+impl Report {
+    /// Counts an alert.
+    pub(crate) fn count(&mut self, alert: &Alert) {
+        let level = alert.rule.level.as_deref().unwrap_or("none");
+        *self.alerts.entry(level.to_owned()).or_default() += 1;
+        let rule = alert.rule.id.as_deref().unwrap_or(&alert.rule.title);
+        let of_rule = self.rule_alerts.entry(rule.to_owned()).or_insert_with(|| RuleAlerts {
+            title: alert.rule.title.clone(),
+            level: level.to_owned(),
+            count: 0,
+        });
+        of_rule.count += 1;
+    }
+
+    /// Takes note of what a sink answered: a receiver that refuses a batch may take the next, but one
+    /// that can't be written to ends the run.
+    pub(crate) fn take_note(&mut self, answer: Result<(), SinkError>) -> Result<(), EngineError> {
+        match answer {
+            Ok(()) => Ok(()),
+            Err(SinkError::Undelivered { sink, alerts, what }) => {
+                let (count, last) = self.undelivered.entry(sink).or_default();
+                *count += alerts;
+                *last = what;
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Turns the counts by set into counts by log source.
+    pub(crate) fn name_log_sources(&mut self, vocabulary: &Vocabulary) {
+        for (set, count) in vocabulary.sets().iter().zip(&self.sets) {
+            if *count == 0 {
+                continue;
+            }
+            if set.members().is_empty() {
+                *self.events.entry("none".to_owned()).or_default() += count;
+            }
+            for member in set.members() {
+                *self.events.entry(member.to_string()).or_default() += count;
+            }
+        }
+    }
+
+    /// The JSON form, pretty-printed.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let Ledger { read, bookkeeping, joined, evaluated, split, derived, late, .. } = self.ledger;
+        let ledger = LedgerForm {
+            read,
+            skipped: &self.ledger.skipped,
+            undecodable: &self.ledger.undecodable,
+            filtered: &self.ledger.filtered,
+            dropped: &self.ledger.dropped,
+            bookkeeping,
+            joined,
+            evaluated,
+            split,
+            derived,
+            late,
+        };
+        let summary =
+            Summary { ledger, rules: self.rules, events: &self.events, alerts: &self.alerts };
+        // Maps with text keys always have a JSON form.
+        serde_json::to_string_pretty(&summary).unwrap_or_default() + "\n"
+    }
+
+    /// Why nothing was tested, if so: silence must not look like success.
+    #[must_use]
+    pub fn nothing_tested(&self) -> Option<&'static str> {
+        if self.rules.loaded == 0 {
+            Some("no rule was loaded")
+        } else if self.ledger.events() == 0 {
+            Some("no event was read")
+        } else if self.tested == 0 {
+            Some("no rule applies to any of the events")
+        } else {
+            None
+        }
+    }
+
+    /// Whether some of the input could not be read.
+    #[must_use]
+    pub fn input_was_lost(&self) -> bool {
+        !self.unreadable.is_empty() || self.ledger.lost() > 0
+    }
+}

@@ -1,0 +1,166 @@
+//! What a worker does: a piece to events, a batch to matches.
+//!
+//! Work is handed to the pool together with a place for its result; who asked waits for the results
+//! in the order in which it asked. Batches and buffers come from stores and go back to them, so that
+//! a run in its steady state allocates nothing for an event.
+
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use etwatch_capture::{Decoded, Piece};
+use etwatch_event::{EventBatch, RecordBatch};
+use etwatch_normalise::Normaliser;
+use etwatch_rules::{Evaluator, Match};
+
+use crate::engine::{Engine, EngineError};
+
+/// A result that is being worked on.
+#[derive(Debug)]
+pub struct Pending<T> {
+    result: Receiver<T>,
+    what: &'static str,
+}
+
+impl<T> Pending<T> {
+    /// Waits for the result.
+    ///
+    /// # Errors
+    /// [`EngineError::WorkerFailed`] if the worker ended without one.
+    pub fn wait(self) -> Result<T, EngineError> {
+        self.result.recv().map_err(|_| EngineError::WorkerFailed(self.what))
+    }
+}
+
+/// Things that are used again.
+#[derive(Debug)]
+struct Store<T>(Mutex<Vec<T>>);
+
+impl<T> Store<T> {
+    fn take(&self, new: impl FnOnce() -> T) -> T {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        kept.unwrap_or_else(new)
+    }
+    fn give_back(&self, thing: T) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(thing);
+    }
+}
+
+/// The pool of workers and what they work with.
+#[derive(Clone, Debug)]
+pub struct Workers {
+    pool: Arc<rayon::ThreadPool>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    engine: Engine,
+    batches: Store<EventBatch>,
+    decoders: Store<(RecordBatch, Normaliser)>,
+    evaluators: Store<Evaluator>,
+}
+
+/// Events of a piece, and what decoding it led to.
+#[derive(Debug)]
+pub struct DecodedPiece {
+    /// The events, in the order of the recording.
+    pub events: EventBatch,
+    /// Records read and skipped, and the first damage.
+    pub decoded: Decoded,
+}
+
+/// A batch and the rules that are true of its events.
+#[derive(Debug)]
+pub struct MatchedBatch {
+    /// The events.
+    pub events: EventBatch,
+    /// The matches in the order of events, then rules.
+    pub matches: Vec<Match>,
+    /// Events to which some rule applies.
+    pub tested: u64,
+}
+
+impl Workers {
+    /// Starts `count` workers; 0 is one for each processor.
+    ///
+    /// # Errors
+    /// [`EngineError::Workers`] if the operating system refuses the threads.
+    pub fn start(engine: Engine, count: usize) -> Result<Self, EngineError> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(count)
+            .thread_name(|number| format!("etwatch-worker-{number}"))
+            // The one who waits notices, see `Pending::wait`; the default would end the process.
+            .panic_handler(|_| {})
+            .build()?;
+        let shared = Shared {
+            engine,
+            batches: Store(Mutex::default()),
+            decoders: Store(Mutex::default()),
+            evaluators: Store(Mutex::default()),
+        };
+        Ok(Self { pool: Arc::new(pool), shared: Arc::new(shared) })
+    }
+    /// How many workers there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+    /// The pool itself, for work of another kind.
+    #[must_use]
+    pub fn pool(&self) -> &rayon::ThreadPool {
+        &self.pool
+    }
+    /// An empty batch.
+    #[must_use]
+    pub fn batch(&self) -> EventBatch {
+        let vocabulary = || EventBatch::new(Arc::clone(&self.shared.engine.vocabulary));
+        let mut batch = self.shared.batches.take(vocabulary);
+        batch.clear();
+        batch
+    }
+    /// Takes a batch back that is no longer needed.
+    pub fn give_back(&self, batch: EventBatch) {
+        self.shared.batches.give_back(batch);
+    }
+
+    /// Decodes and normalises a piece of the input with this number.
+    #[must_use]
+    pub fn decode(&self, piece: Piece, input: u32) -> Pending<DecodedPiece> {
+        let (send, result) = sync_channel(1);
+        let shared = Arc::clone(&self.shared);
+        let mut events = self.batch();
+        self.pool.spawn(move || {
+            let (mut records, mut normaliser) = shared.decoders.take(|| {
+                let engine = &shared.engine;
+                let (taxonomy, vocabulary) = (&engine.taxonomy, &engine.vocabulary);
+                let normaliser = Normaliser::new(Arc::clone(taxonomy), Arc::clone(vocabulary));
+                (RecordBatch::default(), normaliser)
+            });
+            let decoded = piece.decode(&mut records);
+            normaliser.add(&records, input, &mut events);
+            shared.decoders.give_back((records, normaliser));
+            // Nobody waits any more if the run was given up.
+            let _ = send.send(DecodedPiece { events, decoded });
+        });
+        Pending { result, what: "decoding" }
+    }
+
+    /// Matches a batch.
+    #[must_use]
+    pub fn match_batch(&self, events: EventBatch) -> Pending<MatchedBatch> {
+        let (send, result) = sync_channel(1);
+        let shared = Arc::clone(&self.shared);
+        self.pool.spawn(move || {
+            let mut evaluator = shared.evaluators.take(Evaluator::default);
+            let mut matches = Vec::new();
+            let mut tested = 0;
+            for (row, event) in (0..).zip(events.iter()) {
+                let rules = &shared.engine.rules;
+                tested += u64::from(rules.matches(&event, row, &mut evaluator, &mut matches));
+            }
+            shared.evaluators.give_back(evaluator);
+            let _ = send.send(MatchedBatch { events, matches, tested });
+        });
+        Pending { result, what: "matching" }
+    }
+}

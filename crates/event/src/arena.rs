@@ -1,0 +1,134 @@
+//! The bytes of a batch and what points into them.
+//!
+//! A [`Cell`] is a value in 16 bytes: small values lie in it, text and bytes are an offset and a
+//! length. Text is kept apart from other bytes so that reading it back needs no UTF-8 check.
+
+use std::net::IpAddr;
+
+use crate::time::Timestamp;
+use crate::value::{Guid, Sid, Value};
+
+/// A place in the text or the bytes of an arena.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) at: u32,
+    pub(crate) len: u32,
+}
+
+impl Span {
+    pub(crate) fn text(self, text: &str) -> &str {
+        let at = self.at as usize;
+        text.get(at..at + self.len as usize).unwrap_or_default()
+    }
+    pub(crate) fn bytes(self, bytes: &[u8]) -> &[u8] {
+        let at = self.at as usize;
+        bytes.get(at..at + self.len as usize).unwrap_or_default()
+    }
+    pub(crate) fn of<T>(self, items: &[T]) -> &[T] {
+        let at = self.at as usize;
+        items.get(at..at + self.len as usize).unwrap_or_default()
+    }
+}
+
+/// A value whose text and bytes lie in an arena.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum Cell {
+    /// The field is not there.
+    #[default]
+    Absent,
+    Null,
+    Text(Span),
+    Unsigned(u64),
+    Signed(i64),
+    Float(f64),
+    Boolean(bool),
+    Bytes(Span),
+    Guid(Span),
+    Sid(Span),
+    Ip4([u8; 4]),
+    Ip6(Span),
+    Time(Timestamp),
+    Structure,
+    /// Zero or several values: a run in the list of further values.
+    Many(Span),
+}
+
+/// Sixteen bytes a cell: a sentinel, since there is one for each field of each event.
+const _: () = assert!(size_of::<Cell>() == 16);
+
+/// Growing text and bytes; offsets are relative to `text_start` and `bytes_start`, the places
+/// where the row being written begins, so that a row can be copied without being rewritten.
+#[derive(Debug, Default)]
+pub(crate) struct Arena {
+    pub(crate) text: String,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) text_start: usize,
+    pub(crate) bytes_start: usize,
+}
+
+impl Arena {
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+        self.bytes.clear();
+        self.begin_row();
+    }
+    pub(crate) fn begin_row(&mut self) {
+        self.text_start = self.text.len();
+        self.bytes_start = self.bytes.len();
+    }
+    pub(crate) fn push_text(&mut self, text: &str) -> Span {
+        let at = self.text.len() - self.text_start;
+        self.text.push_str(text);
+        span(at, text.len())
+    }
+    fn push_bytes(&mut self, bytes: &[u8]) -> Span {
+        let at = self.bytes.len() - self.bytes_start;
+        self.bytes.extend_from_slice(bytes);
+        span(at, bytes.len())
+    }
+    /// Stores `value`; the cell is relative to the current row.
+    pub(crate) fn push(&mut self, value: Value<'_>) -> Cell {
+        match value {
+            Value::Null => Cell::Null,
+            Value::Text(text) => Cell::Text(self.push_text(text)),
+            Value::Unsigned(number) => Cell::Unsigned(number),
+            Value::Signed(number) => Cell::Signed(number),
+            Value::Float(number) => Cell::Float(number),
+            Value::Boolean(yes) => Cell::Boolean(yes),
+            Value::Bytes(bytes) => Cell::Bytes(self.push_bytes(bytes)),
+            Value::Guid(guid) => Cell::Guid(self.push_bytes(&guid.0)),
+            Value::Sid(sid) => Cell::Sid(self.push_bytes(sid.0)),
+            Value::Ip(IpAddr::V4(ip)) => Cell::Ip4(ip.octets()),
+            Value::Ip(IpAddr::V6(ip)) => Cell::Ip6(self.push_bytes(&ip.octets())),
+            Value::Time(time) => Cell::Time(time),
+            Value::Structure => Cell::Structure,
+        }
+    }
+}
+
+/// The value of a cell that holds exactly one; `None` for absent and several.
+pub(crate) fn read<'a>(cell: Cell, text: &'a str, bytes: &'a [u8]) -> Option<Value<'a>> {
+    let sixteen = |span: Span| <[u8; 16]>::try_from(span.bytes(bytes)).ok();
+    Some(match cell {
+        Cell::Absent | Cell::Many(_) => return None,
+        Cell::Null => Value::Null,
+        Cell::Text(span) => Value::Text(span.text(text)),
+        Cell::Unsigned(number) => Value::Unsigned(number),
+        Cell::Signed(number) => Value::Signed(number),
+        Cell::Float(number) => Value::Float(number),
+        Cell::Boolean(yes) => Value::Boolean(yes),
+        Cell::Bytes(span) => Value::Bytes(span.bytes(bytes)),
+        Cell::Guid(span) => Value::Guid(Guid(sixteen(span)?)),
+        Cell::Sid(span) => Value::Sid(Sid(span.bytes(bytes))),
+        Cell::Ip4(octets) => Value::Ip(octets.into()),
+        Cell::Ip6(span) => Value::Ip(sixteen(span)?.into()),
+        Cell::Time(time) => Value::Time(time),
+        Cell::Structure => Value::Structure,
+    })
+}
+
+/// An offset and a length; sizes are checked against [`crate::record::MAX_BATCH_BYTES`] before a
+/// row is begun, so that they always fit.
+pub(crate) fn span(at: usize, len: usize) -> Span {
+    Span { at: u32::try_from(at).unwrap_or(u32::MAX), len: u32::try_from(len).unwrap_or(0) }
+}

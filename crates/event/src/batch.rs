@@ -1,0 +1,476 @@
+//! Events as rows of an arena.
+//!
+//! A row has its cells in the slots of its layout, then an overflow list for fields that the
+//! layout does not know. All offsets of a row are relative to where its text, bytes and further
+//! values begin, so that a row is copied to another batch by plain copies of five ranges, and all
+//! text of an event lies in one piece, ready to be folded in one go.
+
+use std::sync::Arc;
+
+use crate::arena::{Arena, Cell, Span, read, span};
+use crate::field::FieldId;
+use crate::logsource::{LogSource, LogSourceSetId};
+use crate::record::{RawValue, Shape};
+use crate::time::Timestamp;
+use crate::value::Value;
+use crate::vocabulary::{Layout, LayoutId, Vocabulary};
+
+/// Where an event comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin {
+    /// Number of the input in this run.
+    pub input: u32,
+    /// Number of the record in it (`EventRecordID`, else its position from 1).
+    pub record: u64,
+    /// The form the record was written in.
+    pub shape: Shape,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum OverflowName {
+    Known(FieldId),
+    Text(Span),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Overflow {
+    name: OverflowName,
+    value: Cell,
+}
+
+/// Ends of a row's ranges; a row begins where the one before it ends.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ends {
+    text: usize,
+    bytes: usize,
+    cells: usize,
+    overflow: usize,
+    many: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Row {
+    time: Timestamp,
+    layout: LayoutId,
+    sources: LogSourceSetId,
+    origin: Origin,
+    ends: Ends,
+}
+
+/// Events of one or many inputs, in the order in which they were added.
+#[derive(Debug)]
+pub struct EventBatch {
+    vocabulary: Arc<Vocabulary>,
+    arena: Arena,
+    rows: Vec<Row>,
+    cells: Vec<Cell>,
+    overflow: Vec<Overflow>,
+    many: Vec<Cell>,
+}
+
+impl EventBatch {
+    /// An empty batch whose fields are numbered by `vocabulary`.
+    #[must_use]
+    pub fn new(vocabulary: Arc<Vocabulary>) -> Self {
+        Self {
+            vocabulary,
+            arena: Arena::default(),
+            rows: Vec::new(),
+            cells: Vec::new(),
+            overflow: Vec::new(),
+            many: Vec::new(),
+        }
+    }
+    /// Forgets the events, keeps the memory.
+    pub fn clear(&mut self) {
+        self.arena.clear();
+        self.rows.clear();
+        self.cells.clear();
+        self.overflow.clear();
+        self.many.clear();
+    }
+    /// How many events there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+    /// Whether there are no events.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+    /// Bytes of text and other payload in use.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        self.arena.text.len() + self.arena.bytes.len()
+    }
+    /// The names and layouts of this batch.
+    #[must_use]
+    pub fn vocabulary(&self) -> &Arc<Vocabulary> {
+        &self.vocabulary
+    }
+
+    fn last_ends(&self) -> Ends {
+        self.rows.last().map_or(Ends::default(), |row| row.ends)
+    }
+
+    /// Begins an event; it counts once [`EventBuilder::finish`] is called.
+    pub fn begin(&mut self, layout: LayoutId, sources: LogSourceSetId) -> EventBuilder<'_> {
+        let start = self.last_ends();
+        self.arena.begin_row();
+        let vocabulary = Arc::clone(&self.vocabulary);
+        let slots = vocabulary.layout(layout).map_or(0, |layout| layout.fields().len());
+        self.cells.resize(start.cells + slots, Cell::Absent);
+        let row = Row { layout, sources, ..Row::default() };
+        EventBuilder { batch: self, vocabulary, row, start, finished: false }
+    }
+
+    /// Copies an event of another batch of the same vocabulary to the end of this one.
+    pub fn push_copy(&mut self, event: &Event<'_>) {
+        self.arena.text.push_str(event.text);
+        self.arena.bytes.extend_from_slice(event.bytes);
+        self.cells.extend_from_slice(event.cells);
+        self.overflow.extend_from_slice(event.overflow);
+        self.many.extend_from_slice(event.many);
+        let ends = Ends {
+            text: self.arena.text.len(),
+            bytes: self.arena.bytes.len(),
+            cells: self.cells.len(),
+            overflow: self.overflow.len(),
+            many: self.many.len(),
+        };
+        self.rows.push(Row { ends, ..*event.row });
+    }
+
+    /// Sets the time of the event at `index`, for a record that did not say it.
+    pub fn set_time(&mut self, index: usize, time: Timestamp) {
+        if let Some(row) = self.rows.get_mut(index) {
+            row.time = time;
+        }
+    }
+
+    /// The event at `index`.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<Event<'_>> {
+        let row = self.rows.get(index)?;
+        let start = match index.checked_sub(1) {
+            Some(before) => self.rows.get(before)?.ends,
+            None => Ends::default(),
+        };
+        Some(Event {
+            vocabulary: &self.vocabulary,
+            layout: self.vocabulary.layout(row.layout)?,
+            row,
+            text: self.arena.text.get(start.text..row.ends.text)?,
+            bytes: self.arena.bytes.get(start.bytes..row.ends.bytes)?,
+            cells: self.cells.get(start.cells..row.ends.cells)?,
+            overflow: self.overflow.get(start.overflow..row.ends.overflow)?,
+            many: self.many.get(start.many..row.ends.many)?,
+        })
+    }
+    /// The events in order.
+    pub fn iter(&self) -> impl Iterator<Item = Event<'_>> {
+        (0..self.len()).filter_map(|index| self.get(index))
+    }
+}
+
+/// Writes one event; dropped without [`EventBuilder::finish`], it leaves no trace.
+#[derive(Debug)]
+pub struct EventBuilder<'a> {
+    batch: &'a mut EventBatch,
+    vocabulary: Arc<Vocabulary>,
+    row: Row,
+    start: Ends,
+    finished: bool,
+}
+
+impl EventBuilder<'_> {
+    /// Adds a value to a field; a field that has one already has several then.
+    pub fn push(&mut self, field: FieldId, value: Value<'_>) {
+        let cell = self.batch.arena.push(value);
+        self.add(field, cell);
+    }
+    /// Adds a value to a field whose name is not in the table.
+    pub fn push_named(&mut self, name: &str, value: Value<'_>) {
+        let cell = self.batch.arena.push(value);
+        self.add_named(name, cell);
+    }
+    /// Adds a raw value, which may be "present without values".
+    pub fn push_raw(&mut self, field: FieldId, value: RawValue<'_>) {
+        match value {
+            RawValue::One(value) => self.push(field, value),
+            RawValue::Empty => self.add(field, Cell::Many(Span::default())),
+        }
+    }
+    /// The same for a field whose name is not in the table.
+    pub fn push_raw_named(&mut self, name: &str, value: RawValue<'_>) {
+        match value {
+            RawValue::One(value) => self.push_named(name, value),
+            RawValue::Empty => self.add_named(name, Cell::Many(Span::default())),
+        }
+    }
+    /// Replaces all values of a field by one.
+    pub fn set(&mut self, field: FieldId, value: Value<'_>) {
+        let cell = self.batch.arena.push(value);
+        self.put(field, cell);
+    }
+    /// Takes the field's values away.
+    pub fn remove(&mut self, field: FieldId) {
+        self.put(field, Cell::Absent);
+    }
+    /// Gives `to` the values of `from`, which keeps them; the text is not copied.
+    pub fn share(&mut self, from: FieldId, to: FieldId) {
+        let cell = self.cell(from);
+        if cell != Cell::Absent {
+            self.put(to, cell);
+        }
+    }
+    /// The values of a field as they stand.
+    #[must_use]
+    pub fn values(&self, field: FieldId) -> FieldValues<'_> {
+        let arena = &self.batch.arena;
+        FieldValues {
+            cell: self.cell(field),
+            many: self.batch.many.get(self.start.many..).unwrap_or_default(),
+            text: arena.text.get(self.start.text..).unwrap_or_default(),
+            bytes: arena.bytes.get(self.start.bytes..).unwrap_or_default(),
+        }
+    }
+    /// Says when it happened.
+    pub fn set_time(&mut self, time: Timestamp) {
+        self.row.time = time;
+    }
+    /// Says where it comes from.
+    pub fn set_origin(&mut self, origin: Origin) {
+        self.row.origin = origin;
+    }
+    /// The event is complete.
+    pub fn finish(mut self) {
+        let batch = &mut *self.batch;
+        self.row.ends = Ends {
+            text: batch.arena.text.len(),
+            bytes: batch.arena.bytes.len(),
+            cells: batch.cells.len(),
+            overflow: batch.overflow.len(),
+            many: batch.many.len(),
+        };
+        batch.rows.push(self.row);
+        self.finished = true;
+    }
+
+    fn slot(&self, field: FieldId) -> Option<usize> {
+        let layout = self.vocabulary.layout(self.row.layout)?;
+        layout.slot(field).map(|slot| self.start.cells + slot)
+    }
+    fn overflow_entry(&self, field: FieldId) -> Option<usize> {
+        let of_row = self.batch.overflow.get(self.start.overflow..)?;
+        let here = |entry: &Overflow| matches!(entry.name, OverflowName::Known(id) if id == field);
+        of_row.iter().position(here).map(|index| self.start.overflow + index)
+    }
+    fn cell(&self, field: FieldId) -> Cell {
+        let found = match self.slot(field) {
+            Some(slot) => self.batch.cells.get(slot).copied(),
+            None => self
+                .overflow_entry(field)
+                .and_then(|index| self.batch.overflow.get(index).map(|entry| entry.value)),
+        };
+        found.unwrap_or(Cell::Absent)
+    }
+    fn put(&mut self, field: FieldId, cell: Cell) {
+        if let Some(slot) = self.slot(field) {
+            if let Some(place) = self.batch.cells.get_mut(slot) {
+                *place = cell;
+            }
+        } else if let Some(index) = self.overflow_entry(field) {
+            if let Some(entry) = self.batch.overflow.get_mut(index) {
+                entry.value = cell;
+            }
+        } else if cell != Cell::Absent {
+            self.batch.overflow.push(Overflow { name: OverflowName::Known(field), value: cell });
+        }
+    }
+    fn add(&mut self, field: FieldId, cell: Cell) {
+        let together = self.with_one_more(self.cell(field), cell);
+        self.put(field, together);
+    }
+    fn add_named(&mut self, name: &str, cell: Cell) {
+        let text = self.batch.arena.text.get(self.start.text..).unwrap_or_default();
+        let of_row = self.batch.overflow.get(self.start.overflow..).unwrap_or_default();
+        let same = |entry: &Overflow| match entry.name {
+            OverflowName::Text(span) => span.text(text) == name,
+            OverflowName::Known(_) => false,
+        };
+        if let Some(index) = of_row.iter().position(same) {
+            let index = self.start.overflow + index;
+            let before = self.batch.overflow.get(index).map_or(Cell::Absent, |entry| entry.value);
+            let together = self.with_one_more(before, cell);
+            if let Some(entry) = self.batch.overflow.get_mut(index) {
+                entry.value = together;
+            }
+        } else {
+            let name = OverflowName::Text(self.batch.arena.push_text(name));
+            self.batch.overflow.push(Overflow { name, value: cell });
+        }
+    }
+    /// Joins the values a field has with a further one; a run that is not the last of the list is
+    /// copied to its end, which happens only for fields whose values do not follow each other.
+    fn with_one_more(&mut self, before: Cell, cell: Cell) -> Cell {
+        let run = match before {
+            Cell::Absent => return cell,
+            Cell::Many(run) => run,
+            one => {
+                let at = self.batch.many.len() - self.start.many;
+                self.batch.many.push(one);
+                span(at, 1)
+            }
+        };
+        if matches!(cell, Cell::Many(_)) {
+            return Cell::Many(run);
+        }
+        let from = self.start.many + run.at as usize;
+        let mut at = run.at as usize;
+        if from + run.len as usize != self.batch.many.len() {
+            at = self.batch.many.len() - self.start.many;
+            self.batch.many.extend_from_within(from..from + run.len as usize);
+        }
+        self.batch.many.push(cell);
+        Cell::Many(span(at, run.len as usize + 1))
+    }
+}
+
+impl Drop for EventBuilder<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.batch.arena.text.truncate(self.start.text);
+            self.batch.arena.bytes.truncate(self.start.bytes);
+            self.batch.cells.truncate(self.start.cells);
+            self.batch.overflow.truncate(self.start.overflow);
+            self.batch.many.truncate(self.start.many);
+        }
+    }
+}
+
+/// A view of one event.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    vocabulary: &'a Vocabulary,
+    layout: &'a Layout,
+    row: &'a Row,
+    text: &'a str,
+    bytes: &'a [u8],
+    cells: &'a [Cell],
+    overflow: &'a [Overflow],
+    many: &'a [Cell],
+}
+
+impl<'a> Event<'a> {
+    /// When it happened.
+    #[must_use]
+    pub fn time(&self) -> Timestamp {
+        self.row.time
+    }
+    /// Where it comes from.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        self.row.origin
+    }
+    /// Its set of log sources.
+    #[must_use]
+    pub fn source_set(&self) -> LogSourceSetId {
+        self.row.sources
+    }
+    /// The log sources that it carries at once.
+    #[must_use]
+    pub fn log_sources(&self) -> &'a [LogSource] {
+        self.vocabulary.log_sources(self.row.sources)
+    }
+    /// The names of the fields.
+    #[must_use]
+    pub fn vocabulary(&self) -> &'a Vocabulary {
+        self.vocabulary
+    }
+    fn of(&self, cell: Cell) -> FieldValues<'a> {
+        FieldValues { cell, many: self.many, text: self.text, bytes: self.bytes }
+    }
+    /// The values of a field.
+    #[must_use]
+    pub fn get(&self, field: FieldId) -> FieldValues<'a> {
+        let cell = match self.layout.slot(field) {
+            Some(slot) => self.cells.get(slot).copied(),
+            None => self
+                .overflow
+                .iter()
+                .find(|entry| matches!(entry.name, OverflowName::Known(id) if id == field))
+                .map(|entry| entry.value),
+        };
+        self.of(cell.unwrap_or(Cell::Absent))
+    }
+    /// The values of a field by its name, also one that no table knows.
+    #[must_use]
+    pub fn get_named(&self, name: &str) -> FieldValues<'a> {
+        if let Some(id) = self.vocabulary.fields.id(name) {
+            return self.get(id);
+        }
+        let named = |entry: &&Overflow| match entry.name {
+            OverflowName::Text(span) => span.text(self.text) == name,
+            OverflowName::Known(_) => false,
+        };
+        self.of(self.overflow.iter().find(named).map_or(Cell::Absent, |entry| entry.value))
+    }
+    /// The text of a field's first value that has one.
+    #[must_use]
+    pub fn text(&self, field: FieldId) -> Option<&'a str> {
+        self.get(field).iter().find_map(|value| match value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        })
+    }
+    /// All fields that are present: slots in their order, then the others in the recording's.
+    pub fn fields(&self) -> impl Iterator<Item = (&'a str, FieldValues<'a>)> + use<'a> {
+        let this = *self;
+        let slots = this.layout.fields().iter().zip(this.cells);
+        let slots = slots.map(move |(id, cell)| (this.vocabulary.fields.name(*id), this.of(*cell)));
+        let overflow = this.overflow.iter().map(move |entry| {
+            let name = match entry.name {
+                OverflowName::Known(id) => this.vocabulary.fields.name(id),
+                OverflowName::Text(span) => span.text(this.text),
+            };
+            (name, this.of(entry.value))
+        });
+        slots.chain(overflow).filter(|(_, values)| values.is_present())
+    }
+}
+
+/// The values of one field: absent, one, several, or present without any.
+#[derive(Clone, Copy, Debug)]
+pub struct FieldValues<'a> {
+    cell: Cell,
+    many: &'a [Cell],
+    text: &'a str,
+    bytes: &'a [u8],
+}
+
+impl<'a> FieldValues<'a> {
+    /// Whether the field is there, be it without a value.
+    #[must_use]
+    pub fn is_present(&self) -> bool {
+        self.cell != Cell::Absent
+    }
+    /// The values in order.
+    pub fn iter(&self) -> impl Iterator<Item = Value<'a>> + use<'a> {
+        let (text, bytes) = (self.text, self.bytes);
+        let (one, run) = match self.cell {
+            Cell::Many(span) => (None, span.of(self.many)),
+            cell => (read(cell, text, bytes), &[][..]),
+        };
+        one.into_iter().chain(run.iter().filter_map(move |cell| read(*cell, text, bytes)))
+    }
+    /// The first value.
+    #[must_use]
+    pub fn first(&self) -> Option<Value<'a>> {
+        self.iter().next()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! Rows keep their values through building, copying and reuse of the batch.
+
+use super::*;
+use crate::logsource::LogSourceSet;
+
+fn vocabulary() -> (Arc<Vocabulary>, LayoutId, LogSourceSetId, FieldId, FieldId) {
+    let mut vocabulary = Vocabulary::default();
+    let image = vocabulary.fields.intern("Image");
+    let other = vocabulary.fields.intern("NamedByARuleOnly");
+    let layout = vocabulary.add_layout(&[image]);
+    let set = |category| LogSource::new(Some(category), Some("windows"), Some("sysmon"));
+    let sources =
+        vocabulary.add_set(LogSourceSet::new(vec![set("registry_set"), set("registry_event")]));
+    (Arc::new(vocabulary), layout, sources, image, other)
+}
+
+fn fill(batch: &mut EventBatch, layout: LayoutId, sources: LogSourceSetId, ids: [FieldId; 2]) {
+    let mut event = batch.begin(layout, sources);
+    event.push(ids[0], Value::Text("C:\\a.exe"));
+    event.push(ids[1], Value::Unsigned(7));
+    event.push(ids[0], Value::Text("second"));
+    event.push(ids[1], Value::Ip([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1].into()));
+    event.push(ids[0], Value::Text("third"));
+    event.push_named("Unheard.Of", Value::Bytes(&[1, 2]));
+    event.push_named("Unheard.Of", Value::Null);
+    event.push_raw(FieldId::LEVEL, RawValue::Empty);
+    event.set_time(Timestamp::from_filetime(5));
+    event.finish();
+}
+
+fn check(event: &Event<'_>, ids: [FieldId; 2]) {
+    let texts: Vec<_> = event.get(ids[0]).iter().collect();
+    assert_eq!(texts, ["C:\\a.exe", "second", "third"].map(Value::Text));
+    assert_eq!(event.get(ids[1]).iter().count(), 2);
+    assert_eq!(event.get_named("NamedByARuleOnly").first(), Some(Value::Unsigned(7)));
+    let unheard: Vec<_> = event.get_named("Unheard.Of").iter().collect();
+    assert_eq!(unheard, [Value::Bytes(&[1, 2]), Value::Null]);
+    let level = event.get(FieldId::LEVEL);
+    assert!(level.is_present() && level.first().is_none());
+    assert!(!event.get(FieldId::CHANNEL).is_present());
+    let names: Vec<_> = event.fields().map(|(name, _)| name).collect();
+    assert_eq!(names, ["Level", "Image", "NamedByARuleOnly", "Unheard.Of"]);
+    assert_eq!(event.log_sources().len(), 2);
+    assert_eq!(event.time(), Timestamp::from_filetime(5));
+}
+
+#[test]
+fn an_event_reads_back_what_was_written_and_so_does_its_copy() {
+    let (vocabulary, layout, sources, image, other) = vocabulary();
+    let mut batch = EventBatch::new(Arc::clone(&vocabulary));
+    for _ in 0..3 {
+        fill(&mut batch, layout, sources, [image, other]);
+        drop(batch.begin(layout, sources)); // begun, not finished: no trace
+    }
+    let mut copy = EventBatch::new(vocabulary);
+    fill(&mut copy, layout, sources, [image, other]);
+    for event in batch.iter() {
+        check(&event, [image, other]);
+        copy.push_copy(&event);
+    }
+    assert_eq!(copy.len(), 4);
+    copy.iter().for_each(|event| check(&event, [image, other]));
+}
+
+#[test]
+fn sharing_and_setting_change_one_field_alone() {
+    let (vocabulary, layout, sources, image, other) = vocabulary();
+    let mut batch = EventBatch::new(vocabulary);
+    let mut event = batch.begin(layout, sources);
+    event.push(image, Value::Text("old"));
+    event.share(image, other);
+    event.set(image, Value::Text("new"));
+    assert_eq!(event.values(other).first(), Some(Value::Text("old")));
+    event.share(FieldId::CHANNEL, image); // absent: nothing to share
+    event.finish();
+    let event = batch.get(0).unwrap();
+    assert_eq!(event.text(image), Some("new"));
+    assert_eq!(event.text(other), Some("old"));
+}

@@ -1,0 +1,46 @@
+//! The vocabulary every other crate speaks: time, values, processes, log sources, batches.
+//!
+//! A batch owns its bytes; an event is a view of one row, so nothing here allocates per event
+//! once the buffers have grown to their working size.
+//!
+//! | module | holds | come here when |
+//! |---|---|---|
+//! | [`time`] | [`Timestamp`], 100 ns units since 1601 UTC | a clock or a window is involved |
+//! | [`value`] | [`Value`], what a field can hold | a value type is missing |
+//! | [`field`] | [`FieldTable`], names as small numbers | a field is addressed |
+//! | [`logsource`] | [`LogSource`] and sets of them | a rule or event is routed |
+//! | [`vocabulary`] | [`Vocabulary`], [`Layout`]: what is fixed once rules and tables are loaded | a slot is needed |
+//! | [`record`] | [`RecordBatch`], what a source delivers, names as written | a source is added |
+//! | [`batch`] | [`EventBatch`], its arena, [`Event`] views | an event is read |
+//! | [`process`] | [`ProcessKey`] | a process is named across its life |
+//! | [`ledger`] | [`Ledger`], where every record went | something is skipped |
+//!
+//! ```
+//! use etwatch_event::Timestamp;
+//! assert_eq!(Timestamp::from_unix_millis(0), Some(Timestamp::UNIX_EPOCH));
+//! ```
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod arena;
+pub mod batch;
+pub mod clock;
+pub mod field;
+pub mod ledger;
+pub mod logsource;
+pub mod process;
+pub mod record;
+pub mod time;
+pub mod value;
+pub mod vocabulary;
+
+pub use batch::{Event, EventBatch, FieldValues, Origin};
+pub use clock::Clock;
+pub use field::{FieldId, FieldTable};
+pub use ledger::{Ledger, Reason};
+pub use logsource::{LogSource, LogSourceSet, LogSourceSetId};
+pub use process::{ProcessIdentity, ProcessKey};
+pub use record::{RawValue, Record, RecordBatch, RecordBuilder, Shape};
+pub use time::Timestamp;
+pub use value::{Guid, Sid, Value};
+pub use vocabulary::{Layout, LayoutId, Vocabulary};

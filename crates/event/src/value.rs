@@ -1,0 +1,217 @@
+//! What a field of an event can hold.
+//!
+//! Sources type what they know: EVTX and JSON mostly give text, ETW gives numbers, addresses,
+//! SIDs. Rules compare by value where Sigma does and otherwise look at the *text* of a value
+//! ([`Value::text`]), which is one fixed spelling for each type.
+
+use std::fmt::{self, Write as _};
+use std::net::IpAddr;
+
+use crate::time::Timestamp;
+
+/// A GUID in the byte order of Windows memory (first three parts little endian).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Guid(pub [u8; 16]);
+
+impl Guid {
+    /// Reads `{8-4-4-4-12}` hex digits, with or without braces.
+    ///
+    /// ```
+    /// use etwatch_event::Guid;
+    /// let text = "{22fb2cd6-0e7b-422b-a0c7-2fad1fd0e716}";
+    /// assert_eq!(Guid::parse(text).unwrap().to_string(), text);
+    /// ```
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let inner = text.strip_prefix('{').map_or(Some(text), |rest| rest.strip_suffix('}'))?;
+        let mut parts = inner.split('-');
+        let mut number = |digits: usize| {
+            let part = parts.next()?;
+            let plain = part.len() == digits && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+            if plain { u64::from_str_radix(part, 16).ok() } else { None }
+        };
+        let (first, second, third) = (number(8)?, number(4)?, number(4)?);
+        let (fourth, fifth) = (number(4)?, number(12)?);
+        if parts.next().is_some() {
+            return None;
+        }
+        let mut bytes = [0; 16];
+        let little = u32::try_from(first).ok()?.to_le_bytes().into_iter();
+        let little = little.chain(u16::try_from(second).ok()?.to_le_bytes());
+        let little = little.chain(u16::try_from(third).ok()?.to_le_bytes());
+        let big = u16::try_from(fourth).ok()?.to_be_bytes().into_iter();
+        let big = big.chain(fifth.to_be_bytes().into_iter().skip(2));
+        for (place, byte) in bytes.iter_mut().zip(little.chain(big)) {
+            *place = byte;
+        }
+        Some(Self(bytes))
+    }
+}
+
+impl fmt::Display for Guid {
+    /// Lower-case hex in braces.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q] = self.0;
+        let first = u32::from_le_bytes([a, b, c, d]);
+        let (second, third) = (u16::from_le_bytes([e, g]), u16::from_le_bytes([h, i]));
+        let fourth = u16::from_be_bytes([j, k]);
+        let fifth = u64::from_be_bytes([0, 0, l, m, n, o, p, q]);
+        write!(f, "{{{first:08x}-{second:04x}-{third:04x}-{fourth:04x}-{fifth:012x}}}")
+    }
+}
+
+/// A security identifier in its binary form (`SID` structure): revision, count of
+/// sub-authorities, 48-bit authority, then 32-bit sub-authorities, little endian.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Sid<'a>(pub &'a [u8]);
+
+impl fmt::Display for Sid<'_> {
+    /// `S-1-5-18`; bytes that are no SID are written as hex, so that nothing is lost.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Some((&[revision, count, a, b, c, d, e, g], rest)), true) =
+            (self.0.split_first_chunk::<8>(), self.0.len() >= 8)
+        else {
+            return write_hex(f, self.0);
+        };
+        if rest.len() < usize::from(count) * 4 {
+            return write_hex(f, self.0);
+        }
+        let authority = u64::from_be_bytes([0, 0, a, b, c, d, e, g]);
+        write!(f, "S-{revision}-{authority}")?;
+        for part in rest.chunks_exact(4).take(usize::from(count)) {
+            let bytes: [u8; 4] = part.try_into().unwrap_or_default();
+            write!(f, "-{}", u32::from_le_bytes(bytes))?;
+        }
+        Ok(())
+    }
+}
+
+/// One value of a field. Text and bytes are borrowed from the batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Value<'a> {
+    /// The field is there and says "nothing".
+    Null,
+    /// UTF-8 text.
+    Text(&'a str),
+    /// A number that is not negative.
+    Unsigned(u64),
+    /// A negative number, or one of a signed type.
+    Signed(i64),
+    /// A number with a fraction.
+    Float(f64),
+    /// True or false.
+    Boolean(bool),
+    /// Bytes without a better type.
+    Bytes(&'a [u8]),
+    /// A GUID.
+    Guid(Guid),
+    /// A security identifier.
+    Sid(Sid<'a>),
+    /// An IPv4 or IPv6 address.
+    Ip(IpAddr),
+    /// A point in time.
+    Time(Timestamp),
+    /// A mapping or list of the recording: it exists, but has no text of its own. Its parts are
+    /// fields named by their path (`outer.inner`).
+    Structure,
+}
+
+impl<'a> Value<'a> {
+    /// The one text of this value, or `None` for null and structures.
+    ///
+    /// Integers are decimal; floats shortest, without `.0` when whole; booleans `true` and
+    /// `false`; times ISO 8601; bytes upper-case hex. `scratch` is cleared and used when the
+    /// text has to be made; text values are returned as they are.
+    #[must_use]
+    pub fn text<'s>(&self, scratch: &'s mut String) -> Option<&'s str>
+    where
+        'a: 's,
+    {
+        scratch.clear();
+        // Writing to a String can't fail.
+        let written = match *self {
+            Self::Text(text) => return Some(text),
+            Self::Null | Self::Structure => return None,
+            Self::Unsigned(number) => {
+                scratch.push_str(itoa::Buffer::new().format(number));
+                Ok(())
+            }
+            Self::Signed(number) => {
+                scratch.push_str(itoa::Buffer::new().format(number));
+                Ok(())
+            }
+            Self::Float(number) => {
+                let mut buffer = ryu::Buffer::new();
+                let text = buffer.format(number);
+                scratch.push_str(text.strip_suffix(".0").unwrap_or(text));
+                Ok(())
+            }
+            Self::Boolean(yes) => {
+                scratch.push_str(if yes { "true" } else { "false" });
+                Ok(())
+            }
+            Self::Bytes(bytes) => write_hex(scratch, bytes),
+            Self::Guid(guid) => write!(scratch, "{guid}"),
+            Self::Sid(sid) => write!(scratch, "{sid}"),
+            Self::Ip(ip) => write!(scratch, "{ip}"),
+            Self::Time(time) => write!(scratch, "{time}"),
+        };
+        written.ok().map(|()| scratch.as_str())
+    }
+
+    /// Whether this is the null value.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+}
+
+fn write_hex(out: &mut dyn fmt::Write, bytes: &[u8]) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(out, "{byte:02X}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_type_has_one_text() {
+        let system = [1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0];
+        let guid = Guid([0x6f, 0x16, 0xa5, 0xcd, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+        let table = [
+            (Value::Unsigned(4_624), Some("4624")),
+            (Value::Signed(-3), Some("-3")),
+            (Value::Float(2.0), Some("2")),
+            (Value::Float(0.5), Some("0.5")),
+            (Value::Boolean(true), Some("true")),
+            (Value::Bytes(&[0xAB, 1]), Some("AB01")),
+            (Value::Sid(Sid(&system)), Some("S-1-5-18")),
+            (Value::Sid(Sid(&[1, 9, 0])), Some("010900")),
+            (Value::Guid(guid), Some("{cda5166f-0201-0403-0506-0708090a0b0c}")),
+            (Value::Ip([192, 0, 2, 7].into()), Some("192.0.2.7")),
+            (Value::Time(Timestamp::UNIX_EPOCH), Some("1970-01-01T00:00:00.0000000Z")),
+            (Value::Null, None),
+            (Value::Structure, None),
+        ];
+        let mut scratch = String::new();
+        for (value, text) in table {
+            assert_eq!(value.text(&mut scratch), text, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_guid_is_refused() {
+        for text in [
+            "",
+            "{}",
+            "22fb2cd6-0e7b-422b-a0c7",
+            "{22fb2cd6-0e7b-422b-a0c7-2fad1fd0e716",
+            "22fb2cd6-0e7b-422b-a0c7-2fad1fd0e716-0",
+            "+2fb2cd6-0e7b-422b-a0c7-2fad1fd0e716",
+        ] {
+            assert_eq!(Guid::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Windows' fields to Sigma's names and log sources, without memory.
+//!
+//! What an event is, is decided by provider or channel *and* event id, from the tables in
+//! `taxonomy/*.yaml`: a row gives the categories, the names that differ, and the conversions. The
+//! channel gives the service. A record becomes one event: its fields go to the slots of the row's
+//! layout, further ones to the overflow list, nothing is thrown away.
+//!
+//! ```text
+//! Security 4688, NewProcessName=C:\a.exe, NewProcessId=0x1a4c, ProcessId=0x2b0
+//!   → windows/process_creation/security
+//!     Image=C:\a.exe  ProcessId=6732  ParentProcessId=688  NewProcessName=C:\a.exe …
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`table`] | the tables as they are written |
+//! | [`taxonomy`] | the tables compiled for a vocabulary: which row is an event's |
+//! | [`convert`] | conversions of single values |
+//! | [`normaliser`] | a record batch to an event batch |
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod convert;
+pub mod normaliser;
+pub mod table;
+pub mod taxonomy;
+
+pub use normaliser::{Normaliser, normalise};
+pub use table::{Log, Table, TableError};
+pub use taxonomy::Taxonomy;

@@ -1,0 +1,125 @@
+//! The tables are sound, and events come out of them as Sigma's rules expect.
+
+#![expect(clippy::unwrap_used, reason = "a failure in a test is a finding")]
+
+use std::sync::Arc;
+
+use etwatch_event::{EventBatch, RecordBatch, Value, Vocabulary};
+use etwatch_normalise::{Table, Taxonomy, normalise};
+
+fn event(provider: &str, channel: &str, id: u32, fields: &[(&str, &str)]) -> EventBatch {
+    let table = Table::built_in().unwrap();
+    let mut vocabulary = Vocabulary::default();
+    vocabulary.fields.intern("Feature_Name"); // as a rule would
+    let taxonomy = Arc::new(Taxonomy::compile(&table, &mut vocabulary).unwrap());
+    let mut records = RecordBatch::default();
+    let mut record = records.begin();
+    for (name, value) in [("Provider_Name", provider), ("Channel", channel)] {
+        if !value.is_empty() {
+            record.push(name, Value::Text(value));
+            let index = record.len() - 1;
+            if name == "Channel" { record.set_channel(index) } else { record.set_provider(index) }
+        }
+    }
+    record.set_event_id(id);
+    record.push("EventID", Value::Unsigned(id.into()));
+    for (name, value) in fields {
+        record.push(name, Value::Text(value));
+    }
+    record.finish();
+    normalise(&records, &taxonomy, &Arc::new(vocabulary))
+}
+
+fn sources(batch: &EventBatch) -> Vec<String> {
+    let event = batch.get(0).unwrap();
+    event.log_sources().iter().map(ToString::to_string).collect()
+}
+
+fn text(batch: &EventBatch, field: &str) -> Option<String> {
+    let mut scratch = String::new();
+    let value = batch.get(0).unwrap().get_named(field).first()?;
+    value.text(&mut scratch).map(str::to_owned)
+}
+
+const SYSMON: (&str, &str) = ("Microsoft-Windows-Sysmon", "Microsoft-Windows-Sysmon/Operational");
+const SECURITY: (&str, &str) = ("Microsoft-Windows-Security-Auditing", "Security");
+
+#[test]
+fn one_event_carries_a_set_of_log_sources() {
+    let set = event(SYSMON.0, SYSMON.1, 13, &[("EventType", "SetValue")]);
+    assert_eq!(sources(&set), ["windows/registry_event/sysmon", "windows/registry_set/sysmon"]);
+}
+
+#[test]
+fn the_event_type_separates_registry_add_from_registry_delete() {
+    for (kind, category) in
+        [("CreateKey", "add"), ("DeleteKey", "delete"), ("DeleteValue", "delete")]
+    {
+        let batch = event(SYSMON.0, SYSMON.1, 12, &[("EventType", kind)]);
+        let expected =
+            [format!("windows/registry_{category}/sysmon"), "windows/registry_event/sysmon".into()];
+        assert_eq!(sources(&batch), expected, "{kind}");
+    }
+}
+
+#[test]
+fn security_4688_is_a_process_creation() {
+    let batch = event(
+        SECURITY.0,
+        SECURITY.1,
+        4688,
+        &[
+            ("SubjectUserName", "anna"),
+            ("SubjectDomainName", "CORP"),
+            ("NewProcessId", "0x1a4c"),
+            ("NewProcessName", "C:\\Windows\\System32\\cmd.exe"),
+            ("ProcessId", "0x2b0"),
+            ("CommandLine", "cmd /c dir"),
+            ("TargetUserName", "-"),
+            ("TargetDomainName", "-"),
+            ("ParentProcessName", "C:\\Windows\\explorer.exe"),
+            ("MandatoryLabel", "S-1-16-12288"),
+        ],
+    );
+    assert_eq!(sources(&batch), ["windows/process_creation/security"]);
+    for (field, value) in [
+        ("Image", "C:\\Windows\\System32\\cmd.exe"),
+        ("NewProcessName", "C:\\Windows\\System32\\cmd.exe"),
+        ("ParentImage", "C:\\Windows\\explorer.exe"),
+        ("ProcessId", "6732"),
+        ("ParentProcessId", "688"),
+        ("IntegrityLevel", "High"),
+        ("User", "CORP\\anna"),
+        ("CommandLine", "cmd /c dir"),
+    ] {
+        assert_eq!(text(&batch, field).as_deref(), Some(value), "{field}");
+    }
+}
+
+#[test]
+fn names_with_blanks_are_found_as_rules_write_them() {
+    let batch = event(
+        "Microsoft-Windows-Windows Defender",
+        "Microsoft-Windows-Windows Defender/Operational",
+        1116,
+        &[("Threat Name", "EICAR"), ("Feature Name", "x")],
+    );
+    assert_eq!(sources(&batch), ["windows/windefend"]);
+    assert_eq!(text(&batch, "ThreatName").as_deref(), Some("EICAR"));
+    assert_eq!(text(&batch, "Feature_Name").as_deref(), Some("x"));
+}
+
+#[test]
+fn the_channel_gives_the_service_and_the_provider_the_row() {
+    for (provider, channel, id, expected) in [
+        ("Microsoft-Windows-Eventlog", "Security", 1102, "windows/security"),
+        ("Service Control Manager", "System", 7036, "windows/system"),
+        ("MICROSOFT-WINDOWS-SYSMON", "", 22, "windows/dns_query/sysmon"),
+        ("", "Microsoft-Windows-Sysmon/Operational", 22, "windows/dns_query/sysmon"),
+        ("Some-Other-Provider", "Microsoft-Windows-Sysmon/Operational", 1, "windows/sysmon"),
+        ("Some-Other-Provider", "Unheard/Of", 1, "windows"),
+    ] {
+        let batch = event(provider, channel, id, &[]);
+        assert_eq!(sources(&batch), [expected], "{provider} {channel} {id}");
+    }
+}

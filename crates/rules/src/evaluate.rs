@@ -1,0 +1,421 @@
+//! Whether a rule is true of an event, and why: the plain evaluator.
+//!
+//! It walks each rule as it is written and is the yardstick for anything faster. Text is folded once
+//! per event and field, on demand, into buffers that are kept between events.
+//!
+//! - An item on a missing field is false, its negation true (`D-TWO-VALUED`); only `null`,
+//!   `exists: false` and `neq` are true on a missing field.
+//! - An item holds if *any* value of the field satisfies it; with `all` each rule value must be
+//!   satisfied by some value; negation is outside (`D-MULTI`).
+//! - A keyword is looked for in the text of each value of the event (`D-KEYWORD`).
+
+use etwatch_event::time::TimeParts;
+use etwatch_event::{Event, FieldId, Value};
+
+use crate::fold::fold_into;
+use crate::sigma::condition::Condition;
+use crate::sigma::detection::{Detection, Item, Target};
+use crate::sigma::modifier::{Anchor, Comparison, TimePart};
+use crate::sigma::rule::Rule;
+use crate::sigma::text::TextTest;
+use crate::sigma::value::{Number, Test, TextValue};
+
+/// A detection item that held, and on what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reasoning {
+    /// Name of the detection.
+    pub detection: String,
+    /// The item's key as written, such as `Image|endswith`; empty for keywords.
+    pub item: String,
+    /// The field; empty for keywords.
+    pub field: String,
+    /// The rule's value as written.
+    pub pattern: String,
+    /// The event's value that satisfied it; `None` if its absence did.
+    pub value: Option<String>,
+}
+
+/// Texts of an event in one buffer, folded and as they are.
+#[derive(Debug, Default)]
+struct Texts {
+    buffer: String,
+    /// Where the folded and the original text of each value lie.
+    places: Vec<[(usize, usize); 2]>,
+}
+
+impl Texts {
+    fn clear(&mut self) {
+        self.buffer.clear();
+        self.places.clear();
+    }
+    fn push(&mut self, text: &str) {
+        let start = self.buffer.len();
+        fold_into(text, &mut self.buffer);
+        let middle = self.buffer.len();
+        self.buffer.push_str(text);
+        self.places.push([(start, middle), (middle, self.buffer.len())]);
+    }
+    fn get(&self, place: usize, cased: bool) -> &str {
+        let Some([folded, original]) = self.places.get(place) else { return "" };
+        let (start, end) = if cased { *original } else { *folded };
+        self.buffer.get(start..end).unwrap_or_default()
+    }
+}
+
+/// Evaluates rules; keeps its buffers between events. One for each worker.
+#[derive(Debug, Default)]
+pub struct Evaluator {
+    texts: Texts,
+    /// For each field: the event it was prepared for, and its texts' places.
+    prepared: Vec<(u64, usize, usize)>,
+    all: (u64, usize, usize),
+    event_number: u64,
+    scratch: String,
+}
+
+impl Evaluator {
+    /// Prepares for another event; must be called before [`Evaluator::is_true`] for it.
+    pub fn begin(&mut self) {
+        self.event_number += 1;
+        self.texts.clear();
+    }
+
+    /// Whether the rule holds for the event.
+    pub fn is_true(&mut self, rule: &Rule, event: &Event<'_>) -> bool {
+        rule.conditions.iter().any(|condition| {
+            condition.holds(&mut |index| {
+                let detection = rule.detections.get(index);
+                detection.is_some_and(|named| self.detection(&named.detection, event))
+            })
+        })
+    }
+
+    /// Which items of a rule that holds made it hold: those that hold in the detections that hold
+    /// and that the condition does not negate.
+    pub fn reasons(&mut self, rule: &Rule, event: &Event<'_>) -> Vec<Reasoning> {
+        let mut wanted = vec![false; rule.detections.len()];
+        let mut mark = |index: usize, negated: bool| {
+            if let Some(place) = wanted.get_mut(index) {
+                *place |= !negated;
+            }
+        };
+        rule.conditions
+            .iter()
+            .for_each(|condition: &Condition| condition.detections(false, &mut mark));
+        let mut reasons = Vec::new();
+        for (named, wanted) in rule.detections.iter().zip(wanted) {
+            if wanted && self.detection(&named.detection, event) {
+                self.explain(&named.name, &named.detection, event, &mut reasons);
+            }
+        }
+        reasons
+    }
+
+    fn explain(
+        &mut self,
+        name: &str,
+        part: &Detection,
+        event: &Event<'_>,
+        out: &mut Vec<Reasoning>,
+    ) {
+        match part {
+            Detection::All(parts) | Detection::Any(parts) => {
+                for part in parts {
+                    if self.detection(part, event) {
+                        self.explain(name, part, event, out);
+                    }
+                }
+            }
+            Detection::Item(item) => self.explain_item(name, item, event, out),
+        }
+    }
+
+    fn explain_item(
+        &mut self,
+        name: &str,
+        item: &Item,
+        event: &Event<'_>,
+        out: &mut Vec<Reasoning>,
+    ) {
+        let field = match item.target {
+            Target::Field(id) => event.vocabulary().fields.name(id).to_owned(),
+            Target::Keywords => String::new(),
+        };
+        let one = |pattern: &str, value: Option<String>| Reasoning {
+            detection: name.to_owned(),
+            item: item.key.clone(),
+            field: field.clone(),
+            pattern: pattern.to_owned(),
+            value,
+        };
+        if item.negated {
+            let written: Vec<_> = item.values.iter().map(|value| value.written.as_str()).collect();
+            let value = match item.target {
+                Target::Field(id) => text_of(event, id),
+                Target::Keywords => None,
+            };
+            return out.push(one(&written.join(", "), value));
+        }
+        let mut references = item.references.iter().copied();
+        for rule_value in &item.values {
+            for test in &rule_value.tests {
+                let reference = if matches!(test, Test::FieldReference { .. }) {
+                    references.next()
+                } else {
+                    None
+                };
+                if let Some(value) = self.satisfied_by(item.target, test, reference, event) {
+                    out.push(one(&rule_value.written, value));
+                    break;
+                }
+            }
+            if !item.all && out.last().is_some_and(|last| last.pattern == rule_value.written) {
+                break;
+            }
+        }
+    }
+
+    fn detection(&mut self, detection: &Detection, event: &Event<'_>) -> bool {
+        match detection {
+            Detection::All(parts) => parts.iter().all(|part| self.detection(part, event)),
+            Detection::Any(parts) => parts.iter().any(|part| self.detection(part, event)),
+            Detection::Item(item) => self.item(item, event),
+        }
+    }
+
+    fn item(&mut self, item: &Item, event: &Event<'_>) -> bool {
+        let mut references = item.references.iter().copied();
+        let mut one = |value: &crate::sigma::value::RuleValue| {
+            value.tests.iter().any(|test| {
+                let reference = if matches!(test, Test::FieldReference { .. }) {
+                    references.next()
+                } else {
+                    None
+                };
+                self.test(item.target, test, reference, event)
+            })
+        };
+        let holds = if item.all {
+            item.values.iter().all(&mut one)
+        } else {
+            item.values.iter().any(&mut one)
+        };
+        holds != item.negated
+    }
+
+    /// Texts of a field's values, or of all values of the event, prepared once per event.
+    fn prepare(&mut self, target: Target, event: &Event<'_>) -> std::ops::Range<usize> {
+        let number = self.event_number;
+        let known = match target {
+            Target::Keywords => self.all,
+            Target::Field(id) => {
+                if self.prepared.len() <= id.index() {
+                    self.prepared.resize(id.index() + 1, (0, 0, 0));
+                }
+                self.prepared.get(id.index()).copied().unwrap_or_default()
+            }
+        };
+        if known.0 == number {
+            return known.1..known.2;
+        }
+        let start = self.texts.places.len();
+        let texts = &mut self.texts;
+        let scratch = &mut self.scratch;
+        let mut push = |value: Value<'_>| {
+            if let Some(text) = value.text(scratch) {
+                texts.push(text);
+            }
+        };
+        match target {
+            Target::Field(id) => event.get(id).iter().for_each(&mut push),
+            Target::Keywords => {
+                event.fields().for_each(|(_, values)| values.iter().for_each(&mut push));
+            }
+        }
+        let entry = (number, start, self.texts.places.len());
+        match target {
+            Target::Keywords => self.all = entry,
+            Target::Field(id) => {
+                if let Some(place) = self.prepared.get_mut(id.index()) {
+                    *place = entry;
+                }
+            }
+        }
+        entry.1..entry.2
+    }
+
+    fn test(
+        &mut self,
+        target: Target,
+        test: &Test,
+        reference: Option<FieldId>,
+        event: &Event<'_>,
+    ) -> bool {
+        match test {
+            Test::Text(TextValue { test, cased }) => {
+                let places = self.prepare(target, event);
+                places.into_iter().any(|place| test.is_true_of(self.texts.get(place, *cased)))
+            }
+            Test::Regex(regex) => {
+                let places = self.prepare(target, event);
+                places.into_iter().any(|place| regex.is_match(self.texts.get(place, true)))
+            }
+            Test::FieldReference { anchor, cased, .. } => {
+                let (Target::Field(_), Some(other)) = (target, reference) else { return false };
+                let mine = self.prepare(target, event);
+                let theirs = self.prepare(Target::Field(other), event);
+                mine.into_iter().any(|mine| {
+                    let mine = self.texts.get(mine, *cased);
+                    theirs
+                        .clone()
+                        .any(|other| related(*anchor, mine, self.texts.get(other, *cased)))
+                })
+            }
+            _ => match target {
+                Target::Field(id) => typed(test, id, event),
+                Target::Keywords => false,
+            },
+        }
+    }
+
+    /// The value of the event that satisfies a test; `Some(None)` if its absence does.
+    fn satisfied_by(
+        &mut self,
+        target: Target,
+        test: &Test,
+        reference: Option<FieldId>,
+        event: &Event<'_>,
+    ) -> Option<Option<String>> {
+        if !self.test(target, test, reference, event) {
+            return None;
+        }
+        Some(match test {
+            Test::Text(TextValue { test, cased }) => {
+                let mut places = self.prepare(target, event);
+                let found = places.find(|place| test.is_true_of(self.texts.get(*place, *cased)));
+                found.map(|place| self.texts.get(place, true).to_owned())
+            }
+            Test::Regex(regex) => {
+                let mut places = self.prepare(target, event);
+                let found = places.find(|place| regex.is_match(self.texts.get(*place, true)));
+                found.map(|place| self.texts.get(place, true).to_owned())
+            }
+            _ => match target {
+                Target::Field(id) => text_of(event, id),
+                Target::Keywords => None,
+            },
+        })
+    }
+}
+
+fn text_of(event: &Event<'_>, id: FieldId) -> Option<String> {
+    let mut scratch = String::new();
+    let value = event.get(id).first()?;
+    value.text(&mut scratch).map(str::to_owned)
+}
+
+/// Tests that look at the typed value and not at folded text.
+fn typed(test: &Test, id: FieldId, event: &Event<'_>) -> bool {
+    let values = event.get(id);
+    match test {
+        Test::Exists(yes) => values.is_present() == *yes,
+        Test::Null => !values.is_present() || values.iter().any(|value| value.is_null()),
+        Test::Present => {
+            values.iter().any(|value| !matches!(value, Value::Null | Value::Structure))
+        }
+        _ => values.iter().any(|value| typed_value(test, &value)),
+    }
+}
+
+fn typed_value(test: &Test, value: &Value<'_>) -> bool {
+    let mut scratch = String::new();
+    match test {
+        Test::Number { number, texts } => match value {
+            Value::Text(text) => texts
+                .iter()
+                .any(|wanted| text.len() == wanted.len() && text.eq_ignore_ascii_case(wanted)),
+            value => number_of(value)
+                .is_some_and(|other| number.order(&other).is_some_and(std::cmp::Ordering::is_eq)),
+        },
+        Test::Boolean(yes) => match value {
+            Value::Boolean(value) => value == yes,
+            Value::Text(text) => text.eq_ignore_ascii_case(if *yes { "true" } else { "false" }),
+            _ => false,
+        },
+        Test::Cidr(network) => match value {
+            Value::Ip(address) => network.has(*address),
+            value => value.text(&mut scratch).is_some_and(|text| network.has_text(text)),
+        },
+        Test::Compare(how, number) => {
+            let value = match value {
+                Value::Text(text) => number_in(text),
+                value => number_of(value),
+            };
+            value.and_then(|value| value.order(number)).is_some_and(|order| fits(*how, order))
+        }
+        Test::Time(part, how, number) => {
+            let parts = match value {
+                Value::Time(time) => Some(TimeParts::of(*time)),
+                Value::Text(text) => TimeParts::parse(text),
+                _ => None,
+            };
+            parts.and_then(|parts| time_part(*part, &parts)).is_some_and(|value| {
+                let order = value.cmp(number);
+                how.map_or(order.is_eq(), |how| fits(how, order))
+            })
+        }
+        _ => false,
+    }
+}
+
+fn fits(how: Comparison, order: std::cmp::Ordering) -> bool {
+    match how {
+        Comparison::Less => order.is_lt(),
+        Comparison::LessOrEqual => order.is_le(),
+        Comparison::Greater => order.is_gt(),
+        Comparison::GreaterOrEqual => order.is_ge(),
+    }
+}
+
+fn number_of(value: &Value<'_>) -> Option<Number> {
+    match value {
+        Value::Unsigned(number) => Some(Number::Integer(i128::from(*number))),
+        Value::Signed(number) => Some(Number::Integer(i128::from(*number))),
+        Value::Float(number) => Some(Number::Float(*number)),
+        _ => None,
+    }
+}
+
+/// A decimal or `0x` hex number in a text, and nothing else.
+fn number_in(text: &str) -> Option<Number> {
+    if let Some(hex) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        let plain = hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+        return i128::from_str_radix(hex, 16).ok().filter(|_| plain).map(Number::Integer);
+    }
+    if let Ok(number) = text.parse() {
+        return Some(Number::Integer(number));
+    }
+    let decimal =
+        text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+'));
+    text.parse().ok().filter(|_| decimal).map(Number::Float)
+}
+
+fn time_part(part: TimePart, parts: &TimeParts) -> Option<i64> {
+    Some(i64::from(match part {
+        TimePart::Minute => u16::from(parts.minute),
+        TimePart::Hour => u16::from(parts.hour),
+        TimePart::Day => u16::from(parts.day),
+        TimePart::Week => u16::from(parts.week()?),
+        TimePart::Month => u16::from(parts.month),
+        TimePart::Year => parts.year,
+    }))
+}
+
+fn related(anchor: Anchor, mine: &str, other: &str) -> bool {
+    match anchor {
+        Anchor::Whole => mine == other,
+        Anchor::Start => mine.starts_with(other),
+        Anchor::End => mine.ends_with(other),
+        Anchor::Anywhere => TextTest::Substring(other.to_owned()).is_true_of(mine),
+    }
+}

@@ -1,0 +1,34 @@
+//! Sigma rules: parse, check, compile, match.
+//!
+//! ```text
+//! YAML text ──yaml──▶ nodes with places ──sigma──▶ Rule ──RuleSet──▶ which rules hold for an event
+//!                                           └──▶ Diagnostic: file, line, column, what to write instead
+//! ```
+//!
+//! A document that is refused never takes another one with it: loaded + refused = documents.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`yaml`] | documents as nodes that know their place and the text of scalars |
+//! | [`diagnostic`] | what is wrong with a rule, where, and its cure |
+//! | [`sigma`] | the language: attributes, detections, modifiers, conditions |
+//! | [`fold`] | comparison without case |
+//! | [`load`] | files and folders to rules |
+//! | [`evaluate`] | whether a rule is true of an event, and why |
+//! | [`rule_set`] | all rules, routed by log source |
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod diagnostic;
+pub mod evaluate;
+pub mod fold;
+pub mod load;
+pub mod rule_set;
+pub mod sigma;
+pub mod yaml;
+
+pub use diagnostic::{Diagnostic, Severity, SourceFile};
+pub use evaluate::{Evaluator, Reasoning};
+pub use load::{LoadOptions, Loaded, load};
+pub use rule_set::{Match, RuleIndex, RuleSet};
+pub use sigma::{Level, Rule};

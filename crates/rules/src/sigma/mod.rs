@@ -1,0 +1,28 @@
+//! The Sigma language, as the specification v2.1 has it and `docs/sigma.md` decides.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`rule`] | a rule: its attributes, detections and conditions |
+//! | [`detection`] | the shapes of a detection; detection items |
+//! | [`modifier`] | chains of modifiers |
+//! | [`value`] | values of rules as tests of one field |
+//! | [`text`] | wildcards, escapes, dashes |
+//! | [`encoding`] | base64 and UTF-16 |
+//! | [`pattern`] | regular expressions in Sigma's flavour |
+//! | [`network`] | CIDR |
+//! | [`condition`] | conditions |
+
+pub mod condition;
+pub mod detection;
+pub mod encoding;
+pub mod modifier;
+pub mod network;
+pub mod pattern;
+pub mod rule;
+pub mod text;
+pub mod value;
+
+pub use condition::Condition;
+pub use detection::{Detection, Item};
+pub use rule::{Level, Rule, Status};
+pub use value::Test;

@@ -1,0 +1,158 @@
+//! Regular expressions in Sigma's flavour, on an engine that is linear in the text.
+//!
+//! The flavour is a subset of PCRE. Two things differ in the engine and are rewritten in the parsed
+//! pattern: `\d \w \s \b` are ASCII (`D-RECLASS`), and `$` without `m` also stands before one final
+//! line feed (`D-DOLLAR`). Look-around and references are refused by the engine, with their name.
+
+use regex::{Regex, RegexBuilder};
+use regex_syntax::ast::{self, Ast};
+
+/// Bytes that one compiled pattern may take.
+const SIZE_LIMIT: usize = 1 << 20;
+
+/// The flags `i`, `m`, `s`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Flags {
+    /// Without case.
+    pub ignore_case: bool,
+    /// `^` and `$` stand at lines.
+    pub multi_line: bool,
+    /// `.` takes line feeds.
+    pub dot_all: bool,
+}
+
+/// Compiles a pattern.
+///
+/// # Errors
+/// What is wrong, for a message.
+pub fn compile(pattern: &str, flags: Flags) -> Result<Regex, String> {
+    let parsed = ast::parse::ParserBuilder::new()
+        .nest_limit(64)
+        .build()
+        .parse(pattern)
+        .map_err(|error| error.kind().to_string())?;
+    let rewritten = rewrite(pattern, &parsed, flags);
+    RegexBuilder::new(&rewritten)
+        .case_insensitive(flags.ignore_case)
+        .multi_line(flags.multi_line)
+        .dot_matches_new_line(flags.dot_all)
+        .size_limit(SIZE_LIMIT)
+        .build()
+        .map_err(|error| match error {
+            regex::Error::CompiledTooBig(limit) => {
+                format!("compiled it takes more than {limit} bytes")
+            }
+            other => other.to_string().lines().last().unwrap_or_default().trim().to_owned(),
+        })
+}
+
+fn rewrite(pattern: &str, parsed: &Ast, flags: Flags) -> String {
+    let mut finder = Finder { found: Vec::new(), multi_line: flags.multi_line };
+    // The visitor never fails.
+    let _: Result<(), std::convert::Infallible> = ast::visit(parsed, &mut finder);
+    let mut found = finder.found;
+    if finder.multi_line {
+        found.retain(|(_, text)| *text != DOLLAR);
+    }
+    found.sort_by_key(|(span, _)| span.start);
+    let mut out = String::new();
+    let mut last = 0;
+    for (span, text) in found {
+        out.push_str(pattern.get(last..span.start).unwrap_or_default());
+        out.push_str(text);
+        last = span.end;
+    }
+    out.push_str(pattern.get(last..).unwrap_or_default());
+    out
+}
+
+const DOLLAR: &str = r"(?:\n?\z)";
+
+struct Finder {
+    found: Vec<(std::ops::Range<usize>, &'static str)>,
+    multi_line: bool,
+}
+
+fn range(span: &ast::Span) -> std::ops::Range<usize> {
+    span.start.offset..span.end.offset
+}
+
+impl Finder {
+    fn class(&mut self, class: &ast::ClassPerl) {
+        let text = match (&class.kind, class.negated) {
+            (ast::ClassPerlKind::Digit, false) => "[0-9]",
+            (ast::ClassPerlKind::Digit, true) => "[^0-9]",
+            (ast::ClassPerlKind::Space, false) => r"[\t\n\x0B\x0C\r ]",
+            (ast::ClassPerlKind::Space, true) => r"[^\t\n\x0B\x0C\r ]",
+            (ast::ClassPerlKind::Word, false) => "[0-9A-Za-z_]",
+            (ast::ClassPerlKind::Word, true) => "[^0-9A-Za-z_]",
+        };
+        self.found.push((range(&class.span), text));
+    }
+    fn flags(&mut self, flags: &ast::Flags) {
+        self.multi_line |= flags.flag_state(ast::Flag::MultiLine) == Some(true);
+    }
+}
+
+impl ast::Visitor for &mut Finder {
+    type Output = ();
+    type Err = std::convert::Infallible;
+    fn finish(self) -> Result<(), Self::Err> {
+        Ok(())
+    }
+    fn visit_pre(&mut self, ast: &Ast) -> Result<(), Self::Err> {
+        match ast {
+            Ast::ClassPerl(class) => self.class(class),
+            Ast::Assertion(assertion) => match assertion.kind {
+                ast::AssertionKind::EndLine => self.found.push((range(&assertion.span), DOLLAR)),
+                ast::AssertionKind::WordBoundary => {
+                    self.found.push((range(&assertion.span), r"(?-u:\b)"));
+                }
+                _ => {}
+            },
+            Ast::Flags(flags) => self.flags(&flags.flags),
+            Ast::Group(group) => {
+                if let ast::GroupKind::NonCapturing(flags) = &group.kind {
+                    self.flags(flags);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+    fn visit_class_set_item_pre(&mut self, item: &ast::ClassSetItem) -> Result<(), Self::Err> {
+        if let ast::ClassSetItem::Perl(class) = item {
+            self.class(class);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flavour_is_sigmas() {
+        let plain = Flags::default();
+        let ignore = Flags { ignore_case: true, ..plain };
+        let lines = Flags { multi_line: true, ..plain };
+        for (pattern, flags, text, found) in [
+            (r"^\d$", plain, "٣", false),
+            (r"b$", plain, "ab\n", true),
+            (r"b$", plain, "ab\n\n", false),
+            (r"b$", lines, "ab\ncd", true),
+            (r"(?m)b$", plain, "ab\ncd", true),
+            (r"[\w.]+@", plain, "é@", false),
+            (r"[^\w]x", plain, "éx", true),
+            (r"\bü", plain, "ü", false),
+            (r"ÄB", ignore, "äb", true),
+            (r"\$x", plain, "$x", true),
+        ] {
+            assert_eq!(compile(pattern, flags).unwrap().is_match(text), found, "{pattern} {text}");
+        }
+        for bad in ["foo(?=bar)", r"(a)\1", "(unclosed", "a{100000}{100000}"] {
+            assert!(compile(bad, plain).is_err(), "{bad}");
+        }
+    }
+}

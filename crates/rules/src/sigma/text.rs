@@ -1,0 +1,286 @@
+//! Text of rules: wildcards, escapes, dashes; and whether a text of an event is like it.
+//!
+//! One pass from left to right: `\` takes the next character if that is `*`, `?` or `\`; before any
+//! other character, or at the end, it is plain. `contains`, `startswith` and `endswith` add a
+//! wildcard to the parsed value, never to its text, so that a trailing backslash stays one.
+//!
+//! `windash` turns each of the five dashes that begins an option (not preceded by a word character,
+//! followed by one) into a class of all five (`D-WINDASH`).
+
+use crate::fold::{fold_char, fold_into};
+
+/// The five characters that Windows programs take for the dash of an option.
+pub const DASHES: [char; 5] = ['-', '/', '\u{2013}', '\u{2014}', '\u{2015}'];
+
+/// A part of a text pattern.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// These characters.
+    Literal(String),
+    /// `?`: exactly one character, also a line break.
+    One,
+    /// `*`: any characters, also none.
+    Any,
+    /// One of [`DASHES`].
+    Dash,
+}
+
+/// A text with wildcards.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Pattern {
+    parts: Vec<Part>,
+}
+
+impl Pattern {
+    /// Reads the text of a rule.
+    ///
+    /// ```
+    /// use etwatch_rules::sigma::text::{Part, Pattern};
+    /// assert_eq!(Pattern::parse(r"C:\dir\*").plain(), Some(r"C:\dir*".to_owned())); // escaped star
+    /// assert_eq!(Pattern::parse(r"\\*").parts(), [Part::Literal(r"\".into()), Part::Any]);
+    /// ```
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let mut pattern = Self::default();
+        let mut letters = text.chars().peekable();
+        while let Some(letter) = letters.next() {
+            match letter {
+                '\\' => pattern.push_char(
+                    letters.next_if(|next| matches!(next, '*' | '?' | '\\')).unwrap_or('\\'),
+                ),
+                '*' => pattern.push(Part::Any),
+                '?' => pattern.push(Part::One),
+                other => pattern.push_char(other),
+            }
+        }
+        pattern
+    }
+    /// A pattern of these characters, none of them special.
+    #[must_use]
+    pub fn literal(text: &str) -> Self {
+        let mut pattern = Self::default();
+        text.chars().for_each(|letter| pattern.push_char(letter));
+        pattern
+    }
+    /// The parts.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+    /// The text, if there is neither wildcard nor dash in it.
+    #[must_use]
+    pub fn plain(&self) -> Option<String> {
+        match self.parts.as_slice() {
+            [] => Some(String::new()),
+            [Part::Literal(text)] => Some(text.clone()),
+            _ => None,
+        }
+    }
+    fn push_char(&mut self, letter: char) {
+        if let Some(Part::Literal(text)) = self.parts.last_mut() {
+            text.push(letter);
+        } else {
+            self.parts.push(Part::Literal(letter.into()));
+        }
+    }
+    /// Adds a part; wildcards for any run are joined.
+    pub fn push(&mut self, part: Part) {
+        if !(part == Part::Any && self.parts.last() == Some(&Part::Any)) {
+            self.parts.push(part);
+        }
+    }
+    /// The pattern with `*` before or behind it.
+    #[must_use]
+    pub fn within(mut self, before: bool, behind: bool) -> Self {
+        if before && self.parts.first() != Some(&Part::Any) {
+            self.parts.insert(0, Part::Any);
+        }
+        if behind {
+            self.push(Part::Any);
+        }
+        self
+    }
+    /// The pattern with option dashes as classes.
+    #[must_use]
+    pub fn with_dashes(&self) -> Self {
+        let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
+        let mut new = Self::default();
+        let mut before = None;
+        for part in &self.parts {
+            let Part::Literal(text) = part else {
+                new.push(part.clone());
+                before = None;
+                continue;
+            };
+            let mut letters = text.chars().peekable();
+            while let Some(letter) = letters.next() {
+                let next = letters.peek().copied();
+                let starts_word = next.is_some_and(is_word);
+                if DASHES.contains(&letter) && !before.is_some_and(is_word) && starts_word {
+                    new.push(Part::Dash);
+                } else {
+                    new.push_char(letter);
+                }
+                before = Some(letter);
+            }
+        }
+        new
+    }
+    /// The pattern folded, for comparison with folded text.
+    #[must_use]
+    pub fn folded(&self) -> Self {
+        let fold = |part: &Part| match part {
+            Part::Literal(text) => {
+                let mut folded = String::new();
+                fold_into(text, &mut folded);
+                Part::Literal(folded)
+            }
+            other => other.clone(),
+        };
+        Self { parts: self.parts.iter().map(fold).collect() }
+    }
+}
+
+/// A pattern made ready: the common forms compare without walking through parts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum TextTest {
+    /// The whole text.
+    Exact(String),
+    /// The text begins so.
+    Prefix(String),
+    /// The text ends so.
+    Suffix(String),
+    /// The text has this in it.
+    Substring(String),
+    /// Anything else.
+    Wild(Pattern),
+}
+
+impl TextTest {
+    /// Makes a pattern ready.
+    #[must_use]
+    pub fn new(pattern: &Pattern) -> Self {
+        match pattern.parts() {
+            [] => Self::Exact(String::new()),
+            [Part::Literal(text)] => Self::Exact(text.clone()),
+            [Part::Any] => Self::Substring(String::new()),
+            [Part::Literal(text), Part::Any] => Self::Prefix(text.clone()),
+            [Part::Any, Part::Literal(text)] => Self::Suffix(text.clone()),
+            [Part::Any, Part::Literal(text), Part::Any] => Self::Substring(text.clone()),
+            _ => Self::Wild(pattern.clone()),
+        }
+    }
+    /// Whether `text` is like the pattern; both are folded, or neither.
+    #[must_use]
+    pub fn is_true_of(&self, text: &str) -> bool {
+        match self {
+            Self::Exact(wanted) => text == wanted,
+            Self::Prefix(wanted) => text.starts_with(wanted.as_str()),
+            Self::Suffix(wanted) => text.ends_with(wanted.as_str()),
+            Self::Substring(wanted) => {
+                memchr::memmem::find(text.as_bytes(), wanted.as_bytes()).is_some()
+            }
+            Self::Wild(pattern) => wild(pattern.parts(), text),
+        }
+    }
+}
+
+/// Wildcard comparison with one place to go back to: the last `*`. A part that fails after it is
+/// tried one character further on; earlier stars need no second try, since the leftmost place for
+/// what stands between two stars leaves the most for the rest. Cost: parts × text at worst.
+fn wild(parts: &[Part], text: &str) -> bool {
+    let (mut part, mut rest) = (0, text);
+    let mut last_any: Option<(usize, &str)> = None;
+    loop {
+        let step = match parts.get(part) {
+            None if rest.is_empty() => return true,
+            None => None,
+            Some(Part::Any) => {
+                last_any = Some((part, rest));
+                Some(rest)
+            }
+            Some(Part::Literal(literal)) => rest.strip_prefix(literal.as_str()),
+            Some(Part::One) => without_first(rest),
+            Some(Part::Dash) => rest.strip_prefix(DASHES),
+        };
+        match (step, last_any) {
+            (Some(after), _) => {
+                part += 1;
+                rest = after;
+            }
+            (None, None) => return false,
+            (None, Some((any, from))) => {
+                let Some(from) = without_first(from) else { return false };
+                last_any = Some((any, from));
+                part = any + 1;
+                rest = from;
+            }
+        }
+    }
+}
+
+fn without_first(text: &str) -> Option<&str> {
+    let mut letters = text.chars();
+    letters.next().map(|_| letters.as_str())
+}
+
+/// Whether two texts are equal without case.
+#[must_use]
+pub fn equal_folded(left: &str, right: &str) -> bool {
+    left.chars().map(fold_char).eq(right.chars().map(fold_char))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_follow_the_table_of_the_reference() {
+        for (text, plain) in [
+            (r"\a", Some(r"\a")),
+            (r"C:\\dir\\x", Some(r"C:\dir\x")),
+            (r"\*x", Some("*x")),
+            (r"\\\*", Some(r"\*")),
+            (r"\\\a", Some(r"\\a")),
+            (r"\\\\", Some(r"\\")),
+            (r"\\server", Some(r"\server")),
+            (r"dir\", Some(r"dir\")),
+            (r"dir\\", Some(r"dir\")),
+            (r"\\*", None),
+            (r"\\\\*", None),
+        ] {
+            assert_eq!(Pattern::parse(text).plain().as_deref(), plain, "{text}");
+        }
+    }
+
+    #[test]
+    fn wildcards_take_what_they_should() {
+        for (pattern, text, like) in [
+            ("a*b*c", "a1b2b3c", true),
+            ("a*b*c", "a1b2b3", false),
+            ("a?c", "a\nc", true),
+            ("a?c", "ac", false),
+            ("*a?", "xxaab", true),
+            ("*ab", "aab", true),
+            ("?*", "", false),
+            ("*", "", true),
+            ("a*a*a*a*a*a*b", &"a".repeat(2_000), false),
+        ] {
+            assert_eq!(TextTest::new(&Pattern::parse(pattern)).is_true_of(text), like, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn dashes_begin_options_only() {
+        let dashed = |text| TextTest::new(&Pattern::parse(text).with_dashes().within(true, true));
+        for (rule, text, like) in [
+            (" -foo-bar ", "a /foo-bar b", true),
+            (" -foo-bar ", "a -foo/bar b", false),
+            ("/exec", "a \u{2013}exec", true),
+            ("-a -b", "/a \u{2014}b", true),
+            ("start/b", "start-b", false),
+        ] {
+            assert_eq!(dashed(rule).is_true_of(text), like, "{rule}");
+        }
+    }
+}

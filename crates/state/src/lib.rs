@@ -1,0 +1,10 @@
+//! One order of time, and what is remembered about a host in it.
+//!
+//! Everything with a memory runs here, on one thread, in the order of event time; what it learns is
+//! the same for any number of workers. Today that is the order itself ([`merge`]).
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod merge;
+
+pub use merge::{Heads, Watermarks};

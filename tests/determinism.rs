@@ -1,0 +1,79 @@
+//! The same recordings give the same bytes, whoever works and however much at once.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a failure in a test is a finding"
+)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use support::{engine, files_under, options, root, run};
+
+fn same_for_all(files: &[PathBuf], rules: &Path) {
+    let (engine, _) = engine(&[rules]);
+    let (first, _) = run(&engine, files, options(1, 1));
+    let expected = first.text();
+    assert!(expected.lines().count() > 20, "too little to compare");
+    for workers in [1, 2, 7] {
+        for batch in [1, 7, 4_096] {
+            let (alerts, _) = run(&engine, files, options(workers, batch));
+            assert!(alerts.text() == expected, "{workers} workers, batches of {batch}");
+        }
+    }
+}
+
+#[test]
+fn alerts_depend_neither_on_workers_nor_on_batches() {
+    root();
+    same_for_all(&files_under(Path::new("fixtures"), ".jsonl"), Path::new("rules"));
+}
+
+#[test]
+fn nor_do_those_of_event_logs_of_many_hosts_and_years() {
+    let Some(corpus) = support::corpus() else { return };
+    let folder = corpus.join("evtx/Credential Access");
+    let rules = corpus.join("sigma/rules/windows/process_access");
+    same_for_all(&files_under(&folder, ".evtx"), &rules);
+}
+
+/// Alerts come in the order of event time, equal times in the order of inputs and records.
+#[test]
+fn alerts_come_in_event_order_across_overlapping_inputs() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = |host: &str, second: u32, number: u32| {
+        format!(
+            "{{\"EventID\":1,\"Provider_Name\":\"Microsoft-Windows-Sysmon\",\"Computer\":\"{host}\",\
+             \"UtcTime\":\"2026-01-01 00:{:02}:{:02}\",\"EventRecordID\":{number},\"Image\":\"x\"}}\n",
+            second / 60,
+            second % 60
+        )
+    };
+    let mut files = Vec::new();
+    for (index, step) in [3_u32, 2, 7].into_iter().enumerate() {
+        let text: String = (0..400).map(|n| line(&format!("h{index}"), n * step, n)).collect();
+        let path = folder.path().join(format!("{index}.jsonl"));
+        std::fs::write(&path, text).unwrap();
+        files.push(path);
+    }
+    let engine = support::engine_of(
+        "title: t\nlogsource: {category: process_creation}\ndetection: {s: {Image: x}, condition: s}\n",
+    );
+    for (workers, batch) in [(1, 1), (2, 100), (7, 4_096)] {
+        let (alerts, report) = run(&engine, &files, options(workers, batch));
+        let seen: Vec<_> = alerts
+            .alerts()
+            .into_iter()
+            .map(|alert| (alert.time.unwrap(), alert.event.source.file, alert.event.source.record))
+            .collect();
+        assert_eq!(seen.len(), 1_200);
+        assert!(seen.is_sorted());
+        assert_eq!(report.ledger.late, 0);
+    }
+}

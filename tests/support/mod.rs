@@ -1,0 +1,137 @@
+//! What the end-to-end tests share: a replay in memory, golden files, the place of the project.
+
+#![allow(dead_code, reason = "each test target uses a part of it")]
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use etwatch_alert::{Alert, Sink, SinkError};
+use etwatch_capture::source::Location;
+use etwatch_engine::{Engine, Options, Report, replay};
+use etwatch_rules::load::{LoadOptions, Loaded};
+
+/// The top folder of the project; tests run with it as their working folder, so that the names in
+/// alerts are those a user sees.
+pub fn root() -> &'static Path {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    std::env::set_current_dir(root).unwrap();
+    root
+}
+
+/// Where real recordings and rules lie that are not part of the project; `None` if they are not there,
+/// which is a failure in CI.
+pub fn corpus() -> Option<PathBuf> {
+    let beside = root().join("../shared/corpus");
+    let place = std::env::var_os("ETWATCH_CORPUS").map_or(beside, PathBuf::from);
+    if place.join("sigma").is_dir() {
+        return Some(place);
+    }
+    let in_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
+    assert!(!in_ci, "no corpus at {}", place.display());
+    eprintln!("SKIPPED: no corpus at {}; set ETWATCH_CORPUS", place.display());
+    None
+}
+
+/// Alerts as JSON lines, in order.
+#[derive(Clone, Default)]
+pub struct Collected(Arc<Mutex<Vec<(Alert, String)>>>);
+
+impl Collected {
+    pub fn text(&self) -> String {
+        self.0.lock().unwrap().iter().map(|(_, json)| format!("{json}\n")).collect()
+    }
+    pub fn alerts(&self) -> Vec<Alert> {
+        self.0.lock().unwrap().iter().map(|(alert, _)| alert.clone()).collect()
+    }
+}
+
+impl Sink for Collected {
+    fn name(&self) -> &'static str {
+        "test"
+    }
+    fn accept(&mut self, alert: &Alert, json: &str) -> Result<(), SinkError> {
+        self.0.lock().unwrap().push((alert.clone(), json.to_owned()));
+        Ok(())
+    }
+    fn acknowledged(&self) -> u64 {
+        self.0.lock().unwrap().len() as u64
+    }
+    fn flush(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
+
+/// An engine with the rules under `paths`.
+pub fn engine(paths: &[&Path]) -> (Engine, Loaded) {
+    let paths: Vec<_> = paths.iter().map(|path| path.to_path_buf()).collect();
+    Engine::load(&paths, &LoadOptions::default(), None).unwrap()
+}
+
+/// An engine with the rules of one text.
+pub fn engine_of(rules: &str) -> Engine {
+    let mut vocabulary = etwatch_event::Vocabulary::default();
+    let loaded = etwatch_rules::load::load_text(
+        "test.yml",
+        rules,
+        &LoadOptions::default(),
+        &mut vocabulary.fields,
+    );
+    for diagnostic in &loaded.diagnostics {
+        eprintln!("{diagnostic}");
+    }
+    Engine::new(loaded.rules, vocabulary, None).unwrap()
+}
+
+/// Replays and collects; the ledger must add up, whatever was replayed.
+pub fn run(engine: &Engine, files: &[PathBuf], options: Options) -> (Collected, Report) {
+    let collected = Collected::default();
+    let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(collected.clone())];
+    let locations = files.iter().cloned().map(Location::File).collect();
+    let report = replay(engine, locations, &mut sinks, options, &mut ()).unwrap();
+    assert!(report.ledger.is_balanced(), "{:?}", report.ledger);
+    assert_eq!(report.alerts.values().sum::<u64>(), collected.alerts().len() as u64);
+    (collected, report)
+}
+
+/// Options with this many workers and events in a batch.
+pub fn options(workers: usize, batch: usize) -> Options {
+    Options { workers, batch, ..Options::default() }
+}
+
+/// Compares with the golden file, or writes it if ETWATCH_BLESS is set.
+pub fn golden(path: &Path, actual: &str) {
+    if std::env::var_os("ETWATCH_BLESS").is_some() {
+        std::fs::write(path, actual).unwrap();
+        return;
+    }
+    let expected = std::fs::read_to_string(path).unwrap_or_default();
+    if expected == actual {
+        return;
+    }
+    let difference = expected.lines().zip(actual.lines()).enumerate().find(|(_, (a, b))| a != b);
+    panic!(
+        "{} differs from what came out ({} lines, now {}); first difference {difference:#?}\n\
+         read what changed and why, then ETWATCH_BLESS=1 cargo test writes it anew",
+        path.display(),
+        expected.lines().count(),
+        actual.lines().count(),
+    );
+}
+
+/// All files under a folder with one of these endings, sorted.
+pub fn files_under(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_string_lossy().ends_with(ending) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
