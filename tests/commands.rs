@@ -1,4 +1,4 @@
-//! x
+//! The command itself: exit status, streams, summary, configuration.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,3 +9,239 @@
     clippy::print_stderr,
     reason = "a failure in a test is a finding"
 )]
+
+mod support;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_yaml::Value;
+
+const EVENT: &str = concat!(
+    r#"{"Provider_Name":"Microsoft-Windows-Sysmon","EventID":1,"Computer":"h","#,
+    r#""UtcTime":"2026-01-02 03:04:05","Image":"C:\\a.exe","CommandLine":"a\u001b[2J\u202e b"}"#,
+    "\n"
+);
+const RULE: &str = "title: t\nid: 5a4c0d0e-6a2b-4a53-9d53-0d8e2f5f3a11\nlevel: high\nlogsource: {category: process_creation, product: windows}\ndetection: {s: {Image|endswith: '\\a.exe'}, condition: s}\n";
+
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    /// A folder with one rule and one event.
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Self { folder };
+        place.write("rules/r.yml", RULE);
+        place.write("events.jsonl", EVENT);
+        place
+    }
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join(name)).unwrap()
+    }
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with(arguments, "")
+    }
+    fn run_with(&self, arguments: &[&str], input: &str) -> Output {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_etwatch"))
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    }
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+fn status(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+#[test]
+fn exit_status_says_how_it_went() {
+    let place = Place::new();
+    place.write("other.yml", RULE.replace("process_creation", "dns_query"));
+    place.write("broken.yml", "title: [");
+    place.write("empty.jsonl", "");
+    place.write("damaged.jsonl", format!("{{\"broken\": \n{EVENT}"));
+    for (arguments, expected) in [
+        (&["replay", "events.jsonl"][..], 0),
+        (&["check"], 0),
+        (&["rules", "list"], 0),
+        (&["check", "broken.yml"], 1),
+        (&["replay"], 2),
+        (&["replay", "events.jsonl", "--rules", "nowhere"], 2),
+        (&["replay", "events.jsonl", "--min-level", "huge"], 2),
+        (&["replay", "events.jsonl", "--webhook", "ftp://x"], 2),
+        (&["replay", "nowhere.jsonl"], 3),
+        (&["replay", "rules/r.yml"], 3),
+        (&["replay", "events.jsonl", "damaged.jsonl"], 3),
+        (&["replay", "empty.jsonl"], 4),
+        (&["replay", "empty.jsonl", "--allow-empty"], 0),
+        (&["replay", "events.jsonl", "--rules", "broken.yml"], 4),
+        (&["replay", "events.jsonl", "--rules", "other.yml"], 4),
+        (&["replay", "events.jsonl", "--min-level", "critical"], 4),
+    ] {
+        let output = place.run(arguments);
+        assert_eq!(status(&output), expected, "{arguments:?}\n{}", err(&output));
+    }
+}
+
+#[test]
+fn pretty_output_is_harmless_and_without_colour_where_there_is_no_terminal() {
+    let output = Place::new().run(&["replay", "events.jsonl"]);
+    let text = out(&output);
+    assert!(text.starts_with("HIGH"), "{text}");
+    assert!(text.contains(r"a\u{1b}[2J\u{202e} b"), "{text}");
+    assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'));
+    assert!(!err(&output).contains('\u{1b}'));
+}
+
+#[test]
+fn json_output_is_one_harmless_object_a_line() {
+    let text = out(&Place::new().run(&["replay", "events.jsonl", "--format", "json", "-q"]));
+    assert_eq!(text.lines().count(), 1);
+    let alert: Value = serde_yaml::from_str(&text).unwrap();
+    assert_eq!(alert["rule"]["title"], Value::from("t"));
+    assert_eq!(alert["process"]["command_line"], Value::from("a\u{1b}[2J\u{202e} b"));
+    assert_eq!(alert["event"]["source"]["file"], Value::from("events.jsonl"));
+    assert_eq!(alert["matched"][0]["item"], Value::from("Image|endswith"));
+    assert!(!text.contains('\u{202e}') && text.contains(r"\u202e"));
+}
+
+#[test]
+fn the_summary_is_json_and_adds_up() {
+    let place = Place::new();
+    place.write("more.jsonl", format!("{EVENT}{{\"cut\": 1\n{EVENT}"));
+    let output = place.run(&[
+        "replay",
+        "events.jsonl",
+        "more.jsonl",
+        "--summary",
+        "s.json",
+        "--format",
+        "none",
+    ]);
+    assert!(out(&output).is_empty());
+    let summary: Value = serde_yaml::from_str(&place.read("s.json")).unwrap();
+    let ledger = &summary["ledger"];
+    assert_eq!(ledger["read"], Value::from(4));
+    assert_eq!(ledger["evaluated"], Value::from(3));
+    assert_eq!(ledger["skipped"]["JSON cut off"], Value::from(1));
+    for name in
+        ["undecodable", "filtered", "dropped", "bookkeeping", "joined", "split", "derived", "late"]
+    {
+        assert!(!ledger[name].is_null(), "{name}");
+    }
+    assert_eq!(summary["rules"]["loaded"], Value::from(1));
+    assert_eq!(summary["rules"]["refused"], Value::from(0));
+    assert_eq!(summary["alerts"]["high"], Value::from(3));
+    assert_eq!(summary["events"]["windows/process_creation/sysmon"], Value::from(3));
+    assert!(err(&output).contains("damaged: more.jsonl, byte"), "{}", err(&output));
+}
+
+#[test]
+fn standard_input_and_a_file_of_alerts() {
+    let place = Place::new();
+    let arguments = ["replay", "-", "--output", "alerts.jsonl", "--format", "json", "-q"];
+    let output = place.run_with(&arguments, EVENT);
+    assert_eq!(status(&output), 0, "{}", err(&output));
+    assert_eq!(out(&output), place.read("alerts.jsonl"));
+    assert!(out(&output).contains(r#""file":"-""#));
+}
+
+#[test]
+fn the_configuration_is_used_flags_win_and_slips_are_named() {
+    let place = Place::new();
+    place.write("etwatch.toml", "format = \"json\"\nmin_level = \"low\"\n");
+    assert!(out(&place.run(&["replay", "events.jsonl"])).starts_with('{'));
+    assert!(out(&place.run(&["replay", "events.jsonl", "--format", "pretty"])).starts_with("HIGH"));
+    place.write("etwatch.toml", "fromat = \"json\"\n");
+    let output = place.run(&["replay", "events.jsonl"]);
+    assert_eq!(status(&output), 2);
+    assert!(err(&output).contains("did you mean `format`?"), "{}", err(&output));
+}
+
+#[test]
+fn check_shows_place_text_and_cure_and_goes_on() {
+    let place = Place::new();
+    place.write(
+        "rules/bad.yml",
+        RULE.replace("|endswith", "|endswiht")
+            + "---\n"
+            + &RULE.replace("0d8e2f5f3a11", "0d8e2f5f3a12"),
+    );
+    let output = place.run(&["check"]);
+    assert_eq!(status(&output), 1);
+    let text = out(&output);
+    assert!(
+        text.contains("SIG012")
+            && text.contains("rules/bad.yml:5:")
+            && text.contains("did you mean `endswith`?"),
+        "{text}"
+    );
+    assert!(
+        err(&output).contains("3 documents in 2 files: 2 rules loaded, 1 refused"),
+        "{}",
+        err(&output)
+    );
+    let json = out(&place.run(&["check", "--format", "json"]));
+    let line: Value = serde_yaml::from_str(json.lines().next().unwrap()).unwrap();
+    assert_eq!((&line["code"], &line["line"]), (&Value::from("SIG012"), &Value::from(5)));
+}
+
+#[test]
+fn help_has_examples_and_completions_are_scripts() {
+    let place = Place::new();
+    for arguments in
+        [&["--help"][..], &["replay", "--help"], &["check", "--help"], &["rules", "list", "--help"]]
+    {
+        let text = out(&place.run(arguments));
+        assert!(text.contains("Examples:"), "{arguments:?}");
+    }
+    assert!(out(&place.run(&["completions", "bash"])).contains("etwatch"));
+}
+
+/// A closed pipe (`| head`) ends the run quietly.
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let place = Place::new();
+    place.write("many.jsonl", EVENT.repeat(20_000));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_etwatch"))
+        .args(["replay", "many.jsonl", "-q"])
+        .current_dir(place.folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((status(&output), err(&output)), (0, String::new()));
+}
+
+#[test]
+fn the_readme_command_finds_the_stories() {
+    let output = Command::new(env!("CARGO_BIN_EXE_etwatch"))
+        .args(["replay", "fixtures"])
+        .current_dir(Path::new(support::root()))
+        .output()
+        .unwrap();
+    assert_eq!(status(&output), 0, "{}", err(&output));
+    assert!(out(&output).contains("CRITICAL"));
+}

@@ -14,6 +14,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
+use etwatch_engine::Options;
 use support::{engine, files_under, options, root, run};
 
 fn same_for_all(files: &[PathBuf], rules: &Path) {
@@ -41,6 +42,29 @@ fn nor_do_those_of_event_logs_of_many_hosts_and_years() {
     let folder = corpus.join("evtx/Credential Access");
     let rules = corpus.join("sigma/rules/windows/process_access");
     same_for_all(&files_under(&folder, ".evtx"), &rules);
+}
+
+/// Inputs that may hold nothing while others have their turn decode their pieces again: same alerts.
+#[test]
+fn nor_on_how_much_inputs_may_hold() {
+    root();
+    let mut files = files_under(Path::new("fixtures"), ".jsonl");
+    // The same days three times over, so that every input waits for others.
+    files = [files.clone(), files.clone(), files].concat();
+    let (engine, _) = engine(&[Path::new("rules")]);
+    let (plenty, first) = run(&engine, &files, options(2, 64));
+    for workers in [1, 3] {
+        let (nothing, report) = run(&engine, &files, Options { held: 0, ..options(workers, 64) });
+        assert!(nothing.text() == plenty.text());
+        assert_eq!(report.ledger, first.ledger);
+    }
+    let Some(corpus) = support::corpus() else { return };
+    let logs = files_under(&corpus.join("evtx/Lateral Movement"), ".evtx");
+    let logs = [logs.clone(), logs].concat();
+    let (plenty, first) = run(&engine, &logs, options(2, 64));
+    let (nothing, report) = run(&engine, &logs, Options { held: 0, ..options(2, 64) });
+    assert!(nothing.text() == plenty.text());
+    assert_eq!(report.ledger, first.ledger);
 }
 
 /// Alerts come in the order of event time, equal times in the order of inputs and records.

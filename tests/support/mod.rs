@@ -12,7 +12,7 @@ use etwatch_rules::load::{LoadOptions, Loaded};
 
 /// The top folder of the project; tests run with it as their working folder, so that the names in
 /// alerts are those a user sees.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
     std::env::set_current_dir(root).unwrap();
     root
@@ -20,7 +20,7 @@ pub fn root() -> &'static Path {
 
 /// Where real recordings and rules lie that are not part of the project; `None` if they are not there,
 /// which is a failure in CI.
-pub fn corpus() -> Option<PathBuf> {
+pub(crate) fn corpus() -> Option<PathBuf> {
     let beside = root().join("../shared/corpus");
     let place = std::env::var_os("ETWATCH_CORPUS").map_or(beside, PathBuf::from);
     if place.join("sigma").is_dir() {
@@ -34,13 +34,13 @@ pub fn corpus() -> Option<PathBuf> {
 
 /// Alerts as JSON lines, in order.
 #[derive(Clone, Default)]
-pub struct Collected(Arc<Mutex<Vec<(Alert, String)>>>);
+pub(crate) struct Collected(Arc<Mutex<Vec<(Alert, String)>>>);
 
 impl Collected {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.0.lock().unwrap().iter().map(|(_, json)| format!("{json}\n")).collect()
     }
-    pub fn alerts(&self) -> Vec<Alert> {
+    pub(crate) fn alerts(&self) -> Vec<Alert> {
         self.0.lock().unwrap().iter().map(|(alert, _)| alert.clone()).collect()
     }
 }
@@ -62,13 +62,13 @@ impl Sink for Collected {
 }
 
 /// An engine with the rules under `paths`.
-pub fn engine(paths: &[&Path]) -> (Engine, Loaded) {
+pub(crate) fn engine(paths: &[&Path]) -> (Engine, Loaded) {
     let paths: Vec<_> = paths.iter().map(|path| path.to_path_buf()).collect();
     Engine::load(&paths, &LoadOptions::default(), None).unwrap()
 }
 
 /// An engine with the rules of one text.
-pub fn engine_of(rules: &str) -> Engine {
+pub(crate) fn engine_of(rules: &str) -> Engine {
     let mut vocabulary = etwatch_event::Vocabulary::default();
     let loaded = etwatch_rules::load::load_text(
         "test.yml",
@@ -83,7 +83,7 @@ pub fn engine_of(rules: &str) -> Engine {
 }
 
 /// Replays and collects; the ledger must add up, whatever was replayed.
-pub fn run(engine: &Engine, files: &[PathBuf], options: Options) -> (Collected, Report) {
+pub(crate) fn run(engine: &Engine, files: &[PathBuf], options: Options) -> (Collected, Report) {
     let collected = Collected::default();
     let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(collected.clone())];
     let locations = files.iter().cloned().map(Location::File).collect();
@@ -94,12 +94,12 @@ pub fn run(engine: &Engine, files: &[PathBuf], options: Options) -> (Collected, 
 }
 
 /// Options with this many workers and events in a batch.
-pub fn options(workers: usize, batch: usize) -> Options {
+pub(crate) fn options(workers: usize, batch: usize) -> Options {
     Options { workers, batch, ..Options::default() }
 }
 
 /// Compares with the golden file, or writes it if ETWATCH_BLESS is set.
-pub fn golden(path: &Path, actual: &str) {
+pub(crate) fn golden(path: &Path, actual: &str) {
     if std::env::var_os("ETWATCH_BLESS").is_some() {
         std::fs::write(path, actual).unwrap();
         return;
@@ -119,7 +119,7 @@ pub fn golden(path: &Path, actual: &str) {
 }
 
 /// All files under a folder with one of these endings, sorted.
-pub fn files_under(folder: &Path, ending: &str) -> Vec<PathBuf> {
+pub(crate) fn files_under(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {

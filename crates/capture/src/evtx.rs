@@ -9,8 +9,6 @@
 //! [`crate::json`]; no tree is built. A cut-off last chunk is filled up with zeros: the records
 //! before the cut are read, the first one after it ends the chunk.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -19,7 +17,8 @@ use etwatch_event::{RecordBatch, Shape, Timestamp};
 
 use crate::json::RecordParser;
 use crate::limits::Limits;
-use crate::source::{Decoded, Piece, Source, SourceError};
+use crate::reopen::Reopening;
+use crate::source::{Decoded, Mark, Piece, Source, SourceError};
 
 /// The first bytes of a file.
 pub const FILE_MAGIC: &[u8] = b"ElfFile\0";
@@ -34,7 +33,7 @@ const SMALLEST_RECORD: u64 = 64;
 /// Reads the chunks of an `.evtx` file in the order of their record numbers.
 #[derive(Debug)]
 pub struct Reader {
-    file: File,
+    file: Reopening,
     path: String,
     /// Numbers of the chunks still to be read, last first.
     chunks: Vec<u64>,
@@ -47,17 +46,15 @@ impl Reader {
     ///
     /// # Errors
     /// [`SourceError`] if the file can't be read, or has neither a file header nor a chunk.
-    pub fn new(mut file: File, path: String) -> Result<Self, SourceError> {
+    pub(crate) fn new(mut file: Reopening, path: String) -> Result<Self, SourceError> {
         let failed = |source| SourceError::Io { path: path.clone(), source };
-        let length = file.seek(SeekFrom::End(0)).map_err(failed)?;
-        file.rewind().map_err(failed)?;
-        let mut magic = Vec::new();
-        file.by_ref().take(8).read_to_end(&mut magic).map_err(failed)?;
+        let length = file.length().map_err(failed)?;
+        let magic = file.read_at(0, FILE_MAGIC.len()).map_err(failed)?;
         let count = length.saturating_sub(FILE_HEADER).div_ceil(CHUNK as u64);
         let mut order = Vec::new();
         let mut first_time = (u64::MAX, Timestamp::UNKNOWN);
         for number in 0..count {
-            let head = read_at(&mut file, number, FIRST_TIME + 8).map_err(failed)?;
+            let head = file.read_at(offset_of(number), FIRST_TIME + 8).map_err(failed)?;
             // A chunk without a sound header goes last; it is told when its turn comes.
             let first = match EvtxChunkHeader::from_bytes(&head) {
                 Ok(chunk) if chunk.first_event_record_id <= chunk.last_event_record_id => {
@@ -83,12 +80,11 @@ impl Reader {
     }
 }
 
-/// Up to `length` bytes of a chunk; fewer at the end of the file.
-fn read_at(file: &mut File, chunk: u64, length: usize) -> std::io::Result<Vec<u8>> {
-    file.seek(SeekFrom::Start(offset_of(chunk)))?;
-    let mut bytes = Vec::with_capacity(length);
-    file.by_ref().take(length as u64).read_to_end(&mut bytes)?;
-    Ok(bytes)
+impl Reader {
+    fn chunk(&mut self, number: u64) -> Result<Vec<u8>, SourceError> {
+        let read = self.file.read_at(offset_of(number), CHUNK);
+        read.map_err(|source| SourceError::Io { path: self.path.clone(), source })
+    }
 }
 
 fn offset_of(chunk: u64) -> u64 {
@@ -101,11 +97,13 @@ impl Source for Reader {
     }
     fn next_piece(&mut self) -> Result<Option<Piece>, SourceError> {
         while let Some(number) = self.chunks.pop() {
-            let bytes = read_at(&mut self.file, number, CHUNK);
-            let data = bytes.map_err(|source| {
-                self.chunks.clear();
-                SourceError::Io { path: self.path.clone(), source }
-            })?;
+            let data = match self.chunk(number) {
+                Ok(data) => data,
+                Err(error) => {
+                    self.chunks.clear();
+                    return Err(error);
+                }
+            };
             self.read += data.len() as u64;
             // Windows allocates files ahead of their use: such a chunk holds nothing.
             if data.iter().any(|byte| *byte != 0) {
@@ -113,6 +111,14 @@ impl Source for Reader {
             }
         }
         Ok(None)
+    }
+    fn read_again(&mut self, mark: Mark) -> Result<Option<Piece>, SourceError> {
+        let Mark::Chunk(number) = mark else { return Ok(None) };
+        let data = self.chunk(number)?;
+        Ok(Some(Piece::Evtx(EvtxChunk { data, number })))
+    }
+    fn rest(&mut self) {
+        self.file.rest();
     }
     fn format(&self) -> &'static str {
         "evtx"
@@ -130,6 +136,9 @@ pub struct EvtxChunk {
 }
 
 impl EvtxChunk {
+    pub(crate) fn mark(&self) -> Mark {
+        Mark::Chunk(self.number)
+    }
     /// Decodes the records into `records`.
     pub fn decode(mut self, records: &mut RecordBatch) -> Decoded {
         let mut decoded = Decoded::default();

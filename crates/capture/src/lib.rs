@@ -19,10 +19,11 @@ pub mod json;
 pub mod limits;
 pub mod open;
 mod packed;
+mod reopen;
 pub mod source;
 pub mod walk;
 
 pub use limits::Limits;
 pub use open::open;
-pub use source::{Damage, Decoded, Piece, Source, SourceError};
+pub use source::{Damage, Decoded, Mark, Piece, Source, SourceError};
 pub use walk::{Found, find};

@@ -9,12 +9,12 @@ use std::fs::File;
 use std::io::{self, Cursor, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use crate::evtx;
-use crate::json;
+use crate::json::{self, Input};
 use crate::limits::Limits;
 use crate::packed::{Counted, Packing, unpack};
+use crate::reopen::Reopening;
 use crate::source::{Location, Source, SourceError};
 
 /// Bytes that are looked at to tell what an input is.
@@ -44,19 +44,22 @@ pub fn open(location: &Location, limits: Limits) -> Result<Box<dyn Source>, Sour
     };
     if first.starts_with(evtx::FILE_MAGIC) || named_evtx {
         let file = match (location, packing) {
-            (Location::File(path), Packing::None) => File::open(path).map_err(failed)?,
-            _ => spill(input).map_err(failed)?,
+            (Location::File(path), Packing::None) => Reopening::at(path.clone()),
+            _ => Reopening::kept(spill(input).map_err(failed)?),
         };
         return Ok(Box::new(evtx::Reader::new(file, name)?));
     }
-    json_source(input, &first, name, count, limits)
+    let input = match (location, packing) {
+        (Location::File(path), Packing::None) => Input::File(Reopening::at(path.clone())),
+        _ => Input::Stream(input, count),
+    };
+    json_source(input, &first, name, limits)
 }
 
 fn json_source(
-    input: Box<dyn Read + Send>,
+    input: Input,
     first: &[u8],
     path: String,
-    count: Arc<AtomicU64>,
     limits: Limits,
 ) -> Result<Box<dyn Source>, SourceError> {
     let refuse = |what, hint| Err(SourceError::NotARecording { path: path.clone(), what, hint });
@@ -68,7 +71,7 @@ fn json_source(
             "an old or partial event log",
             "only `.evtx` files of Windows Vista and later can be read",
         ),
-        _ => Ok(Box::new(json::Reader::new(input, path, count, limits)?)),
+        _ => Ok(Box::new(json::Reader::new(input, path, limits)?)),
     }
 }
 

@@ -75,7 +75,34 @@ pub enum Piece {
     Damage(Decoded),
 }
 
+/// Where a piece lies in its source, so that it can be read once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// A chunk of an `.evtx` file, by its number.
+    Chunk(u64),
+    /// Bytes of a JSON file.
+    Json {
+        /// Offset of the first byte.
+        offset: u64,
+        /// How many bytes.
+        length: usize,
+        /// Number of the first line or record.
+        first: u64,
+        /// Whether they are lines; else records are looked for by their braces.
+        lines: bool,
+    },
+}
+
 impl Piece {
+    /// Where it lies; `None` if it can't be read again by itself.
+    #[must_use]
+    pub fn mark(&self) -> Option<Mark> {
+        match self {
+            Self::Evtx(chunk) => Some(chunk.mark()),
+            Self::Json(block) => block.mark(),
+            Self::Damage(_) => None,
+        }
+    }
     /// Decodes into `records`, which is cleared first.
     pub fn decode(self, records: &mut RecordBatch) -> Decoded {
         records.clear();
@@ -97,6 +124,13 @@ pub trait Source: Send {
     /// # Errors
     /// [`SourceError`] if the input can't be read further; what was read before it is valid.
     fn next_piece(&mut self) -> Result<Option<Piece>, SourceError>;
+    /// Reads a piece again that was read before; `None` if this source can't go back.
+    ///
+    /// # Errors
+    /// [`SourceError`] if the input can't be read any more.
+    fn read_again(&mut self, mark: Mark) -> Result<Option<Piece>, SourceError>;
+    /// Gives up what can be had again (file handles) while another input has its turn.
+    fn rest(&mut self);
     /// The kind of recording, for reports.
     fn format(&self) -> &'static str;
     /// Bytes of the file consumed so far, for progress.

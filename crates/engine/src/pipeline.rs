@@ -5,7 +5,7 @@
 //! input. The order of events is made before they are matched and results are taken in that order, so
 //! alerts depend neither on the number of workers nor on the size of batches.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use etwatch_alert::{Builder, Sink, json::to_line};
 use etwatch_capture::source::Location;
@@ -19,6 +19,9 @@ use crate::input::Input;
 use crate::report::Report;
 use crate::work::{MatchedBatch, Pending, Workers};
 
+/// A batch is also full when its events hold this many bytes: some logs have long texts.
+const BATCH_BYTES: usize = 512 << 10;
+
 /// How a replay is run. None of it changes the alerts.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -28,11 +31,14 @@ pub struct Options {
     pub batch: usize,
     /// Limits of reading.
     pub limits: Limits,
+    /// Bytes of decoded events that inputs may hold while others have their turn. Beyond it, those
+    /// whose turn is furthest away are decoded again when it comes.
+    pub held: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { workers: 0, batch: 1_024, limits: Limits::default() }
+        Self { workers: 0, batch: 1_024, limits: Limits::default(), held: 2 << 20 }
     }
 }
 
@@ -85,6 +91,7 @@ pub fn replay(
         observer,
         progress: Progress::default(),
         open: 0,
+        resting: Resting::default(),
         closed_bytes: 0,
     };
     run.report.sets.resize(engine.vocabulary.sets().len(), 0);
@@ -110,7 +117,34 @@ struct Run<'a> {
     progress: Progress,
     /// Inputs that are open now.
     open: usize,
+    resting: Resting,
     closed_bytes: u64,
+}
+
+/// The inputs that hold decoded events while others have their turn, and how many bytes of them.
+#[derive(Debug, Default)]
+struct Resting {
+    by_time: BTreeMap<(Timestamp, u32), usize>,
+    bytes: usize,
+}
+
+impl Resting {
+    fn add(&mut self, turn: (Timestamp, u32), bytes: usize) {
+        self.by_time.insert(turn, bytes);
+        self.bytes += bytes;
+    }
+    fn remove(&mut self, turn: (Timestamp, u32)) {
+        self.bytes -= self.by_time.remove(&turn).unwrap_or(0);
+    }
+    /// The input whose turn is furthest away, if more than `allowed` bytes are held.
+    fn too_much(&mut self, allowed: usize) -> Option<u32> {
+        if self.bytes <= allowed {
+            return None;
+        }
+        let ((_, number), bytes) = self.by_time.pop_last()?;
+        self.bytes -= bytes;
+        Some(number)
+    }
 }
 
 /// What a first look at an input gave: standard input can't be opened twice and stays open.
@@ -150,7 +184,9 @@ impl Run<'_> {
     /// Brings all events into one order and hands them on.
     fn merge(&mut self, mut heads: Heads) -> Result<(), EngineError> {
         let mut opened = vec![false; self.inputs.len()];
-        while let Some((_, number)) = heads.pop() {
+        while let Some(turn) = heads.pop() {
+            let (_, number) = turn;
+            self.resting.remove(turn);
             if let Some(seen) = opened.get_mut(number as usize)
                 && !*seen
             {
@@ -161,6 +197,7 @@ impl Run<'_> {
             while let Some(time) = self.advance(number)? {
                 if !heads.stays(time, number) {
                     heads.push(time, number);
+                    self.rest(time, number);
                     break;
                 }
                 self.take_event(number, time)?;
@@ -171,6 +208,19 @@ impl Run<'_> {
             self.take_matches()?;
         }
         Ok(())
+    }
+
+    /// An input waits for its next turn; those that wait longest may have to park.
+    fn rest(&mut self, time: Timestamp, number: u32) {
+        let Some(input) = self.inputs.get_mut(number as usize) else { return };
+        if let Some(bytes) = input.rest(&self.workers) {
+            self.resting.add((time, number), bytes);
+        }
+        while let Some(furthest) = self.resting.too_much(self.options.held) {
+            if let Some(input) = self.inputs.get_mut(furthest as usize) {
+                input.park();
+            }
+        }
     }
 
     fn open_input(&mut self, number: u32) {
@@ -213,7 +263,9 @@ impl Run<'_> {
             self.progress.bytes = self.closed_bytes + input.position;
         }
         input.step();
-        if self.ordered.len() >= self.options.batch.max(1) { self.hand_on() } else { Ok(()) }
+        let full = self.ordered.len() >= self.options.batch.max(1)
+            || self.ordered.payload_bytes() >= BATCH_BYTES;
+        if full { self.hand_on() } else { Ok(()) }
     }
 
     /// Hands the ordered events to matching; waits if enough is being matched.

@@ -14,6 +14,9 @@ use etwatch_rules::{Evaluator, Match};
 
 use crate::engine::{Engine, EngineError};
 
+/// A batch that grew beyond this is not used again: it would hold its memory for the rest of the run.
+const KEPT_BYTES: usize = 2 << 20;
+
 /// A result that is being worked on.
 #[derive(Debug)]
 pub struct Pending<T> {
@@ -120,7 +123,9 @@ impl Workers {
     }
     /// Takes a batch back that is no longer needed.
     pub fn give_back(&self, batch: EventBatch) {
-        self.shared.batches.give_back(batch);
+        if batch.heap_bytes() <= KEPT_BYTES {
+            self.shared.batches.give_back(batch);
+        }
     }
 
     /// Decodes and normalises a piece of the input with this number.

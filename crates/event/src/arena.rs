@@ -72,6 +72,16 @@ impl Arena {
         self.bytes.clear();
         self.begin_row();
     }
+    /// What follows these places, in no more memory than it needs.
+    pub(crate) fn tail(&self, text: usize, bytes: usize) -> Self {
+        let mut tail = Self {
+            text: self.text.get(text..).unwrap_or_default().to_owned(),
+            bytes: self.bytes.get(bytes..).unwrap_or_default().to_vec(),
+            ..Self::default()
+        };
+        tail.begin_row();
+        tail
+    }
     pub(crate) fn begin_row(&mut self) {
         self.text_start = self.text.len();
         self.bytes_start = self.bytes.len();

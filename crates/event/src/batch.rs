@@ -99,11 +99,6 @@ impl EventBatch {
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
-    /// Bytes of text and other payload in use.
-    #[must_use]
-    pub fn payload_bytes(&self) -> usize {
-        self.arena.text.len() + self.arena.bytes.len()
-    }
     /// The names and layouts of this batch.
     #[must_use]
     pub fn vocabulary(&self) -> &Arc<Vocabulary> {
@@ -140,6 +135,47 @@ impl EventBatch {
             many: self.many.len(),
         };
         self.rows.push(Row { ends, ..*event.row });
+    }
+
+    /// The events from `first` on, in a batch that takes no more memory than they need.
+    #[must_use]
+    pub fn tail(&self, first: usize) -> Self {
+        let start = match first.checked_sub(1) {
+            Some(before) => self.rows.get(before).map_or(self.last_ends(), |row| row.ends),
+            None => Ends::default(),
+        };
+        let moved = |row: &Row| {
+            let ends = Ends {
+                text: row.ends.text - start.text,
+                bytes: row.ends.bytes - start.bytes,
+                cells: row.ends.cells - start.cells,
+                overflow: row.ends.overflow - start.overflow,
+                many: row.ends.many - start.many,
+            };
+            Row { ends, ..*row }
+        };
+        Self {
+            vocabulary: Arc::clone(&self.vocabulary),
+            arena: self.arena.tail(start.text, start.bytes),
+            rows: self.rows.get(first..).unwrap_or_default().iter().map(moved).collect(),
+            cells: self.cells.get(start.cells..).unwrap_or_default().to_vec(),
+            overflow: self.overflow.get(start.overflow..).unwrap_or_default().to_vec(),
+            many: self.many.get(start.many..).unwrap_or_default().to_vec(),
+        }
+    }
+    /// Bytes of text and other payload of its events.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        self.arena.text.len() + self.arena.bytes.len()
+    }
+    /// Bytes of memory that the batch holds.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.arena.text.capacity()
+            + self.arena.bytes.capacity()
+            + self.rows.capacity() * size_of::<Row>()
+            + (self.cells.capacity() + self.many.capacity()) * size_of::<Cell>()
+            + self.overflow.capacity() * size_of::<Overflow>()
     }
 
     /// Sets the time of the event at `index`, for a record that did not say it.

@@ -8,7 +8,7 @@ use memchr::{memchr_iter, memmem};
 use crate::json::parse::RecordParser;
 use crate::json::split::Splitter;
 use crate::limits::Limits;
-use crate::source::Decoded;
+use crate::source::{Decoded, Mark};
 
 /// Bytes of whole records.
 #[derive(Debug)]
@@ -26,6 +26,16 @@ pub struct JsonBlock {
 }
 
 impl JsonBlock {
+    /// Where it lies; `None` if damage stands before its records, since then their places were found
+    /// by going on behind it.
+    pub(crate) fn mark(&self) -> Option<Mark> {
+        (self.before.ledger.read == 0).then_some(Mark::Json {
+            offset: self.offset,
+            length: self.bytes.len(),
+            first: self.first,
+            lines: self.ranges.is_none(),
+        })
+    }
     /// Decodes the records into `records`.
     pub fn decode(self, records: &mut RecordBatch) -> Decoded {
         let mut work = Work {

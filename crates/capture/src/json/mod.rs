@@ -18,4 +18,5 @@ mod split;
 
 pub use block::JsonBlock;
 pub use parse::{JsonError, RecordParser};
+pub(crate) use reader::Input;
 pub use reader::Reader;

@@ -15,7 +15,8 @@ use crate::json::block::{JsonBlock, lines};
 use crate::json::parse::RecordParser;
 use crate::json::split::Splitter;
 use crate::limits::Limits;
-use crate::source::{Decoded, Piece, Source, SourceError};
+use crate::reopen::Reopening;
+use crate::source::{Decoded, Mark, Piece, Source, SourceError};
 
 /// Bytes of a block: some hundred events, enough to be worth handing to a worker.
 const BLOCK: usize = 256 << 10;
@@ -28,11 +29,27 @@ enum Form {
     Documents,
 }
 
+/// Where the bytes come from.
+pub(crate) enum Input {
+    /// A plain file, which can be read again.
+    File(Reopening),
+    /// A pipe or something that is unpacked on the way, with a count of the packed bytes.
+    Stream(Box<dyn Read + Send>, Arc<AtomicU64>),
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(buffer),
+            Self::Stream(stream, _) => stream.read(buffer),
+        }
+    }
+}
+
 /// Reads the records of a JSON input.
 pub struct Reader {
-    input: Box<dyn Read + Send>,
+    input: Input,
     path: String,
-    packed: Arc<AtomicU64>,
     limits: Limits,
     form: Form,
     buffer: Vec<u8>,
@@ -49,20 +66,14 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads the first block and tells the form; `packed` counts the bytes of the file.
+    /// Reads the first block and tells the form.
     ///
     /// # Errors
     /// [`SourceError::NotARecording`] if there is no JSON in the first block.
-    pub fn new(
-        input: Box<dyn Read + Send>,
-        path: String,
-        packed: Arc<AtomicU64>,
-        limits: Limits,
-    ) -> Result<Self, SourceError> {
+    pub(crate) fn new(input: Input, path: String, limits: Limits) -> Result<Self, SourceError> {
         let mut reader = Self {
             input,
             path,
-            packed,
             limits,
             form: Form::Lines,
             buffer: Vec::new(),
@@ -272,10 +283,31 @@ impl Source for Reader {
             }
         }
     }
+    fn read_again(&mut self, mark: Mark) -> Result<Option<Piece>, SourceError> {
+        let (Mark::Json { offset, length, first, lines }, Input::File(file)) =
+            (mark, &mut self.input)
+        else {
+            return Ok(None);
+        };
+        let failed = |source| SourceError::Io { path: self.path.clone(), source };
+        let bytes = file.read_at(offset, length).map_err(failed)?;
+        let mut splitter = Splitter::default();
+        let ranges = (!lines).then(|| std::iter::from_fn(|| splitter.next(&bytes)).collect());
+        let (before, limits) = (Decoded::default(), self.limits);
+        Ok(Some(Piece::Json(JsonBlock { bytes, offset, first, ranges, before, limits })))
+    }
+    fn rest(&mut self) {
+        if let Input::File(file) = &mut self.input {
+            file.rest();
+        }
+    }
     fn format(&self) -> &'static str {
         "json"
     }
     fn position(&self) -> u64 {
-        self.packed.load(Ordering::Relaxed)
+        match &self.input {
+            Input::File(_) => self.offset,
+            Input::Stream(_, packed) => packed.load(Ordering::Relaxed),
+        }
     }
 }

@@ -59,6 +59,12 @@ fn an_event_reads_back_what_was_written_and_so_does_its_copy() {
         copy.push_copy(&event);
     }
     assert_eq!(copy.len(), 4);
+    for first in 0..=4 {
+        let tail = copy.tail(first);
+        assert_eq!(tail.len(), 4 - first);
+        assert!(tail.heap_bytes() <= copy.heap_bytes());
+        tail.iter().for_each(|event| check(&event, [image, other]));
+    }
     copy.iter().for_each(|event| check(&event, [image, other]));
 }
 
