@@ -19,6 +19,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use etwatch_engine::Engine;
+use etwatch_event::LogSource;
 use serde_yaml::Value;
 use sha2::{Digest, Sha256};
 use support::{corpus, engine, files_under, golden, options, root, run};
@@ -45,6 +46,32 @@ fn every_rule_loads_or_is_refused_with_its_reason() {
         assert_eq!(error.code, "SIG017", "{error}");
         assert!(error.offending().contains('%'), "{error}");
     }
+}
+
+/// Every category and service that SigmaHQ defines for Windows can be the log source of some event.
+#[test]
+fn every_log_source_of_windows_is_covered() {
+    let Some(corpus) = corpus() else { return };
+    let text = std::fs::read_to_string(corpus.join("sigma/logsource.json")).unwrap();
+    let defined: Value = serde_yaml::from_str(&text).unwrap();
+    let windows = &defined["legit"]["windows"];
+    let (engine, _) = engine(&[Path::new("rules")]);
+    let sets = engine.vocabulary.sets();
+    let mut count = 0;
+    for (kind, category) in [("category", true), ("service", false)] {
+        for name in windows[kind].as_mapping().unwrap().keys() {
+            let name = name.as_str().unwrap();
+            let wanted = if category {
+                LogSource::new(Some(name), Some("windows"), None)
+            } else {
+                LogSource::new(None, Some("windows"), Some(name))
+            };
+            assert!(sets.iter().any(|set| set.fits(&wanted)), "{kind} {name}");
+            count += 1;
+        }
+    }
+    assert!(count >= 74, "{count}");
+    println!("categories and services of Windows that are covered: {count} of {count}");
 }
 
 struct Case {

@@ -146,7 +146,11 @@ fn a_cut_off_gzip_gives_what_is_readable_then_an_error() {
 fn damage_costs_its_own_record_alone() {
     let deep = format!("{{\"a\":{}1{}}}", "[".repeat(100), "]".repeat(100));
     let bottomless = format!("{{\"a\":{}", "[".repeat(200_000));
+    let many = format!("{{\"a\":[{}1]}}", "1,".repeat(3_000));
+    let long = format!("{{\"{}\":1}}", "k".repeat(600));
     for (bad, reason) in [
+        (many.as_str(), "JSON value limit"),
+        (long.as_str(), "JSON path limit"),
         (r#"{"EventID": tru }"#, "JSON syntax"),
         (r#"{"EventID": 1"#, "JSON cut off"),
         (r#"["x"]"#, "JSON is no object"),
@@ -237,10 +241,13 @@ fn damaged_event_logs_give_what_is_whole() {
     let (_, report) = replay_bytes("a.evtx", &no_file_header, Limits::default());
     assert_eq!(report.ledger.evaluated, whole);
 
-    // The file ends in the middle of a chunk.
-    let (_, report) = replay_bytes("a.evtx", &bytes[..4_096 + 40_000], Limits::default());
-    assert!(report.ledger.evaluated > 0);
-    assert!(report.damage.iter().any(|(_, damage)| damage.reason == "EVTX chunk cut off"));
+    // The file ends in the middle of a chunk, or before one: what is missing is told and counted.
+    for (length, reason) in [(40_000, "EVTX chunk cut off"), (0, "EVTX chunk missing")] {
+        let (_, report) = replay_bytes("a.evtx", &bytes[..4_096 + length], Limits::default());
+        assert_eq!(report.ledger.evaluated > 0, length > 0);
+        assert!(report.ledger.skipped.contains_key(reason), "{:?}", report.ledger);
+        assert!(report.input_was_lost());
+    }
 
     // Bytes are overwritten here and there.
     for seed in 0..40_u64 {

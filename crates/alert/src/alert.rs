@@ -274,7 +274,10 @@ fn fields(event: &Event<'_>) -> BTreeMap<String, serde_json::Value> {
         };
         (name.to_owned(), value)
     };
-    event.fields().map(json).collect()
+    let is_structure = |values: &FieldValues<'_>| {
+        values.first().is_some() && values.iter().all(|value| value == Value::Structure)
+    };
+    event.fields().filter(|(_, values)| !is_structure(values)).map(json).collect()
 }
 
 /// A value as JSON has it; structures are left out, their parts are fields of their own.

@@ -102,6 +102,9 @@ impl Webhook {
             .tls_config(tls)
             .timeout_global(Some(options.timeout))
             .http_status_as_error(false)
+            // A redirected POST would become an empty GET, and its answer would look like a delivery.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
             .user_agent(concat!("etwatch/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();

@@ -148,6 +148,16 @@ fn a_refusal_is_final_told_and_does_not_stop_the_next_batch() {
     server.join().unwrap();
 }
 
+/// A redirected POST would become an empty GET whose answer looks like a delivery.
+#[test]
+fn a_redirect_is_no_delivery() {
+    let (url, server) = receiver(&["302 Found\r\nLocation: /elsewhere"]);
+    let mut webhook = Webhook::new(options(&url)).unwrap();
+    assert!(send(&mut webhook, 0..2)[1].is_err());
+    assert_eq!(webhook.acknowledged(), 0);
+    server.join().unwrap();
+}
+
 #[test]
 fn nobody_there_is_told_after_the_last_attempt() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -12,7 +12,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use ::evtx::{EvtxChunkData, EvtxChunkHeader, ParserSettings};
+use ::evtx::{EvtxChunkData, EvtxChunkHeader, EvtxRecord, ParserSettings};
 use etwatch_event::{RecordBatch, Shape, Timestamp};
 
 use crate::json::RecordParser;
@@ -23,6 +23,8 @@ use crate::source::{Decoded, Mark, Piece, Source, SourceError};
 /// The first bytes of a file.
 pub const FILE_MAGIC: &[u8] = b"ElfFile\0";
 const FILE_HEADER: u64 = 4_096;
+/// Offset of the number of chunks (16 bits) in the file header.
+const CHUNK_COUNT: usize = 42;
 const CHUNK: usize = 65_536;
 const CHUNK_HEADER: usize = 512;
 /// Offset of the first record's `FILETIME` in a chunk.
@@ -37,6 +39,8 @@ pub struct Reader {
     path: String,
     /// Numbers of the chunks still to be read, last first.
     chunks: Vec<u64>,
+    /// Chunks that the header counts but the file does not have.
+    missing: u64,
     read: u64,
     first_time: Timestamp,
 }
@@ -49,7 +53,8 @@ impl Reader {
     pub(crate) fn new(mut file: Reopening, path: String) -> Result<Self, SourceError> {
         let failed = |source| SourceError::Io { path: path.clone(), source };
         let length = file.length().map_err(failed)?;
-        let magic = file.read_at(0, FILE_MAGIC.len()).map_err(failed)?;
+        let header = file.read_at(0, CHUNK_COUNT + 2).map_err(failed)?;
+        let magic = header.get(..FILE_MAGIC.len()).unwrap_or_default();
         let count = length.saturating_sub(FILE_HEADER).div_ceil(CHUNK as u64);
         let mut order = Vec::new();
         let mut first_time = (u64::MAX, Timestamp::UNKNOWN);
@@ -74,9 +79,12 @@ impl Reader {
             let hint = "is this really an `.evtx` file?";
             return Err(SourceError::NotARecording { path, what, hint });
         }
+        let stated = header.last_chunk::<2>().filter(|_| magic == FILE_MAGIC);
+        let stated = stated.map_or(0, |bytes| u64::from(u16::from_le_bytes(*bytes)));
+        let missing = stated.saturating_sub(count);
         order.sort_unstable();
         let chunks = order.into_iter().rev().map(|(_, number)| number).collect();
-        Ok(Self { file, path, chunks, read: 0, first_time: first_time.1 })
+        Ok(Self { file, path, chunks, missing, read: 0, first_time: first_time.1 })
     }
 }
 
@@ -110,7 +118,14 @@ impl Source for Reader {
                 return Ok(Some(Piece::Evtx(EvtxChunk { data, number })));
             }
         }
-        Ok(None)
+        let missing = std::mem::take(&mut self.missing);
+        if missing == 0 {
+            return Ok(None);
+        }
+        let mut decoded = Decoded::default();
+        let detail = format!("the file ends {missing} chunks before the end its header states");
+        decoded.skip("EVTX chunk missing", missing, self.read, detail);
+        Ok(Some(Piece::Damage(decoded)))
     }
     fn read_again(&mut self, mark: Mark) -> Result<Option<Piece>, SourceError> {
         let Mark::Chunk(number) = mark else { return Ok(None) };
@@ -140,42 +155,26 @@ impl EvtxChunk {
         Mark::Chunk(self.number)
     }
     /// Decodes the records into `records`.
-    pub fn decode(mut self, records: &mut RecordBatch) -> Decoded {
-        let mut decoded = Decoded::default();
+    pub fn decode(self, records: &mut RecordBatch) -> Decoded {
         let offset = offset_of(self.number);
-        if self.data.len() < CHUNK {
-            let missing = CHUNK - self.data.len();
-            decoded.damage.push(crate::Damage {
-                offset: offset + self.data.len() as u64,
-                reason: "EVTX chunk cut off",
-                detail: format!("{missing} bytes of chunk {} are missing", self.number),
-            });
-            self.data.resize(CHUNK, 0);
-        }
-        let number = self.number;
+        let mut decoded = Decoded::default();
         // The decoder is not ours; should a hostile chunk bring it down, the chunk is lost and
         // counted, the run goes on.
-        let before = decoded.clone();
-        let data = std::mem::take(&mut self.data);
-        let attempt = catch_unwind(AssertUnwindSafe(|| {
-            decode_chunk(data, number, offset, records, &mut decoded);
-        }));
+        let attempt =
+            catch_unwind(AssertUnwindSafe(|| decode_chunk(self, offset, records, &mut decoded)));
         if attempt.is_err() {
             records.clear();
-            decoded = before;
+            decoded = Decoded::default();
             decoded.skip("EVTX chunk", 1, offset, "the decoder gave up");
         }
         decoded
     }
 }
 
-fn decode_chunk(
-    data: Vec<u8>,
-    number: u64,
-    offset: u64,
-    records: &mut RecordBatch,
-    decoded: &mut Decoded,
-) {
+fn decode_chunk(piece: EvtxChunk, offset: u64, records: &mut RecordBatch, decoded: &mut Decoded) {
+    let EvtxChunk { mut data, number } = piece;
+    let length = data.len() as u64;
+    data.resize(CHUNK.max(data.len()), 0);
     let mut chunk = match EvtxChunkData::new(data, false) {
         Ok(chunk) => chunk,
         Err(error) => return decoded.skip("EVTX chunk header", 1, offset, error.to_string()),
@@ -191,30 +190,47 @@ fn decode_chunk(
     };
     let mut parser = RecordParser::new(Limits::default());
     for record in chunk.iter() {
-        let read = record.and_then(|record| {
-            let at = record.binxml_offset;
-            record.into_json_bytes().map(|record| (at, record))
-        });
-        match read {
-            Ok((at, record)) => {
-                let mut builder = records.begin();
-                builder.set_number(record.event_record_id);
-                match parser.parse(&record.data, Some(Shape::Evtx), builder) {
-                    Ok(()) => decoded.ledger.read += 1,
-                    Err(error) => {
-                        decoded.skip("EVTX record", 1, offset + at, error.to_string());
-                    }
-                }
-            }
-            Err(error) => {
-                let mut detail = error.to_string();
-                let mut cause = std::error::Error::source(&error);
-                while let Some(inner) = cause {
-                    detail = format!("{detail}: {inner}");
-                    cause = inner.source();
-                }
-                decoded.skip("EVTX record", 1, offset, detail);
-            }
+        match record {
+            // Behind the end of a chunk that is cut off there are only our zeros.
+            Ok(record) if record.binxml_offset + u64::from(record.binxml_size) > length => break,
+            Err(_) if length < CHUNK as u64 => break,
+            Ok(record) => add_record(record, offset, &mut parser, records, decoded),
+            Err(error) => decoded.skip("EVTX record", 1, offset, with_causes(&error)),
         }
     }
+    if length < CHUNK as u64 {
+        let missing = claimed.saturating_sub(decoded.ledger.read).max(1);
+        let detail = format!("{} bytes of chunk {number} are missing", CHUNK as u64 - length);
+        decoded.skip("EVTX chunk cut off", missing, offset + length, detail);
+    }
+}
+
+fn add_record(
+    record: EvtxRecord<'_>,
+    offset: u64,
+    parser: &mut RecordParser,
+    records: &mut RecordBatch,
+    decoded: &mut Decoded,
+) {
+    let at = offset + record.binxml_offset;
+    let read = match record.into_json_bytes() {
+        Ok(read) => read,
+        Err(error) => return decoded.skip("EVTX record", 1, at, with_causes(&error)),
+    };
+    let mut builder = records.begin();
+    builder.set_number(read.event_record_id);
+    match parser.parse(&read.data, Some(Shape::Evtx), builder) {
+        Ok(()) => decoded.ledger.read += 1,
+        Err(error) => decoded.skip("EVTX record", 1, at, error.to_string()),
+    }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
 }

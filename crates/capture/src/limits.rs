@@ -11,6 +11,10 @@ pub struct Limits {
     pub record_bytes: usize,
     /// Levels of nesting in one JSON record.
     pub depth: usize,
+    /// Values in one JSON record, those of lists and nested objects included.
+    pub values: usize,
+    /// Bytes of the path to a value (`outer.inner.name`); each value is stored with its path.
+    pub path_bytes: usize,
     /// Bytes that one compressed input may unpack to.
     pub unpacked_bytes: u64,
     /// Unpacked bytes for each packed one, looked at from 64 MiB of output on.
@@ -19,6 +23,13 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { record_bytes: 16 << 20, depth: 64, unpacked_bytes: 256 << 30, unpacked_ratio: 1_000 }
+        Self {
+            record_bytes: 16 << 20,
+            depth: 64,
+            values: 2_048,
+            path_bytes: 512,
+            unpacked_bytes: 256 << 30,
+            unpacked_ratio: 1_000,
+        }
     }
 }

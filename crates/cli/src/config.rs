@@ -166,8 +166,10 @@ impl Config {
         options.timeout = table.timeout_seconds.map_or(options.timeout, Duration::from_secs);
         options.headers = table.headers.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
         if let Some(path) = &table.certificate_authorities {
-            let sink = path.display().to_string();
-            let pem = std::fs::read(path).map_err(|source| SinkError::Io { sink, source })?;
+            let pem = std::fs::read(path).map_err(|source| SinkError::Setup {
+                sink: "webhook".to_owned(),
+                what: format!("certificates in {}: {source}", path.display()),
+            })?;
             options.authorities = Some(pem);
         }
         Ok(Some(options))

@@ -9,8 +9,8 @@ use crate::time::Timestamp;
 use crate::value::Value;
 
 /// A batch takes no further record once it holds this many bytes of text, so that offsets fit
-/// in 32 bits whatever one record adds (a record is limited by its source far below 2 GiB).
-pub const MAX_BATCH_BYTES: usize = 1 << 30;
+/// in 32 bits whatever one record adds (a record is limited by its source far below 1 GiB).
+pub const MAX_BATCH_BYTES: usize = 256 << 20;
 
 /// How a record was written, told by its own form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -204,8 +204,14 @@ impl RecordBuilder<'_> {
     }
     /// Adds a field that is there but has no values.
     pub fn push_empty(&mut self, name: &str) {
-        let name = self.batch.arena.push_text(name);
-        self.batch.fields.push(RawField { name, value: Cell::Many(Span::default()) });
+        self.push(name, Value::Null);
+        self.empty_last();
+    }
+    /// Takes the value of the field added last away: it is there, but has no values.
+    pub fn empty_last(&mut self) {
+        if let Some(field) = self.batch.fields.last_mut() {
+            field.value = Cell::Many(Span::default());
+        }
     }
     /// Says when it happened.
     pub fn set_time(&mut self, time: Timestamp) {

@@ -43,10 +43,7 @@ impl SourceFile {
     /// Line and column, both from 1, the column in characters, of a byte offset.
     #[must_use]
     pub fn place(&self, offset: usize) -> (usize, usize) {
-        let mut end = offset.min(self.text.len());
-        while !self.text.is_char_boundary(end) {
-            end -= 1;
-        }
+        let end = self.text.floor_char_boundary(offset);
         let before = self.text.get(..end).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().map_or(0, |text| text.chars().count()) + 1;
@@ -79,10 +76,16 @@ impl Diagnostic {
     pub fn place(&self) -> (usize, usize) {
         self.file.place(self.span.start)
     }
+    /// The span, widened to whole characters and cut to the text.
+    fn within_text(&self) -> Range<usize> {
+        let text = &self.file.text;
+        let start = text.floor_char_boundary(self.span.start);
+        start..text.ceil_char_boundary(self.span.end.clamp(start, text.len().max(start)))
+    }
     /// The offending text, at most its first line.
     #[must_use]
     pub fn offending(&self) -> &str {
-        let text = self.file.text.get(self.span.clone()).unwrap_or_default();
+        let text = self.file.text.get(self.within_text()).unwrap_or_default();
         text.lines().next().unwrap_or_default()
     }
     /// The message with its place in the text underlined, coloured if `colour`.
@@ -93,9 +96,7 @@ impl Diagnostic {
             Severity::Warning => Level::WARNING,
             Severity::Error => Level::ERROR,
         };
-        let length = self.file.text.len();
-        let start = self.span.start.min(length);
-        let span = start..self.span.end.clamp(start, length);
+        let span = self.within_text();
         let snippet = Snippet::source(self.file.text.as_str())
             .path(self.file.name.as_str())
             .annotation(AnnotationKind::Primary.span(span).label(self.label.as_str()));

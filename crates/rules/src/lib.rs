@@ -13,7 +13,7 @@
 //! | [`diagnostic`] | what is wrong with a rule, where, and its cure |
 //! | [`sigma`] | the language: attributes, detections, modifiers, conditions |
 //! | [`fold`] | comparison without case |
-//! | [`load`] | files and folders to rules |
+//! | [`mod@load`] | files and folders to rules |
 //! | [`evaluate`] | whether a rule is true of an event, and why |
 //! | [`rule_set`] | all rules, routed by log source |
 #![forbid(unsafe_code)]

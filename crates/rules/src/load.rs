@@ -103,7 +103,12 @@ impl Loader<'_> {
         let name = if cfg!(windows) { name.replace('\\', "/") } else { name };
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,
-            Err(error) => return self.loaded.unreadable.push((path.to_owned(), error)),
+            Err(error) => {
+                // Nobody knows how many documents it holds: it counts as one.
+                self.loaded.documents += 1;
+                self.loaded.refused += 1;
+                return self.loaded.unreadable.push((path.to_owned(), error));
+            }
         };
         let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
         match String::from_utf8(bytes) {

@@ -80,6 +80,11 @@ struct Work<'a> {
 impl Work<'_> {
     /// Reads the record in `range`; says whether it was sound, else why not.
     fn one(&mut self, bytes: &[u8], number: u64) -> Result<(), crate::json::JsonError> {
+        if self.records.is_full() {
+            let detail = "too much text in one block".to_owned();
+            let reason = "JSON block limit";
+            return Err(crate::json::JsonError { reason, detail, trailing: false });
+        }
         let mut record = self.records.begin();
         record.set_number(number);
         let read = self.parser.parse(bytes, None, record);

@@ -1,8 +1,8 @@
 //! JSON recordings: lines, arrays, documents; in the shapes users have.
 //!
-//! [`Reader`] finds where records begin and end without parsing them ([`split`]); workers then read
-//! each record once, straight into the arena ([`parse`]), naming every value by its path; last the
-//! names of the shape it came in are turned into plain field names ([`shape`]).
+//! [`Reader`] finds where records begin and end without parsing them (`split.rs`); workers then read
+//! each record once, straight into the arena (`parse.rs`), naming every value by its path; last the
+//! names of the shape it came in are turned into plain field names (`shape.rs`).
 //!
 //! ```text
 //! {"Event":{"System":{"EventID":1},"EventData":{"Image":"C:\\a.exe"}}}

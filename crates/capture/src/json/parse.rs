@@ -26,6 +26,8 @@ pub struct JsonError {
 }
 
 const TOO_DEEP: &str = "nesting limit";
+const TOO_MANY: &str = "value limit";
+const TOO_LONG: &str = "path limit";
 const NO_OBJECT: &str = "not an object";
 
 /// Reads records one after the other; keeps its buffer between them.
@@ -56,7 +58,7 @@ impl RecordParser {
         self.path.clear();
         let mut parser = serde_json::Deserializer::from_slice(bytes);
         let mut place =
-            Place { record: &mut record, path: &mut self.path, depth: 0, limit: self.limits.depth };
+            Place { record: &mut record, path: &mut self.path, depth: 0, limits: &self.limits };
         let read = parser.deserialize_map(Object { place: &mut place });
         read.map_err(|error| describe(&error, false))?;
         parser.end().map_err(|error| describe(&error, true))?;
@@ -70,6 +72,8 @@ fn describe(error: &serde_json::Error, trailing: bool) -> JsonError {
     let text = error.to_string();
     let reason = match error.classify() {
         _ if text.starts_with(TOO_DEEP) => "JSON nesting limit",
+        _ if text.starts_with(TOO_MANY) => "JSON value limit",
+        _ if text.starts_with(TOO_LONG) => "JSON path limit",
         serde_json::error::Category::Eof => "JSON cut off",
         serde_json::error::Category::Data => "JSON is no object",
         _ => "JSON syntax",
@@ -82,15 +86,24 @@ struct Place<'p, 'r, 'b> {
     record: &'r mut RecordBuilder<'b>,
     path: &'p mut String,
     depth: usize,
-    limit: usize,
+    limits: &'r Limits,
 }
 
 impl Place<'_, '_, '_> {
     fn enter<E: serde::de::Error>(&mut self) -> Result<(), E> {
         self.depth += 1;
-        if self.depth > self.limit {
-            return Err(E::custom(format_args!("{TOO_DEEP}: more than {} levels", self.limit)));
+        let limit = self.limits.depth;
+        if self.depth > limit {
+            return Err(E::custom(format_args!("{TOO_DEEP}: more than {limit} levels")));
         }
+        Ok(())
+    }
+    fn push<E: serde::de::Error>(&mut self, value: Value<'_>) -> Result<(), E> {
+        let limit = self.limits.values;
+        if self.record.len() >= limit {
+            return Err(E::custom(format_args!("{TOO_MANY}: more than {limit} values")));
+        }
+        self.record.push(self.path, value);
         Ok(())
     }
 }
@@ -136,7 +149,11 @@ impl Visitor<'_> for Key<'_, '_, '_, '_> {
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
-    fn visit_str<E>(self, key: &str) -> Result<(), E> {
+    fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<(), E> {
+        let limit = self.place.limits.path_bytes;
+        if self.place.path.len() + key.len() > limit {
+            return Err(E::custom(format_args!("{TOO_LONG}: more than {limit} bytes of names")));
+        }
         if !self.place.path.is_empty() {
             self.place.path.push('.');
         }
@@ -148,12 +165,6 @@ impl Visitor<'_> for Key<'_, '_, '_, '_> {
 /// Writes a value at the path.
 struct Any<'s, 'p, 'r, 'b> {
     place: &'s mut Place<'p, 'r, 'b>,
-}
-
-impl Any<'_, '_, '_, '_> {
-    fn push(self, value: Value<'_>) {
-        self.place.record.push(self.place.path, value);
-    }
 }
 
 impl<'de> DeserializeSeed<'de> for Any<'_, '_, '_, '_> {
@@ -168,29 +179,23 @@ impl<'de> Visitor<'de> for Any<'_, '_, '_, '_> {
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
-    fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        self.push(Value::Text(text));
-        Ok(())
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        self.place.push(Value::Text(text))
     }
-    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
-        self.push(Value::Unsigned(number));
-        Ok(())
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<(), E> {
+        self.place.push(Value::Unsigned(number))
     }
-    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
-        self.push(Value::Signed(number));
-        Ok(())
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<(), E> {
+        self.place.push(Value::Signed(number))
     }
-    fn visit_f64<E>(self, number: f64) -> Result<(), E> {
-        self.push(Value::Float(number));
-        Ok(())
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<(), E> {
+        self.place.push(Value::Float(number))
     }
-    fn visit_bool<E>(self, yes: bool) -> Result<(), E> {
-        self.push(Value::Boolean(yes));
-        Ok(())
+    fn visit_bool<E: serde::de::Error>(self, yes: bool) -> Result<(), E> {
+        self.place.push(Value::Boolean(yes))
     }
-    fn visit_unit<E>(self) -> Result<(), E> {
-        self.push(Value::Null);
-        Ok(())
+    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
+        self.place.push(Value::Null)
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         self.place.enter()?;
@@ -199,13 +204,14 @@ impl<'de> Visitor<'de> for Any<'_, '_, '_, '_> {
             empty = false;
         }
         if empty {
-            self.place.record.push_empty(self.place.path);
+            self.place.push::<A::Error>(Value::Null)?;
+            self.place.record.empty_last();
         }
         self.place.depth -= 1;
         Ok(())
     }
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        self.place.record.push(self.place.path, Value::Structure);
+        self.place.push(Value::Structure)?;
         Object { place: self.place }.visit_map(map)
     }
 }

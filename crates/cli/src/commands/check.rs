@@ -30,6 +30,9 @@ pub(crate) struct Check {
     /// Leave warnings and notes out
     #[arg(short, long)]
     quiet: bool,
+    /// Load rules whose status is `deprecated` or `unsupported` too
+    #[arg(long)]
+    include_deprecated: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -56,7 +59,10 @@ impl Check {
     /// Prints the problems.
     pub(crate) fn run(&self, config: &Config) -> u8 {
         let paths = config.rule_paths(&self.paths);
-        let options = LoadOptions { placeholders: config.placeholders(), ..LoadOptions::default() };
+        let options = LoadOptions {
+            placeholders: config.placeholders(),
+            include_deprecated: self.include_deprecated,
+        };
         let loaded = load(&paths, &options, &mut FieldTable::default());
         let lowest = if self.quiet { Severity::Error } else { Severity::Note };
         let mut text = String::new();

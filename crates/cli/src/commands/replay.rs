@@ -65,6 +65,9 @@ pub(crate) struct Replay {
     /// Leave the summary and the progress bar out
     #[arg(short, long)]
     quiet: bool,
+    /// Load rules whose status is `deprecated` or `unsupported` too
+    #[arg(long)]
+    include_deprecated: bool,
 }
 
 fn parse_level(text: &str) -> Result<Level, String> {
@@ -97,7 +100,10 @@ impl Replay {
                 "no rules at `{missing}`; name a file or folder with --rules"
             )));
         }
-        let options = LoadOptions { placeholders: config.placeholders(), ..LoadOptions::default() };
+        let options = LoadOptions {
+            placeholders: config.placeholders(),
+            include_deprecated: self.include_deprecated,
+        };
         let min_level = self.min_level.or(config.min_level());
         let (engine, loaded) = Engine::load(&rule_paths, &options, min_level)
             .map_err(|error| (FAILED, Some(error.to_string())))?;

@@ -1,0 +1,14 @@
+//! Any text as a rule file: loading ends, documents add up, every message can be shown.
+#![no_main]
+
+use etwatch_event::FieldTable;
+use etwatch_rules::load::{LoadOptions, load_text};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let loaded = load_text("r.yml", text, &LoadOptions::default(), &mut FieldTable::default());
+    assert_eq!(loaded.rules.len() + loaded.refused, loaded.documents);
+    for diagnostic in &loaded.diagnostics {
+        assert!(!diagnostic.render(false).is_empty());
+    }
+});
