@@ -197,7 +197,7 @@ fn check_shows_place_text_and_cure_and_goes_on() {
         "{text}"
     );
     assert!(
-        err(&output).contains("3 documents in 2 files: 2 rules loaded, 1 refused"),
+        err(&output).contains("3 documents in 2 files: 2 rules, 1 refused"),
         "{}",
         err(&output)
     );

@@ -51,6 +51,9 @@ pub struct RuleReference {
     /// Its author, whom the licence of many rules asks to name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
+    /// Titles of the global filters that were joined to its conditions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<String>,
     /// The file it was loaded from.
     pub file: String,
 }
@@ -193,6 +196,7 @@ impl Builder {
                 level: rule.level.map(|level| level.name().to_owned()),
                 tags: rule.tags.clone(),
                 author: rule.author.clone(),
+                filters: rule.filters.clone(),
                 file: rule.file.clone(),
             },
             process: self.process(event, host.as_deref().unwrap_or_default()),

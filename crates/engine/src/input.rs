@@ -11,8 +11,8 @@
 use std::collections::VecDeque;
 
 use etwatch_capture::source::{DAMAGE_LISTED, Location};
-use etwatch_capture::{Decoded, Mark, Source, SourceError};
-use etwatch_event::{EventBatch, Timestamp};
+use etwatch_capture::{Damage, Decoded, Mark, Source, SourceError};
+use etwatch_event::{EventBatch, Ledger, Timestamp};
 
 use crate::engine::EngineError;
 use crate::work::{DecodedPiece, Pending, Workers};
@@ -32,22 +32,28 @@ struct Current {
     compact: bool,
 }
 
-/// An input and where it stands.
+/// An input and where it stands. There may be many more of them than are open.
 pub struct Input {
     /// Where it lies.
     pub location: Location,
-    /// Its name in alerts and reports.
-    pub name: String,
     /// Its number in this run.
     pub number: u32,
-    /// Records read and skipped so far; the first damaged places.
-    pub decoded: Decoded,
+    /// The first damaged places.
+    pub damage: Vec<Damage>,
     /// Why it ended early.
-    pub error: Option<SourceError>,
+    pub error: Option<Box<SourceError>>,
     /// Bytes of the file read so far.
     pub position: u64,
-    source: Option<Box<dyn Source>>,
-    /// Whether the source has pieces left; a source is kept as long as its pieces may be asked again.
+    /// Events that were decoded once more after parking.
+    pub decoded_again: u64,
+    /// While it is open.
+    reading: Option<Box<Reading>>,
+}
+
+/// An input that is open.
+struct Reading {
+    source: Box<dyn Source>,
+    /// Whether the source has pieces left; it is kept as long as its pieces may be asked again.
     more: bool,
     pending: VecDeque<(Option<Mark>, Pending<DecodedPiece>)>,
     /// Pieces that were read ahead and given up again; they come before what the source has left.
@@ -56,47 +62,45 @@ pub struct Input {
     /// A piece that is to be decoded again, and how many of its events are done.
     parked: Option<(Mark, usize)>,
     last_time: Timestamp,
+    /// Why the source ended early.
+    error: Option<Box<SourceError>>,
 }
 
 impl Input {
     /// An input that is not open.
     #[must_use]
     pub fn new(location: Location, number: u32) -> Self {
-        Self {
-            name: location.name(),
-            location,
-            number,
-            decoded: Decoded::default(),
-            error: None,
-            position: 0,
-            source: None,
-            more: false,
+        let (damage, error, position, decoded_again) = (Vec::new(), None, 0, 0);
+        Self { location, number, damage, error, position, decoded_again, reading: None }
+    }
+    /// Begins to read.
+    pub fn begin(&mut self, source: Box<dyn Source>) {
+        self.reading = Some(Box::new(Reading {
+            source,
+            more: true,
             pending: VecDeque::new(),
             again: VecDeque::new(),
             current: None,
             parked: None,
             last_time: Timestamp::UNKNOWN,
-        }
-    }
-    /// Begins to read.
-    pub fn begin(&mut self, source: Box<dyn Source>) {
-        self.source = Some(source);
-        self.more = true;
+            error: None,
+        }));
     }
     /// The batch and row of the next event, if [`Input::advance`] found one.
     #[must_use]
     pub fn next(&self) -> Option<(&EventBatch, usize)> {
-        self.current.as_ref().map(|current| (&current.events, current.row))
+        let current = self.reading.as_ref()?.current.as_ref()?;
+        Some((&current.events, current.row))
     }
     /// Goes past the next event.
     pub fn step(&mut self) {
-        if let Some(current) = &mut self.current {
+        if let Some(current) = self.reading.as_mut().and_then(|reading| reading.current.as_mut()) {
             current.row += 1;
         }
     }
 
     /// Makes sure that the next event is at hand and returns its time; `None` at the end. Up to
-    /// `ahead` pieces are in flight meanwhile.
+    /// `ahead` pieces are in flight meanwhile. What was read and skipped is added to `ledger`.
     ///
     /// # Errors
     /// [`EngineError::WorkerFailed`].
@@ -104,8 +108,47 @@ impl Input {
         &mut self,
         workers: &Workers,
         ahead: usize,
+        ledger: &mut Ledger,
     ) -> Result<Option<Timestamp>, EngineError> {
-        self.unpark(workers)?;
+        let Some(reading) = &mut self.reading else { return Ok(None) };
+        self.decoded_again += reading.unpark(workers, self.number)?;
+        let damage = &mut self.damage;
+        let time = reading.advance(workers, ahead, self.number, &mut |piece| {
+            ledger.add(&piece.ledger);
+            let room = DAMAGE_LISTED.saturating_sub(damage.len());
+            damage.extend(piece.damage.into_iter().take(room));
+        })?;
+        self.position = reading.source.position();
+        if time.is_none() {
+            self.error = reading.error.take();
+            self.reading = None;
+        }
+        Ok(time)
+    }
+
+    /// Other inputs have their turn: holds what is left in as little memory as it needs and returns
+    /// about how many bytes that is, if it could be parked.
+    pub fn rest(&mut self, workers: &Workers) -> Option<usize> {
+        self.reading.as_mut()?.rest(workers)
+    }
+
+    /// Keeps the place of the next event alone, and those of the pieces in flight. Does nothing if
+    /// the source can't go back.
+    pub fn park(&mut self) {
+        if let Some(reading) = &mut self.reading {
+            reading.park();
+        }
+    }
+}
+
+impl Reading {
+    fn advance(
+        &mut self,
+        workers: &Workers,
+        ahead: usize,
+        number: u32,
+        take_note: &mut dyn FnMut(Decoded),
+    ) -> Result<Option<Timestamp>, EngineError> {
         loop {
             if let Some(current) = &mut self.current
                 && let Some(event) = current.events.get(current.row)
@@ -119,13 +162,10 @@ impl Input {
                 return Ok(Some(self.last_time));
             }
             self.let_go(workers);
-            self.read_ahead(workers, ahead);
-            let Some((mark, pending)) = self.pending.pop_front() else {
-                self.source = None;
-                return Ok(None);
-            };
+            self.read_ahead(workers, ahead, number);
+            let Some((mark, pending)) = self.pending.pop_front() else { return Ok(None) };
             let piece = pending.wait()?;
-            self.take_note(piece.decoded);
+            take_note(piece.decoded);
             let (row, before, compact) = (0, 0, false);
             self.current = Some(Current { events: piece.events, row, before, mark, compact });
         }
@@ -139,40 +179,32 @@ impl Input {
         }
     }
 
-    fn read_ahead(&mut self, workers: &Workers, ahead: usize) {
-        let Some(source) = &mut self.source else { return };
+    fn read_ahead(&mut self, workers: &Workers, ahead: usize, number: u32) {
         while self.pending.len() < ahead.max(1) && (self.more || !self.again.is_empty()) {
             let read = match self.again.pop_front() {
-                Some(mark) => source.read_again(mark),
-                None => source.next_piece(),
+                Some(mark) => self.source.read_again(mark),
+                None => self.source.next_piece(),
             };
             match read {
                 Ok(Some(piece)) => {
-                    self.pending.push_back((piece.mark(), workers.decode(piece, self.number)));
+                    self.pending.push_back((piece.mark(), workers.decode(piece, number)));
                 }
                 Ok(None) => self.more = false,
                 Err(error) => {
-                    self.error = Some(error);
-                    self.more = false;
+                    self.fail(error);
                     self.again.clear();
                 }
             }
         }
-        self.position = source.position();
     }
 
-    fn take_note(&mut self, piece: Decoded) {
-        self.decoded.ledger.add(&piece.ledger);
-        let room = DAMAGE_LISTED.saturating_sub(self.decoded.damage.len());
-        self.decoded.damage.extend(piece.damage.into_iter().take(room));
+    fn fail(&mut self, error: SourceError) {
+        self.error = Some(Box::new(error));
+        self.more = false;
     }
 
-    /// Other inputs have their turn: holds what is left in as little memory as it needs and returns
-    /// about how many bytes that is, if it could be parked.
-    pub fn rest(&mut self, workers: &Workers) -> Option<usize> {
-        if let Some(source) = &mut self.source {
-            source.rest();
-        }
+    fn rest(&mut self, workers: &Workers) -> Option<usize> {
+        self.source.rest();
         let current = self.current.as_mut()?;
         if !current.compact {
             let tail = current.events.tail(current.row);
@@ -185,14 +217,9 @@ impl Input {
         current.mark.map(|_| current.events.heap_bytes() + pending)
     }
 
-    /// Keeps the place of the next event alone, and those of the pieces in flight. Does nothing if
-    /// the source can't go back.
-    pub fn park(&mut self) {
-        if let Some(Current { mark: Some(mark), .. }) = &self.current
-            && self.source.is_some()
-        {
-            let done = self.current.as_ref().map_or(0, |current| current.before + current.row);
-            self.parked = Some((*mark, done));
+    fn park(&mut self) {
+        if let Some(Current { mark: Some(mark), before, row, .. }) = &self.current {
+            self.parked = Some((*mark, before + row));
             self.current = None;
         }
         // From the last on, so that what can't be read again keeps its place.
@@ -202,22 +229,21 @@ impl Input {
         }
     }
 
-    fn unpark(&mut self, workers: &Workers) -> Result<(), EngineError> {
-        let Some((mark, row)) = self.parked.take() else { return Ok(()) };
-        let Some(source) = &mut self.source else { return Ok(()) };
-        match source.read_again(mark) {
+    /// Decodes the parked piece again; returns how many events that gave.
+    fn unpark(&mut self, workers: &Workers, number: u32) -> Result<u64, EngineError> {
+        let Some((mark, row)) = self.parked.take() else { return Ok(0) };
+        match self.source.read_again(mark) {
             Ok(Some(piece)) => {
                 // What was skipped in it has been counted the first time.
-                let events = workers.decode(piece, self.number).wait()?.events;
+                let events = workers.decode(piece, number).wait()?.events;
                 let (mark, before, compact) = (Some(mark), 0, false);
+                let decoded = events.len() as u64;
                 self.current = Some(Current { events, row, before, mark, compact });
+                return Ok(decoded);
             }
             Ok(None) => {}
-            Err(error) => {
-                self.error = Some(error);
-                self.more = false;
-            }
+            Err(error) => self.fail(error),
         }
-        Ok(())
+        Ok(0)
     }
 }

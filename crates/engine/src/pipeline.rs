@@ -20,7 +20,10 @@ use crate::report::Report;
 use crate::work::{MatchedBatch, Pending, Workers};
 
 /// A batch is also full when its events hold this many bytes: some logs have long texts.
-const BATCH_BYTES: usize = 512 << 10;
+const BATCH_BYTES: usize = 256 << 10;
+
+/// What [`Options::held`] may grow to.
+pub const HELD_LIMIT: usize = 256 << 20;
 
 /// How a replay is run. None of it changes the alerts.
 #[derive(Clone, Copy, Debug)]
@@ -31,14 +34,15 @@ pub struct Options {
     pub batch: usize,
     /// Limits of reading.
     pub limits: Limits,
-    /// Bytes of decoded events that inputs may hold while others have their turn. Beyond it, those
-    /// whose turn is furthest away are decoded again when it comes.
+    /// Bytes of decoded events that inputs may hold at first while others have their turn. Beyond it,
+    /// those whose turn is furthest away are decoded again when it comes. If that becomes more than
+    /// half of the decoding, inputs may hold twice as much, up to [`HELD_LIMIT`].
     pub held: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { workers: 0, batch: 1_024, limits: Limits::default(), held: 2 << 20 }
+        Self { workers: 0, batch: 256, limits: Limits::default(), held: 2 << 20 }
     }
 }
 
@@ -93,6 +97,7 @@ pub fn replay(
         open: 0,
         resting: Resting::default(),
         closed_bytes: 0,
+        decoded_again: 0,
     };
     run.report.sets.resize(engine.vocabulary.sets().len(), 0);
     run.report.rules.loaded = engine.rules.rules().len();
@@ -119,6 +124,8 @@ struct Run<'a> {
     open: usize,
     resting: Resting,
     closed_bytes: u64,
+    /// Events decoded once more since `held` was last changed.
+    decoded_again: u64,
 }
 
 /// The inputs that hold decoded events while others have their turn, and how many bytes of them.
@@ -174,7 +181,7 @@ impl Run<'_> {
                         input.begin(source);
                     }
                 }
-                Err(error) => input.error = Some(error),
+                Err(error) => input.error = Some(Box::new(error)),
             }
             self.inputs.push(input);
         }
@@ -212,6 +219,11 @@ impl Run<'_> {
 
     /// An input waits for its next turn; those that wait longest may have to park.
     fn rest(&mut self, time: Timestamp, number: u32) {
+        let again = self.decoded_again;
+        if again > self.report.ledger.evaluated.max(1 << 13) && self.options.held < HELD_LIMIT {
+            self.options.held *= 2;
+            self.decoded_again = 0;
+        }
         let Some(input) = self.inputs.get_mut(number as usize) else { return };
         if let Some(bytes) = input.rest(&self.workers) {
             self.resting.add((time, number), bytes);
@@ -230,7 +242,7 @@ impl Run<'_> {
         if input.location != Location::Stdin {
             match open(&input.location, limits) {
                 Ok(source) => input.begin(source),
-                Err(error) => input.error = Some(error),
+                Err(error) => input.error = Some(Box::new(error)),
             }
         }
     }
@@ -239,7 +251,8 @@ impl Run<'_> {
         // Many inputs open at once share what may be in flight.
         let ahead = (2 * self.workers.count() + 1) / self.open.max(1);
         let Some(input) = self.inputs.get_mut(number as usize) else { return Ok(None) };
-        let time = input.advance(&self.workers, ahead)?;
+        let time = input.advance(&self.workers, ahead, &mut self.report.ledger)?;
+        self.decoded_again += std::mem::take(&mut input.decoded_again);
         if time.is_none() {
             self.open = self.open.saturating_sub(1);
             self.closed_bytes += input.position;
@@ -299,8 +312,8 @@ impl Run<'_> {
         for found in &matches {
             let Some(event) = events.get(found.row as usize) else { continue };
             let input = self.inputs.get(event.origin().input as usize);
-            let file = input.map_or("", |input| &input.name);
-            let Some(alert) = self.builder.build(&self.engine.rules, found.rule, &event, file)
+            let file = input.map(|input| input.location.name()).unwrap_or_default();
+            let Some(alert) = self.builder.build(&self.engine.rules, found.rule, &event, &file)
             else {
                 continue;
             };
@@ -322,9 +335,8 @@ impl Run<'_> {
         }
         self.report.inputs.1 = self.inputs.len();
         for input in self.inputs {
-            self.report.ledger.add(&input.decoded.ledger);
-            let name = input.name;
-            self.report.damage.extend(input.decoded.damage.into_iter().map(|d| (name.clone(), d)));
+            let damage = input.damage.into_iter().map(|damage| (input.location.name(), damage));
+            self.report.damage.extend(damage);
             self.report.unreadable.extend(input.error.map(|error| error.to_string()));
         }
         self.report.name_log_sources(&self.engine.vocabulary);

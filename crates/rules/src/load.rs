@@ -1,7 +1,7 @@
 //! Files and folders to rules.
 //!
-//! Every document counts as loaded or refused, whatever else is in its file; a syntax error ends its
-//! file, what came before it stays. Files are taken in byte order of their paths, so that the same
+//! Every document is a rule, a filter, a template or refused, whatever else is in its file; a syntax
+//! error ends its file, what came before it stays. Filters are joined to rules when all are known. Files are taken in byte order of their paths, so that the same
 //! folder gives the same rules in the same order everywhere.
 
 use std::path::{Path, PathBuf};
@@ -11,6 +11,9 @@ use etwatch_event::FieldTable;
 use hashbrown::HashMap;
 
 use crate::diagnostic::{Diagnostic, Problem, Severity, SourceFile};
+use crate::sigma::attributes::Surroundings;
+use crate::sigma::collection::{Collection, Step};
+use crate::sigma::filter::{self, Filter};
 use crate::sigma::rule::{self, Rule, Status};
 use crate::sigma::value::Placeholders;
 use crate::yaml::{self, Node};
@@ -27,13 +30,17 @@ pub struct LoadOptions {
 /// What loading led to.
 #[derive(Debug, Default)]
 pub struct Loaded {
-    /// The rules, in the order of files and documents.
+    /// The rules, in the order of files and documents, with the filters that are for them.
     pub rules: Vec<Rule>,
+    /// The global filters.
+    pub filters: Vec<Filter>,
+    /// Documents that only change the rules behind them (`action: global`, `reset`).
+    pub templates: usize,
     /// What is wrong or worth a word, in the same order.
     pub diagnostics: Vec<Diagnostic>,
     /// Documents that were found.
     pub documents: usize,
-    /// Documents that yielded no rule.
+    /// Documents that yielded nothing.
     pub refused: usize,
     /// Files and folders that could not be read.
     pub unreadable: Vec<(PathBuf, std::io::Error)>,
@@ -41,24 +48,32 @@ pub struct Loaded {
     pub files: usize,
 }
 
+impl Loaded {
+    /// Whether every document is told of: as a rule, a filter, a template, or as refused.
+    #[must_use]
+    pub fn is_balanced(&self) -> bool {
+        self.documents == self.rules.len() + self.filters.len() + self.templates + self.refused
+    }
+}
+
 /// Loads the rules of files and folders; the fields they name are numbered in `fields`.
 #[must_use]
 pub fn load(paths: &[PathBuf], options: &LoadOptions, fields: &mut FieldTable) -> Loaded {
-    let mut loader = Loader { options, fields, loaded: Loaded::default(), ids: HashMap::new() };
+    let mut loader = Loader::new(options, fields);
     for path in paths {
         for file in rule_files(path, &mut loader.loaded.unreadable) {
             loader.file(&file);
         }
     }
-    loader.loaded
+    loader.finish()
 }
 
 /// Loads the rules of one text, as if it were a file of that name.
 #[must_use]
 pub fn load_text(name: &str, text: &str, options: &LoadOptions, fields: &mut FieldTable) -> Loaded {
-    let mut loader = Loader { options, fields, loaded: Loaded::default(), ids: HashMap::new() };
+    let mut loader = Loader::new(options, fields);
     loader.text(name.to_owned(), text.to_owned());
-    loader.loaded
+    loader.finish()
 }
 
 /// The rule files under `path`, in byte order; a file named by the user is taken as it is.
@@ -95,9 +110,25 @@ struct Loader<'a> {
     loaded: Loaded,
     /// Ids and names seen, and where.
     ids: HashMap<String, String>,
+    /// The file of each filter.
+    filter_files: Vec<Arc<SourceFile>>,
 }
 
-impl Loader<'_> {
+impl<'a> Loader<'a> {
+    fn new(options: &'a LoadOptions, fields: &'a mut FieldTable) -> Self {
+        let (loaded, ids) = (Loaded::default(), HashMap::new());
+        Self { options, fields, loaded, ids, filter_files: Vec::new() }
+    }
+
+    fn finish(mut self) -> Loaded {
+        for (filter, file) in self.loaded.filters.iter().zip(&self.filter_files) {
+            let problems = filter.apply(&mut self.loaded.rules);
+            let of_file = problems.into_iter().map(|problem| problem.of(file));
+            self.loaded.diagnostics.extend(of_file);
+        }
+        self.loaded
+    }
+
     fn file(&mut self, path: &Path) {
         let name = path.to_string_lossy().into_owned();
         let name = if cfg!(windows) { name.replace('\\', "/") } else { name };
@@ -135,10 +166,11 @@ impl Loader<'_> {
         let read = yaml::documents(&text);
         let file = Arc::new(SourceFile { name, text });
         let empty = read.documents.is_empty() && read.broken.is_none();
+        let mut collection = Collection::default();
         for document in read.documents {
             self.loaded.documents += 1;
             match document {
-                Ok(node) => self.document(&node, &file),
+                Ok(node) => self.document(&node, &mut collection, &file),
                 Err(problem) => self.refuse(problem.of(&file)),
             }
         }
@@ -153,55 +185,88 @@ impl Loader<'_> {
         }
     }
 
-    fn document(&mut self, node: &Node, file: &Arc<SourceFile>) {
-        for (key, what) in [
-            ("correlation", "correlation rules are not evaluated by this version"),
-            ("filter", "global filters are not applied by this version"),
-            ("action", "rule collections (`action`) are not supported by this version"),
-        ] {
-            if let Some(value) = node.get(key) {
-                let problem =
-                    Problem::error("SIG041", value.span.start..value.span.start + 1, what);
-                return self.refuse(problem.of(file));
-            }
-        }
+    fn document(&mut self, node: &Node, collection: &mut Collection, file: &Arc<SourceFile>) {
         let mut warnings = Vec::new();
-        let read = rule::parse(node, self.fields, &self.options.placeholders, &mut warnings);
+        let taken = self.take(node, collection, file, &mut warnings);
         let of_file = warnings.into_iter().map(|problem| problem.of(file));
         self.loaded.diagnostics.extend(of_file);
-        match read {
-            Err(problem) => self.refuse(problem.of(file)),
-            Ok(mut rule) => {
-                rule.file.clone_from(&file.name);
-                rule.line = file.place(node.span.start).0;
-                if let Some(problem) = self.unwanted(&rule, node) {
-                    return self.refuse(problem.of(file));
-                }
-                self.loaded.rules.push(rule);
-            }
+        if let Err(problem) = taken {
+            self.refuse(problem.of(file));
         }
     }
 
-    /// Why a sound rule is left out: its status, or an id that is taken.
-    fn unwanted(&mut self, rule: &Rule, node: &Node) -> Option<Problem> {
-        let old = matches!(rule.status, Some(Status::Deprecated | Status::Unsupported));
-        if old && !self.options.include_deprecated {
-            let span = node.get("status").map_or(0..0, |status| status.span.clone());
-            let status = rule.status.map_or("", Status::name);
-            let problem =
-                Problem::warning("SIG042", span, format!("left out: its status is `{status}`"));
-            return Some(Problem { severity: Severity::Note, ..problem });
+    /// Takes a document as what its keys say it is.
+    fn take(
+        &mut self,
+        node: &Node,
+        collection: &mut Collection,
+        file: &Arc<SourceFile>,
+        warnings: &mut Vec<Problem>,
+    ) -> Result<(), Problem> {
+        let line = file.place(node.span.start).0;
+        if let Some(value) = node.get("correlation") {
+            let what = "correlation rules are not evaluated by this version";
+            return Err(Problem::error("SIG041", value.span.start..value.span.start + 1, what));
         }
-        let place = format!("{}:{}", rule.file, rule.line);
-        for (key, text) in [("id", &rule.id), ("name", &rule.name)] {
-            let Some(text) = text else { continue };
-            if let Some(first) = self.ids.insert(text.to_lowercase(), place.clone()) {
-                self.ids.insert(text.to_lowercase(), first.clone());
-                let span = node.get(key).map_or(0..0, |value| value.span.clone());
-                let problem = Problem::error("SIG040", span, format!("{key} `{text}` is taken"));
-                return Some(problem.hint(format!("the first one is at {first}")));
+        let placeholders = &self.options.placeholders;
+        if node.get("filter").is_some() {
+            let mut around = Surroundings { fields: self.fields, placeholders, warnings };
+            let filter = filter::parse(node, &mut around)?;
+            self.check_unique(node, filter.id.as_deref(), None, file, line)?;
+            self.loaded.filters.push(filter);
+            self.filter_files.push(Arc::clone(file));
+            return Ok(());
+        }
+        let node = match collection.take(node, warnings)? {
+            Step::Template => {
+                self.loaded.templates += 1;
+                return Ok(());
             }
+            Step::Rule(node) => node,
+        };
+        let mut around = Surroundings { fields: self.fields, placeholders, warnings };
+        let mut rule = rule::parse(&node, &mut around)?;
+        rule.file.clone_from(&file.name);
+        rule.line = line;
+        self.check_status(&node, rule.status)?;
+        self.check_unique(&node, rule.id.as_deref(), rule.name.as_deref(), file, line)?;
+        self.loaded.rules.push(rule);
+        Ok(())
+    }
+
+    /// Old rules are left out unless asked for.
+    fn check_status(&self, node: &Node, status: Option<Status>) -> Result<(), Problem> {
+        let old = matches!(status, Some(Status::Deprecated | Status::Unsupported));
+        if !old || self.options.include_deprecated {
+            return Ok(());
         }
-        None
+        let span = node.get("status").map_or(0..0, |status| status.span.clone());
+        let status = status.map_or("", Status::name);
+        let problem =
+            Problem::warning("SIG042", span, format!("left out: its status is `{status}`"));
+        Err(Problem { severity: Severity::Note, ..problem })
+    }
+
+    /// An id or name stands for one document.
+    fn check_unique(
+        &mut self,
+        node: &Node,
+        id: Option<&str>,
+        name: Option<&str>,
+        file: &SourceFile,
+        line: usize,
+    ) -> Result<(), Problem> {
+        let given = [("id", id), ("name", name)];
+        let given =
+            || given.iter().filter_map(|(key, text)| text.map(|text| (*key, text.to_lowercase())));
+        for (key, text) in given() {
+            let Some(first) = self.ids.get(&text) else { continue };
+            let span = node.get(key).map_or(0..0, |value| value.span.clone());
+            let problem = Problem::error("SIG040", span, format!("{key} `{text}` is taken"));
+            return Err(problem.hint(format!("the first one is at {first}")));
+        }
+        let place = format!("{}:{line}", file.name);
+        self.ids.extend(given().map(|(_, text)| (text, place.clone())));
+        Ok(())
     }
 }

@@ -20,7 +20,7 @@ use proptest::prelude::*;
 
 fn check(text: &str) -> Vec<Diagnostic> {
     let loaded = load_text("r.yml", text, &LoadOptions::default(), &mut FieldTable::default());
-    assert_eq!(loaded.rules.len() + loaded.refused, loaded.documents);
+    assert!(loaded.is_balanced());
     for diagnostic in &loaded.diagnostics {
         assert!(!diagnostic.render(false).is_empty());
         assert!(diagnostic.span.end <= text.len().max(diagnostic.span.start + 1));

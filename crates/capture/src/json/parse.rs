@@ -5,6 +5,7 @@
 //! values, an empty list a field without values; an object gives a structure marker and its members
 //! below its path.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use etwatch_event::{Reason, RecordBuilder, Shape, Value};
@@ -34,6 +35,8 @@ const NO_OBJECT: &str = "not an object";
 #[derive(Debug)]
 pub struct RecordParser {
     path: String,
+    /// Values whose name came with its dots in it, at the top.
+    flat: Vec<usize>,
     limits: Limits,
 }
 
@@ -41,7 +44,7 @@ impl RecordParser {
     /// A parser that keeps to `limits.depth`.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { path: String::new(), limits }
+        Self { path: String::new(), flat: Vec::new(), limits }
     }
 
     /// Reads `bytes`, one JSON object, into `record` and finishes it; `shape` is told if the source
@@ -56,16 +59,38 @@ impl RecordParser {
         mut record: RecordBuilder<'_>,
     ) -> Result<(), JsonError> {
         self.path.clear();
+        self.flat.clear();
         let mut parser = serde_json::Deserializer::from_slice(bytes);
-        let mut place =
-            Place { record: &mut record, path: &mut self.path, depth: 0, limits: &self.limits };
+        let mut place = Place {
+            record: &mut record,
+            path: &mut self.path,
+            flat: &mut self.flat,
+            in_flat: false,
+            depth: 0,
+            limits: &self.limits,
+        };
         let read = parser.deserialize_map(Object { place: &mut place });
         read.map_err(|error| describe(&error, false))?;
         parser.end().map_err(|error| describe(&error, true))?;
+        if !self.flat.is_empty() && self.flat.len() < record.len() {
+            prefer_flat(&mut record, &self.flat);
+        }
         shape::name_fields(&mut record, shape);
         record.finish();
         Ok(())
     }
+}
+
+/// Drops nested values whose path a name at the top has as it stands: a name is one key first, and a
+/// path only if there is no such key (`D-FIELD`).
+fn prefer_flat(record: &mut RecordBuilder<'_>, flat: &[usize]) {
+    let name = |index: usize| record.field(index).map_or("", |(name, _)| name);
+    let names: HashSet<&str> = flat.iter().map(|index| name(*index)).collect();
+    let is_flat: HashSet<usize> = flat.iter().copied().collect();
+    let hidden: HashSet<usize> = (0..record.len())
+        .filter(|index| !is_flat.contains(index) && names.contains(name(*index)))
+        .collect();
+    record.retain(|index| !hidden.contains(&index));
 }
 
 fn describe(error: &serde_json::Error, trailing: bool) -> JsonError {
@@ -85,6 +110,9 @@ fn describe(error: &serde_json::Error, trailing: bool) -> JsonError {
 struct Place<'p, 'r, 'b> {
     record: &'r mut RecordBuilder<'b>,
     path: &'p mut String,
+    flat: &'p mut Vec<usize>,
+    /// Within a member of the top whose name has a dot.
+    in_flat: bool,
     depth: usize,
     limits: &'r Limits,
 }
@@ -102,6 +130,9 @@ impl Place<'_, '_, '_> {
         let limit = self.limits.values;
         if self.record.len() >= limit {
             return Err(E::custom(format_args!("{TOO_MANY}: more than {limit} values")));
+        }
+        if self.in_flat {
+            self.flat.push(self.record.len());
         }
         self.record.push(self.path, value);
         Ok(())
@@ -153,6 +184,9 @@ impl Visitor<'_> for Key<'_, '_, '_, '_> {
         let limit = self.place.limits.path_bytes;
         if self.place.path.len() + key.len() > limit {
             return Err(E::custom(format_args!("{TOO_LONG}: more than {limit} bytes of names")));
+        }
+        if self.place.depth == 1 {
+            self.place.in_flat = key.contains('.');
         }
         if !self.place.path.is_empty() {
             self.place.path.push('.');

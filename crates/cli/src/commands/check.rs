@@ -96,15 +96,22 @@ impl Check {
 fn summary(loaded: &Loaded) -> String {
     let count = |severity| loaded.diagnostics.iter().filter(|one| one.severity == severity).count();
     format!(
-        "{} documents in {} files: {} rules loaded, {} refused; {} errors, {} warnings, {} notes",
+        "{} documents in {} files: {} rules{}{}, {} refused; {} errors, {} warnings, {} notes",
         loaded.documents,
         loaded.files,
         loaded.rules.len(),
+        some(loaded.filters.len(), "filters"),
+        some(loaded.templates, "templates"),
         loaded.refused,
         count(Severity::Error),
         count(Severity::Warning),
         count(Severity::Note),
     )
+}
+
+/// A count that is left out if there is nothing to count.
+fn some(count: usize, what: &str) -> String {
+    if count == 0 { String::new() } else { format!(", {count} {what}") }
 }
 
 fn json_line(diagnostic: &Diagnostic) -> String {

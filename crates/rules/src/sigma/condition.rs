@@ -44,6 +44,17 @@ impl Condition {
             Self::Not(part) => part.detections(!negated, visit),
         }
     }
+    /// The same over detections that stand `offset` places further on.
+    #[must_use]
+    pub fn moved(&self, offset: usize) -> Self {
+        let all = |parts: &[Self]| parts.iter().map(|part| part.moved(offset)).collect();
+        match self {
+            Self::Detection(index) => Self::Detection(index + offset),
+            Self::And(parts) => Self::And(all(parts)),
+            Self::Or(parts) => Self::Or(all(parts)),
+            Self::Not(part) => Self::Not(Box::new(part.moved(offset))),
+        }
+    }
     /// Whether it holds, given which detections do.
     pub fn holds(&self, detection: &mut impl FnMut(usize) -> bool) -> bool {
         match self {

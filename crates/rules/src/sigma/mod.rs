@@ -2,6 +2,9 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`attributes`] | what rules, filters and correlations share |
+//! | [`collection`] | templates for the rules of a file (`action`) |
+//! | [`filter`] | global filters, joined to the conditions of rules |
 //! | [`rule`] | a rule: its attributes, detections and conditions |
 //! | [`detection`] | the shapes of a detection; detection items |
 //! | [`modifier`] | chains of modifiers |
@@ -12,9 +15,12 @@
 //! | [`network`] | CIDR |
 //! | [`condition`] | conditions |
 
+pub mod attributes;
+pub mod collection;
 pub mod condition;
 pub mod detection;
 pub mod encoding;
+pub mod filter;
 pub mod modifier;
 pub mod network;
 pub mod pattern;
