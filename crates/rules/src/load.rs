@@ -4,6 +4,7 @@
 //! error ends its file, what came before it stays. Filters are joined to rules when all are known. Files are taken in byte order of their paths, so that the same
 //! folder gives the same rules in the same order everywhere.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -76,6 +77,14 @@ pub fn load_text(name: &str, text: &str, options: &LoadOptions, fields: &mut Fie
     loader.finish()
 }
 
+/// The bytes of a file, which may be no rule file at all: one byte over the limit tells enough.
+fn read_limited(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let limit = yaml::FILE_LIMIT as u64 + 1;
+    std::fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// The rule files under `path`, in byte order; a file named by the user is taken as it is.
 fn rule_files(path: &Path, unreadable: &mut Vec<(PathBuf, std::io::Error)>) -> Vec<PathBuf> {
     if !path.is_dir() {
@@ -132,7 +141,7 @@ impl<'a> Loader<'a> {
     fn file(&mut self, path: &Path) {
         let name = path.to_string_lossy().into_owned();
         let name = if cfg!(windows) { name.replace('\\', "/") } else { name };
-        let bytes = match std::fs::read(path) {
+        let bytes = match read_limited(path) {
             Ok(bytes) => bytes,
             Err(error) => {
                 // Nobody knows how many documents it holds: it counts as one.
@@ -212,7 +221,8 @@ impl<'a> Loader<'a> {
         if node.get("filter").is_some() {
             let mut around = Surroundings { fields: self.fields, placeholders, warnings };
             let filter = filter::parse(node, &mut around)?;
-            self.check_unique(node, filter.id.as_deref(), None, file, line)?;
+            self.check_status(node, filter.status)?;
+            self.check_unique(node, filter.id.as_deref(), filter.name.as_deref(), file, line)?;
             self.loaded.filters.push(filter);
             self.filter_files.push(Arc::clone(file));
             return Ok(());
@@ -256,9 +266,9 @@ impl<'a> Loader<'a> {
         file: &SourceFile,
         line: usize,
     ) -> Result<(), Problem> {
-        let given = [("id", id), ("name", name)];
-        let given =
-            || given.iter().filter_map(|(key, text)| text.map(|text| (*key, text.to_lowercase())));
+        let id = id.map(|id| ("id", id.to_lowercase()));
+        let name = name.map(|name| ("name", name.to_owned()));
+        let given = || id.iter().chain(&name).cloned();
         for (key, text) in given() {
             let Some(first) = self.ids.get(&text) else { continue };
             let span = node.get(key).map_or(0..0, |value| value.span.clone());

@@ -14,7 +14,9 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use crate::diagnostic::Problem;
 
 /// Bytes of one rule file.
-pub const FILE_LIMIT: usize = 1 << 20;
+pub const FILE_LIMIT: usize = 64 << 20;
+/// Bytes of one document.
+pub const DOCUMENT_LIMIT: usize = 1 << 20;
 /// Levels of nesting.
 pub const DEPTH_LIMIT: usize = 64;
 /// Nodes that aliases may add to a document.
@@ -175,6 +177,10 @@ struct Builder<'a> {
     root: Option<Node>,
     problem: Option<Problem>,
     added_by_aliases: usize,
+    /// Where the document begins.
+    start: usize,
+    /// The document is over its limit: nothing more of it is kept.
+    too_long: bool,
 }
 
 impl<'a> Builder<'a> {
@@ -186,6 +192,8 @@ impl<'a> Builder<'a> {
             root: None,
             problem: None,
             added_by_aliases: 0,
+            start: 0,
+            too_long: false,
         }
     }
 
@@ -203,6 +211,8 @@ impl<'a> Builder<'a> {
                 self.root = None;
                 self.problem = None;
                 self.added_by_aliases = 0;
+                self.start = range.start;
+                self.too_long = false;
             }
             Event::DocumentEnd => {
                 let root = self.root.take();
@@ -211,6 +221,14 @@ impl<'a> Builder<'a> {
                     (None, Some(root)) if !root.is_null() => Some(Ok(root)),
                     _ => None,
                 };
+            }
+            _ if self.too_long => {}
+            _ if range.end.saturating_sub(self.start) > DOCUMENT_LIMIT => {
+                let message = format!("a document of more than {DOCUMENT_LIMIT} bytes");
+                self.refuse(Problem::error("SIG003", range, message));
+                self.too_long = true;
+                self.open.clear();
+                self.anchors.clear();
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let scalar = self.scalar(&text, style, tag.as_deref(), &range);

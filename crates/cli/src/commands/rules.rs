@@ -38,6 +38,9 @@ struct List {
     /// Form of the list
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Load rules whose status is `deprecated` or `unsupported` too
+    #[arg(long)]
+    include_deprecated: bool,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -66,7 +69,10 @@ impl Rules {
     pub(crate) fn run(&self, config: &Config) -> u8 {
         let Subcommand::List(list) = &self.command;
         let paths = config.rule_paths(&list.paths);
-        let options = LoadOptions { placeholders: config.placeholders(), ..LoadOptions::default() };
+        let options = LoadOptions {
+            placeholders: config.placeholders(),
+            include_deprecated: list.include_deprecated,
+        };
         let loaded = load(&paths, &options, &mut FieldTable::default());
         for (path, error) in &loaded.unreadable {
             terminal::error(&format!("{}: {error}", path.display()));

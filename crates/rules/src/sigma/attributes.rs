@@ -99,6 +99,10 @@ impl<'a> Attributes<'a> {
         if title.is_empty() || title.chars().count() > 256 {
             return Err(self.wrong("title", "must have 1 to 256 characters"));
         }
+        let description = self.text("description")?;
+        if description.as_ref().is_some_and(|text| text.chars().count() > 65_535) {
+            return Err(self.wrong("description", "must have at most 65535 characters"));
+        }
         self.warn_of_near_misses(warnings);
         self.check_formal(warnings)?;
         let tags = self.list("tags")?;
@@ -107,7 +111,7 @@ impl<'a> Attributes<'a> {
             title,
             id: self.text("id")?,
             name: self.text("name")?,
-            description: self.text("description")?,
+            description,
             status: self.one_of("status", &Status::ALL, Status::name)?,
             level: self.one_of("level", &Level::ALL, Level::name)?,
             author: self.text("author")?,
@@ -131,13 +135,12 @@ impl<'a> Attributes<'a> {
 
     /// A scalar attribute as text; null counts as absent.
     pub(super) fn text(&self, name: &str) -> Result<Option<String>, Problem> {
-        match self.node.get(name) {
-            None => Ok(None),
-            Some(value) if value.is_null() => Ok(None),
-            Some(value) => match value.text() {
-                Some(text) => Ok(Some(text.to_owned())),
-                None => Err(self.wrong(name, "must be text")),
-            },
+        let Some(value) = self.node.get(name) else { return Ok(None) };
+        match &value.kind {
+            Kind::Scalar(_, Scalar::Null) => Ok(None),
+            Kind::Scalar(text, Scalar::Text) => Ok(Some(text.clone())),
+            Kind::Scalar(..) => Err(self.wrong(name, "must be text").hint("put it in quotes")),
+            _ => Err(self.wrong(name, "must be text")),
         }
     }
 
@@ -381,7 +384,8 @@ fn warn_of_unused(
 }
 
 fn is_date(text: &str) -> bool {
-    etwatch_event::time::TimeParts::parse(&format!("{text} 00:00:00")).is_some()
+    !text.contains('/')
+        && etwatch_event::time::TimeParts::parse(&format!("{text} 00:00:00")).is_some()
 }
 
 /// `YYYY/M/D`, as older rules have it.

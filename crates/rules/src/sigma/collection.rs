@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `global` | a template for the rules that follow in the file; it wins where both say something |
 //! | `reset` | no template from here on |
-//! | `repeat` | the rule before it once more, with what this document says instead |
+//! | `repeat` | the rule before it once more, without its id and name, with what this document says |
 
 use crate::diagnostic::Problem;
 use crate::yaml::{Kind, Node};
@@ -40,7 +40,8 @@ impl Collection {
             return Ok(Step::Rule(rule));
         };
         let wrong = |message: String| Problem::error("SIG007", action.span.clone(), message);
-        let content = without_action(node);
+        let mut content = node.clone();
+        leave_out(&mut content, &["action"]);
         match action.text() {
             Some("global") => self.template = Some(content),
             Some("reset") => self.template = None,
@@ -49,6 +50,7 @@ impl Collection {
                     return Err(wrong("`repeat` has no rule before it".to_owned())
                         .hint("put it behind the rule that it repeats"));
                 };
+                leave_out(&mut rule, &["id", "name"]);
                 merge(&mut rule, &content, &mut None);
                 rule.span = node.span.clone();
                 self.previous = Some(rule.clone());
@@ -63,12 +65,10 @@ impl Collection {
     }
 }
 
-fn without_action(node: &Node) -> Node {
-    let mut content = node.clone();
-    if let Kind::Map(entries) = &mut content.kind {
-        entries.retain(|(key, _)| key.text() != Some("action"));
+fn leave_out(node: &mut Node, keys: &[&str]) {
+    if let Kind::Map(entries) = &mut node.kind {
+        entries.retain(|(key, _)| !key.text().is_some_and(|key| keys.contains(&key)));
     }
-    content
 }
 
 /// Puts `from` over `into`, mapping by mapping; says so where a value is replaced, if asked to.

@@ -10,9 +10,9 @@ use std::ops::Range;
 use etwatch_event::LogSource;
 
 use crate::diagnostic::Problem;
-use crate::sigma::attributes::{Attributes, Surroundings};
+use crate::sigma::attributes::{Attributes, Common, Surroundings};
 use crate::sigma::condition::Condition;
-use crate::sigma::rule::{NamedDetection, Rule};
+use crate::sigma::rule::{NamedDetection, Rule, Status};
 use crate::yaml::{Kind, Node};
 
 /// The rules a filter is for.
@@ -31,6 +31,10 @@ pub struct Filter {
     pub title: String,
     /// Its id.
     pub id: Option<String>,
+    /// Its name.
+    pub name: Option<String>,
+    /// How settled it is.
+    pub status: Option<Status>,
     /// What a rule's log source must name.
     pub log_source: LogSource,
     /// The rules it is for.
@@ -63,7 +67,8 @@ pub fn parse(node: &Node, around: &mut Surroundings<'_>) -> Result<Filter, Probl
         let problem = Problem::warning("SIG033", span, message);
         around.warnings.push(problem.hint("write `not …` to leave matching events out"));
     }
-    Ok(Filter { title: common.title, id: common.id, log_source, rules, detections, condition })
+    let Common { title, id, name, status, .. } = common;
+    Ok(Filter { title, id, name, status, log_source, rules, detections, condition })
 }
 
 fn listed(body: &Node) -> Result<FilteredRules, Problem> {

@@ -31,7 +31,7 @@ pub fn compile(pattern: &str, flags: Flags) -> Result<Regex, String> {
         .build()
         .parse(pattern)
         .map_err(|error| error.kind().to_string())?;
-    let rewritten = rewrite(pattern, &parsed, flags);
+    let rewritten = rewrite(pattern, &parsed, flags)?;
     RegexBuilder::new(&rewritten)
         .case_insensitive(flags.ignore_case)
         .multi_line(flags.multi_line)
@@ -46,14 +46,9 @@ pub fn compile(pattern: &str, flags: Flags) -> Result<Regex, String> {
         })
 }
 
-fn rewrite(pattern: &str, parsed: &Ast, flags: Flags) -> String {
-    let mut finder = Finder { found: Vec::new(), multi_line: flags.multi_line };
-    // The visitor never fails.
-    let _: Result<(), std::convert::Infallible> = ast::visit(parsed, &mut finder);
-    let mut found = finder.found;
-    if finder.multi_line {
-        found.retain(|(_, text)| *text != DOLLAR);
-    }
+fn rewrite(pattern: &str, parsed: &Ast, flags: Flags) -> Result<String, String> {
+    let finder = Finder { found: Vec::new(), lines: vec![flags.multi_line] };
+    let mut found = ast::visit(parsed, finder)?;
     found.sort_by_key(|(span, _)| span.start);
     let mut out = String::new();
     let mut last = 0;
@@ -63,14 +58,18 @@ fn rewrite(pattern: &str, parsed: &Ast, flags: Flags) -> String {
         last = span.end;
     }
     out.push_str(pattern.get(last..).unwrap_or_default());
-    out
+    Ok(out)
 }
 
 const DOLLAR: &str = r"(?:\n?\z)";
 
+/// Places to rewrite, and what to write there.
+type Places = Vec<(std::ops::Range<usize>, &'static str)>;
+
 struct Finder {
-    found: Vec<(std::ops::Range<usize>, &'static str)>,
-    multi_line: bool,
+    found: Places,
+    /// Whether `m` is on, for each open group.
+    lines: Vec<bool>,
 }
 
 fn range(span: &ast::Span) -> std::ops::Range<usize> {
@@ -90,33 +89,53 @@ impl Finder {
         self.found.push((range(&class.span), text));
     }
     fn flags(&mut self, flags: &ast::Flags) {
-        self.multi_line |= flags.flag_state(ast::Flag::MultiLine) == Some(true);
+        if let (Some(on), Some(lines)) =
+            (flags.flag_state(ast::Flag::MultiLine), self.lines.last_mut())
+        {
+            *lines = on;
+        }
     }
 }
 
-impl ast::Visitor for &mut Finder {
-    type Output = ();
-    type Err = std::convert::Infallible;
-    fn finish(self) -> Result<(), Self::Err> {
-        Ok(())
+impl ast::Visitor for Finder {
+    type Output = Places;
+    type Err = String;
+    fn finish(self) -> Result<Places, Self::Err> {
+        Ok(self.found)
     }
     fn visit_pre(&mut self, ast: &Ast) -> Result<(), Self::Err> {
         match ast {
             Ast::ClassPerl(class) => self.class(class),
             Ast::Assertion(assertion) => match assertion.kind {
-                ast::AssertionKind::EndLine => self.found.push((range(&assertion.span), DOLLAR)),
+                ast::AssertionKind::EndLine if self.lines.last() != Some(&true) => {
+                    self.found.push((range(&assertion.span), DOLLAR));
+                }
                 ast::AssertionKind::WordBoundary => {
                     self.found.push((range(&assertion.span), r"(?-u:\b)"));
                 }
                 _ => {}
             },
             Ast::Flags(flags) => self.flags(&flags.flags),
+            Ast::Repetition(outer) => {
+                if let (Ast::Repetition(_), ast::RepetitionKind::OneOrMore) =
+                    (&*outer.ast, &outer.op.kind)
+                {
+                    return Err("possessive quantifiers are not supported".to_owned());
+                }
+            }
             Ast::Group(group) => {
+                self.lines.push(self.lines.last().copied().unwrap_or_default());
                 if let ast::GroupKind::NonCapturing(flags) = &group.kind {
                     self.flags(flags);
                 }
             }
             _ => {}
+        }
+        Ok(())
+    }
+    fn visit_post(&mut self, ast: &Ast) -> Result<(), Self::Err> {
+        if matches!(ast, Ast::Group(_)) {
+            self.lines.pop();
         }
         Ok(())
     }
@@ -143,6 +162,8 @@ mod tests {
             (r"b$", plain, "ab\n\n", false),
             (r"b$", lines, "ab\ncd", true),
             (r"(?m)b$", plain, "ab\ncd", true),
+            (r"(?m:^a)b$", plain, "ab\n", true),
+            (r"(?m:^a)b$", plain, "ab\ncd", false),
             (r"[\w.]+@", plain, "é@", false),
             (r"[^\w]x", plain, "éx", true),
             (r"\bü", plain, "ü", false),
@@ -151,7 +172,7 @@ mod tests {
         ] {
             assert_eq!(compile(pattern, flags).unwrap().is_match(text), found, "{pattern} {text}");
         }
-        for bad in ["foo(?=bar)", r"(a)\1", "(unclosed", "a{100000}{100000}"] {
+        for bad in ["foo(?=bar)", r"(a)\1", "(unclosed", "a++b", "(?>a)b", "a{100000}{100000}"] {
             assert!(compile(bad, plain).is_err(), "{bad}");
         }
     }

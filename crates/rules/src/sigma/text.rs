@@ -126,6 +126,35 @@ impl Pattern {
         }
         new
     }
+    /// The pattern with each dash class written out: all combinations; `None` beyond 3,125 of them
+    /// (five dashes).
+    #[must_use]
+    pub fn dash_forms(&self) -> Option<Vec<Self>> {
+        let mut forms = vec![Self::default()];
+        for part in &self.parts {
+            match part {
+                Part::Dash => {
+                    let with = |dash: char| {
+                        forms.iter().map(move |form| {
+                            let mut form = form.clone();
+                            form.push_char(dash);
+                            form
+                        })
+                    };
+                    forms = DASHES.into_iter().flat_map(with).collect();
+                }
+                Part::Literal(text) => {
+                    let letters = |form: &mut Self| text.chars().for_each(|c| form.push_char(c));
+                    forms.iter_mut().for_each(letters);
+                }
+                other => forms.iter_mut().for_each(|form| form.push(other.clone())),
+            }
+            if forms.len() > 3_125 {
+                return None;
+            }
+        }
+        Some(forms)
+    }
     /// The pattern folded, for comparison with folded text.
     #[must_use]
     pub fn folded(&self) -> Self {

@@ -263,19 +263,21 @@ fn text_tests(
         return Err(misfit(node, "an empty keyword would match every event"));
     }
     match scalar {
-        Scalar::Null if plain && !chain.windash && !chain.expand => return Ok(vec![Test::Null]),
+        Scalar::Null if plain && !chain.windash && !chain.expand && !chain.cased => {
+            return Ok(vec![Test::Null]);
+        }
         Scalar::Null => return Err(misfit(node, "null does not go with a text operator")),
         Scalar::Integer(number) if plain && !keyword => {
-            check_cased(node, chain)?;
+            check_text_only(node, chain)?;
             note_lexeme(node, text, &number.to_string(), warnings);
             return Ok(vec![number_test(Number::Integer(*number), number.to_string(), text)]);
         }
         Scalar::Float(number) if plain && !keyword => {
-            check_cased(node, chain)?;
+            check_text_only(node, chain)?;
             return Ok(vec![number_test(Number::Float(*number), number.to_string(), text)]);
         }
         Scalar::Boolean(yes) if plain && !keyword => {
-            check_cased(node, chain)?;
+            check_text_only(node, chain)?;
             return Ok(vec![Test::Boolean(*yes)]);
         }
         _ => {}
@@ -284,23 +286,40 @@ fn text_tests(
         let message = "an empty text is contained in any value";
         warnings.push(Problem::warning("SIG014", node.span.clone(), message));
     }
-    warn_of_backslashes(node, text, anchor, warnings);
+    if !keyword && chain.wide.is_none() && chain.base64.is_none() {
+        warn_of_backslashes(node, text, anchor, warnings);
+    }
     let patterns = if chain.expand {
         expand(text, &node.span, placeholders)?
     } else {
         vec![Pattern::parse(text)]
     };
+    let encodes = chain.wide.is_some() || chain.base64.is_some();
     let mut tests = Vec::new();
     for pattern in patterns {
-        for pattern in encoded(node, pattern, chain, anchor, warnings)? {
-            tests.push(text_test(&pattern, anchor, chain, keyword));
+        let pattern = if chain.windash { pattern.with_dashes() } else { pattern };
+        let forms = if encodes { pattern.dash_forms() } else { Some(vec![pattern]) };
+        let Some(forms) = forms else {
+            return Err(misfit(node, "too many dashes to encode all combinations"));
+        };
+        for form in forms {
+            for pattern in encoded(node, form, chain, anchor, warnings)? {
+                tests.push(text_test(&pattern, anchor, chain, keyword));
+            }
         }
     }
     Ok(tests)
 }
 
-fn check_cased(node: &Node, chain: &Chain) -> Result<(), Problem> {
-    if chain.cased { Err(misfit(node, "`cased` goes with text alone")) } else { Ok(()) }
+fn check_text_only(node: &Node, chain: &Chain) -> Result<(), Problem> {
+    let of_text = [("cased", chain.cased), ("windash", chain.windash), ("expand", chain.expand)];
+    match of_text.into_iter().find(|(_, used)| *used) {
+        Some((name, _)) => {
+            Err(misfit(node, format!("`{name}` goes with text alone"))
+                .hint("put the value in quotes"))
+        }
+        None => Ok(()),
+    }
 }
 
 fn number_test(number: Number, decimal: String, written: &str) -> Test {
@@ -328,11 +347,18 @@ fn warn_of_backslashes(node: &Node, text: &str, anchor: Anchor, warnings: &mut V
         let message = r"two backslashes mean one; a UNC path begins with four";
         warnings.push(Problem::warning("SIG019", node.span.clone(), message));
     }
+    let before_star = text.strip_suffix('*').unwrap_or_default();
+    let backslashes = before_star.len() - before_star.trim_end_matches('\\').len();
+    if backslashes % 2 == 1 {
+        let message = r"`\*` at the end is a plain star";
+        let problem = Problem::warning("SIG019", node.span.clone(), message);
+        warnings.push(problem.hint(r"write `\\*` for a backslash and a wildcard"));
+    }
 }
 
 fn text_test(pattern: &Pattern, anchor: Anchor, chain: &Chain, keyword: bool) -> Test {
-    let anchor = if keyword { Anchor::Anywhere } else { anchor };
-    let pattern = if chain.windash { pattern.with_dashes() } else { pattern.clone() };
+    let anchor = if keyword && anchor == Anchor::Whole { Anchor::Anywhere } else { anchor };
+    let pattern = pattern.clone();
     if pattern.parts() == [Part::Any] && !keyword {
         return Test::Present;
     }
@@ -379,6 +405,9 @@ fn encoded(
     })
 }
 
+/// Combinations of the values of one rule value's placeholders.
+pub const FORM_LIMIT: usize = 10_000;
+
 /// Replaces placeholders: all combinations of their values.
 fn expand(
     text: &str,
@@ -390,7 +419,8 @@ fn expand(
     while let Some(position) = rest.find('%') {
         let (before, after) = rest.split_at(position);
         let after = after.strip_prefix('%').unwrap_or_default();
-        let escaped = before.ends_with('\\');
+        let backslashes = before.len() - before.trim_end_matches('\\').len();
+        let escaped = backslashes % 2 == 1;
         let name = after.split_once('%').filter(|(name, _)| {
             !name.is_empty()
                 && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
@@ -408,7 +438,12 @@ fn expand(
                     )
                     .hint("give it values in etwatch.toml, section [placeholders]"));
                 };
-                let mut joined = Vec::with_capacity(forms.len() * values.len());
+                let count = forms.len().saturating_mul(values.len());
+                if count > FORM_LIMIT {
+                    let message = format!("more than {FORM_LIMIT} combinations of placeholders");
+                    return Err(Problem::error("SIG003", at.clone(), message));
+                }
+                let mut joined = Vec::with_capacity(count);
                 for form in &forms {
                     joined.extend(values.iter().map(|value| format!("{form}{value}")));
                 }
