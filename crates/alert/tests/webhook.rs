@@ -30,6 +30,7 @@ fn alert(number: u64) -> Alert {
             level: None,
             tags: Vec::new(),
             author: None,
+            filters: Vec::new(),
             file: "r.yml".to_owned(),
         },
         host: None,

@@ -5,6 +5,7 @@
 //! values begin, so that a row is copied to another batch by plain copies of five ranges, and all
 //! text of an event lies in one piece, ready to be folded in one go.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::arena::{Arena, Cell, Span, read, span};
@@ -461,6 +462,22 @@ impl<'a> Event<'a> {
             _ => None,
         })
     }
+    /// The text of the event in one piece: names and values, ready to be folded in one go.
+    #[must_use]
+    pub fn row_text(&self) -> &'a str {
+        self.text
+    }
+    /// The fields that have a number and are present, in the order of [`Event::fields`].
+    pub fn numbered_fields(&self) -> impl Iterator<Item = (FieldId, FieldValues<'a>)> + use<'a> {
+        let this = *self;
+        let slots = this.layout.fields().iter().copied().zip(this.cells.iter().copied());
+        let overflow = this.overflow.iter().filter_map(|entry| match entry.name {
+            OverflowName::Known(id) => Some((id, entry.value)),
+            OverflowName::Text(_) => None,
+        });
+        let present = slots.chain(overflow).filter(|(_, cell)| *cell != Cell::Absent);
+        present.map(move |(id, cell)| (id, this.of(cell)))
+    }
     /// All fields that are present: slots in their order, then the others in the recording's.
     pub fn fields(&self) -> impl Iterator<Item = (&'a str, FieldValues<'a>)> + use<'a> {
         let this = *self;
@@ -500,6 +517,21 @@ impl<'a> FieldValues<'a> {
             cell => (read(cell, text, bytes), &[][..]),
         };
         one.into_iter().chain(run.iter().filter_map(move |cell| read(*cell, text, bytes)))
+    }
+    /// The values in order, each with the place of its text in [`Event::row_text`] if it is text.
+    pub fn places(&self) -> impl Iterator<Item = (Option<Range<usize>>, Value<'a>)> + use<'a> {
+        let (text, bytes) = (self.text, self.bytes);
+        let (one, run) = match self.cell {
+            Cell::Many(span) => (None, span.of(self.many)),
+            cell => (Some(cell), &[][..]),
+        };
+        one.into_iter().chain(run.iter().copied()).filter_map(move |cell| {
+            let place = match cell {
+                Cell::Text(span) => Some(span.at as usize..span.at as usize + span.len as usize),
+                _ => None,
+            };
+            read(cell, text, bytes).map(|value| (place, value))
+        })
     }
     /// The first value.
     #[must_use]

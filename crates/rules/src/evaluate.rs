@@ -156,15 +156,9 @@ impl Evaluator {
             };
             return out.push(one(&written.join(", "), value));
         }
-        let mut references = item.references.iter().copied();
         for rule_value in &item.values {
             for test in &rule_value.tests {
-                let reference = if matches!(test, Test::FieldReference { .. }) {
-                    references.next()
-                } else {
-                    None
-                };
-                if let Some(value) = self.satisfied_by(item.target, test, reference, event) {
+                if let Some(value) = self.satisfied_by(item.target, test, event) {
                     out.push(one(&rule_value.written, value));
                     break;
                 }
@@ -184,16 +178,8 @@ impl Evaluator {
     }
 
     fn item(&mut self, item: &Item, event: &Event<'_>) -> bool {
-        let mut references = item.references.iter().copied();
         let mut one = |value: &crate::sigma::value::RuleValue| {
-            value.tests.iter().any(|test| {
-                let reference = if matches!(test, Test::FieldReference { .. }) {
-                    references.next()
-                } else {
-                    None
-                };
-                self.test(item.target, test, reference, event)
-            })
+            value.tests.iter().any(|test| self.test(item.target, test, event))
         };
         let holds = if item.all {
             item.values.iter().all(&mut one)
@@ -244,13 +230,7 @@ impl Evaluator {
         entry.1..entry.2
     }
 
-    fn test(
-        &mut self,
-        target: Target,
-        test: &Test,
-        reference: Option<FieldId>,
-        event: &Event<'_>,
-    ) -> bool {
+    fn test(&mut self, target: Target, test: &Test, event: &Event<'_>) -> bool {
         match test {
             Test::Text(TextValue { test, cased }) => {
                 let places = self.prepare(target, event);
@@ -260,10 +240,9 @@ impl Evaluator {
                 let places = self.prepare(target, event);
                 places.into_iter().any(|place| regex.is_match(self.texts.get(place, true)))
             }
-            Test::FieldReference { anchor, cased, .. } => {
-                let (Target::Field(_), Some(other)) = (target, reference) else { return false };
+            Test::FieldReference { field, anchor, cased } => {
                 let mine = self.prepare(target, event);
-                let theirs = self.prepare(Target::Field(other), event);
+                let theirs = self.prepare(Target::Field(*field), event);
                 mine.into_iter().any(|mine| {
                     let mine = self.texts.get(mine, *cased);
                     theirs
@@ -283,10 +262,9 @@ impl Evaluator {
         &mut self,
         target: Target,
         test: &Test,
-        reference: Option<FieldId>,
         event: &Event<'_>,
     ) -> Option<Option<String>> {
-        if !self.test(target, test, reference, event) {
+        if !self.test(target, test, event) {
             return None;
         }
         Some(match test {

@@ -303,12 +303,7 @@ impl<'a> Attributes<'a> {
         let Kind::Map(entries) = &node.kind else {
             return Err(self.wrong(name, "must be a mapping"));
         };
-        let mut parser = DetectionParser {
-            fields: around.fields,
-            placeholders: around.placeholders,
-            warnings: Vec::new(),
-            values: 0,
-        };
+        let mut parser = DetectionParser { around, values: 0 };
         let (mut detections, mut spans) = (Vec::new(), Vec::new());
         for (key, value) in entries {
             let Some(name) = key.text() else {
@@ -320,7 +315,10 @@ impl<'a> Attributes<'a> {
                 "timeframe" => {
                     let message = "`timeframe` has no meaning in a rule";
                     let problem = Problem::warning("SIG011", key.span.clone(), message);
-                    parser.warnings.push(problem.hint("write a correlation rule with `timespan`"));
+                    parser
+                        .around
+                        .warnings
+                        .push(problem.hint("write a correlation rule with `timespan`"));
                 }
                 name if reserved.contains(&name) => {}
                 name => {
@@ -330,7 +328,6 @@ impl<'a> Attributes<'a> {
                 }
             }
         }
-        around.warnings.append(&mut parser.warnings);
         let conditions = conditions(node, &detections)?;
         warn_of_unused(&detections, &spans, &conditions, around.warnings);
         Ok((detections, conditions))

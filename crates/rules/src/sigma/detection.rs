@@ -7,11 +7,12 @@
 //! | list of mappings, of scalars, mixed or nested | *or*, each by its own shape |
 //! | bare scalar, list of scalars, key without a field | keywords |
 
-use etwatch_event::{FieldId, FieldTable};
+use etwatch_event::FieldId;
 
 use crate::diagnostic::Problem;
+use crate::sigma::attributes::Surroundings;
 use crate::sigma::modifier::{self, Anchor, Chain, Operator};
-use crate::sigma::value::{self, Placeholders, RuleValue, Test};
+use crate::sigma::value::{self, RuleValue};
 use crate::yaml::{Kind, Node};
 
 /// Values in one rule.
@@ -29,7 +30,7 @@ pub enum Detection {
 }
 
 /// Where an item looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Target {
     /// A field.
     Field(FieldId),
@@ -46,8 +47,6 @@ pub struct Item {
     pub target: Target,
     /// The values.
     pub values: Vec<RuleValue>,
-    /// Fields that values refer to, in the order of the values that do.
-    pub references: Vec<FieldId>,
     /// Every value must hold.
     pub all: bool,
     /// The item is negated.
@@ -55,18 +54,14 @@ pub struct Item {
 }
 
 /// Reads detections of one rule.
-pub struct DetectionParser<'a> {
-    /// Where field names are numbered.
-    pub fields: &'a mut FieldTable,
-    /// Values of placeholders.
-    pub placeholders: &'a Placeholders,
-    /// What is worth a word.
-    pub warnings: Vec<Problem>,
+pub struct DetectionParser<'a, 'b> {
+    /// Fields, placeholders, warnings.
+    pub around: &'a mut Surroundings<'b>,
     /// Values read so far.
     pub values: usize,
 }
 
-impl DetectionParser<'_> {
+impl DetectionParser<'_, '_> {
     /// Reads one detection.
     ///
     /// # Errors
@@ -98,7 +93,7 @@ impl DetectionParser<'_> {
     }
 
     fn keywords(&mut self, key: &str, at: &Node, values: &[Node]) -> Result<Item, Problem> {
-        let chain = modifier::parse(key, &at.span, &mut self.warnings)?.1;
+        let chain = modifier::parse(key, &at.span, self.around.warnings)?.1;
         self.build(key.to_owned(), Target::Keywords, &chain, at, values)
     }
 
@@ -106,12 +101,12 @@ impl DetectionParser<'_> {
         let Some(text) = key.text() else {
             return Err(Problem::error("SIG014", key.span.clone(), "a field's name must be text"));
         };
-        let (field, chain) = modifier::parse(text, &key.span, &mut self.warnings)?;
+        let (field, chain) = modifier::parse(text, &key.span, self.around.warnings)?;
         let values = std::slice::from_ref(value);
         let item = if field.is_empty() {
             self.keywords(text, key, values)?
         } else {
-            let target = Target::Field(self.fields.intern(&field));
+            let target = Target::Field(self.around.fields.intern(&field));
             self.build(text.to_owned(), target, &chain, key, values)?
         };
         Ok(Detection::Item(item))
@@ -134,15 +129,9 @@ impl DetectionParser<'_> {
         let keyword = target == Target::Keywords;
         let mut read = Vec::with_capacity(nodes.len());
         for node in nodes {
-            read.push(value::parse(node, chain, keyword, self.placeholders, &mut self.warnings)?);
+            read.push(value::parse(node, chain, keyword, self.around)?);
         }
-        let mut references = Vec::new();
-        for test in read.iter().flat_map(|value| &value.tests) {
-            if let Test::FieldReference { field, .. } = test {
-                references.push(self.fields.intern(field));
-            }
-        }
-        Ok(Item { key, target, values: read, references, all: chain.all, negated: chain.negated })
+        Ok(Item { key, target, values: read, all: chain.all, negated: chain.negated })
     }
 
     fn check_list(
@@ -182,12 +171,12 @@ impl DetectionParser<'_> {
         }
         if chain.all && nodes.len() == 1 {
             let message = "`all` on a single value changes nothing";
-            self.warnings.push(Problem::warning("SIG013", at.span.clone(), message));
+            self.around.warnings.push(Problem::warning("SIG013", at.span.clone(), message));
         }
         if chain.windash && chain.operator == Operator::Text(Anchor::Whole) && key.starts_with('|')
         {
             let message = "`windash` on keywords looks at every value of the event";
-            self.warnings.push(Problem::warning("SIG013", at.span.clone(), message));
+            self.around.warnings.push(Problem::warning("SIG013", at.span.clone(), message));
         }
         Ok(())
     }

@@ -32,18 +32,16 @@ pub fn compile(pattern: &str, flags: Flags) -> Result<Regex, String> {
         .parse(pattern)
         .map_err(|error| error.kind().to_string())?;
     let rewritten = rewrite(pattern, &parsed, flags)?;
-    RegexBuilder::new(&rewritten)
-        .case_insensitive(flags.ignore_case)
-        .multi_line(flags.multi_line)
-        .dot_matches_new_line(flags.dot_all)
-        .size_limit(SIZE_LIMIT)
-        .build()
-        .map_err(|error| match error {
-            regex::Error::CompiledTooBig(limit) => {
-                format!("compiled it takes more than {limit} bytes")
-            }
-            other => other.to_string().lines().last().unwrap_or_default().trim().to_owned(),
-        })
+    let names = [(flags.ignore_case, 'i'), (flags.multi_line, 'm'), (flags.dot_all, 's')];
+    let set: String = names.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();
+    // The flags stand in the text, so that it alone says what is meant.
+    let rewritten = if set.is_empty() { rewritten } else { format!("(?{set}){rewritten}") };
+    RegexBuilder::new(&rewritten).size_limit(SIZE_LIMIT).build().map_err(|error| match error {
+        regex::Error::CompiledTooBig(limit) => {
+            format!("compiled it takes more than {limit} bytes")
+        }
+        other => other.to_string().lines().last().unwrap_or_default().trim().to_owned(),
+    })
 }
 
 fn rewrite(pattern: &str, parsed: &Ast, flags: Flags) -> Result<String, String> {

@@ -6,10 +6,12 @@
 
 use std::ops::Range;
 
+use etwatch_event::FieldId;
 use hashbrown::HashMap;
 use regex::Regex;
 
 use crate::diagnostic::Problem;
+use crate::sigma::attributes::Surroundings;
 use crate::sigma::encoding;
 use crate::sigma::modifier::{Anchor, Chain, Comparison, Operator, TimePart};
 use crate::sigma::network::Network;
@@ -66,7 +68,7 @@ fn order_mixed(integer: i128, float: f64) -> Option<std::cmp::Ordering> {
 }
 
 /// A text that the event's value is compared with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TextValue {
     /// The comparison, folded unless `cased`.
     pub test: TextTest,
@@ -103,7 +105,7 @@ pub enum Test {
     /// Another field's text.
     FieldReference {
         /// The other field.
-        field: String,
+        field: FieldId,
         /// How the texts relate.
         anchor: Anchor,
         /// With case.
@@ -135,9 +137,9 @@ pub fn parse(
     node: &Node,
     chain: &Chain,
     keyword: bool,
-    placeholders: &Placeholders,
-    warnings: &mut Vec<Problem>,
+    around: &mut Surroundings<'_>,
 ) -> Result<RuleValue, Problem> {
+    let Surroundings { fields, placeholders, warnings } = around;
     let Kind::Scalar(text, scalar) = &node.kind else {
         let hint = "a value is text, a number, a boolean or null";
         return Err(misfit(node, "a mapping or list can't be a value here").hint(hint));
@@ -173,7 +175,7 @@ pub fn parse(
             if text.contains(['*', '?']) {
                 return Err(misfit(node, "`fieldref` names a field; wildcards are not possible"));
             }
-            vec![Test::FieldReference { field: text.clone(), anchor, cased: chain.cased }]
+            vec![Test::FieldReference { field: fields.intern(text), anchor, cased: chain.cased }]
         }
         Operator::Compare(how) => vec![Test::Compare(how, number_of(node, text, scalar)?)],
         Operator::Time(part, how) => vec![time_test(node, text, scalar, part, how)?],
