@@ -18,7 +18,7 @@ use etwatch_capture::Limits;
 use etwatch_capture::json::RecordParser;
 use etwatch_event::{EventBatch, LayoutId, LogSourceSet, RecordBatch, Vocabulary};
 use etwatch_rules::load::{LoadOptions, load_text};
-use etwatch_rules::{Evaluator, RuleSet, Severity};
+use etwatch_rules::{Evaluator, Matcher, RuleSet, Severity};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -75,7 +75,11 @@ fn outcome(case: &Case) -> (Expectation, Vec<String>) {
     }
     event.finish();
     let mut matches = Vec::new();
-    rules.matches(&events.get(0).unwrap(), 0, &mut Evaluator::default(), &mut matches);
+    let event = events.get(0).unwrap();
+    rules.matches(&event, 0, &mut Matcher::default(), &mut matches);
+    let mut plainly = Vec::new();
+    rules.matches_plainly(&event, 0, &mut Evaluator::default(), &mut plainly);
+    assert_eq!(matches, plainly, "{}: the two evaluators differ", case.name);
     (Expectation::Matches(!matches.is_empty()), errors)
 }
 

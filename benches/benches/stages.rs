@@ -15,7 +15,7 @@ use etwatch_benches::{engine, pieces, recordings};
 use etwatch_capture::source::Location;
 use etwatch_event::{EventBatch, RecordBatch};
 use etwatch_normalise::normalise;
-use etwatch_rules::Evaluator;
+use etwatch_rules::Matcher;
 
 fn stages(c: &mut Criterion) {
     let engine = engine();
@@ -70,13 +70,13 @@ fn stages(c: &mut Criterion) {
         });
     });
     group.bench_function("match: the plain evaluator", |b| {
-        let mut evaluator = Evaluator::default();
+        let mut matcher = Matcher::default();
         let mut found = Vec::new();
         let mut first = None;
         b.iter(|| {
             found.clear();
             for event in events.iter().flat_map(EventBatch::iter) {
-                engine.rules.matches(&event, 0, &mut evaluator, &mut found);
+                engine.rules.matches(&event, 0, &mut matcher, &mut found);
             }
             assert_eq!(*first.get_or_insert(found.len()), found.len());
         });

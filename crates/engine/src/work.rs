@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use etwatch_capture::{Decoded, Piece};
 use etwatch_event::{EventBatch, RecordBatch};
 use etwatch_normalise::Normaliser;
-use etwatch_rules::{Evaluator, Match};
+use etwatch_rules::{Match, Matcher};
 
 use crate::engine::{Engine, EngineError};
 
@@ -60,7 +60,7 @@ struct Shared {
     engine: Engine,
     batches: Store<EventBatch>,
     decoders: Store<(RecordBatch, Normaliser)>,
-    evaluators: Store<Evaluator>,
+    matchers: Store<Matcher>,
 }
 
 /// Events of a piece, and what decoding it led to.
@@ -99,7 +99,7 @@ impl Workers {
             engine,
             batches: Store(Mutex::default()),
             decoders: Store(Mutex::default()),
-            evaluators: Store(Mutex::default()),
+            matchers: Store(Mutex::default()),
         };
         Ok(Self { pool: Arc::new(pool), shared: Arc::new(shared) })
     }
@@ -156,14 +156,14 @@ impl Workers {
         let (send, result) = sync_channel(1);
         let shared = Arc::clone(&self.shared);
         self.pool.spawn(move || {
-            let mut evaluator = shared.evaluators.take(Evaluator::default);
+            let mut matcher = shared.matchers.take(Matcher::default);
             let mut matches = Vec::new();
             let mut tested = 0;
             for (row, event) in (0..).zip(events.iter()) {
                 let rules = &shared.engine.rules;
-                tested += u64::from(rules.matches(&event, row, &mut evaluator, &mut matches));
+                tested += u64::from(rules.matches(&event, row, &mut matcher, &mut matches));
             }
-            shared.evaluators.give_back(evaluator);
+            shared.matchers.give_back(matcher);
             let _ = send.send(MatchedBatch { events, matches, tested });
         });
         Pending { result, what: "matching" }

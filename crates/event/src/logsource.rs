@@ -66,6 +66,11 @@ pub struct LogSourceSetId(pub(crate) u32);
 impl LogSourceSetId {
     /// The empty set.
     pub const NONE: Self = Self(0);
+    /// The set at an index of [`crate::Vocabulary::sets`].
+    #[must_use]
+    pub fn from_index(index: usize) -> Option<Self> {
+        u32::try_from(index).ok().map(Self)
+    }
     /// The number as an index.
     #[must_use]
     pub fn index(self) -> usize {

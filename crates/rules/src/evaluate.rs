@@ -293,7 +293,7 @@ fn text_of(event: &Event<'_>, id: FieldId) -> Option<String> {
 }
 
 /// Tests that look at the typed value and not at folded text.
-fn typed(test: &Test, id: FieldId, event: &Event<'_>) -> bool {
+pub(crate) fn typed(test: &Test, id: FieldId, event: &Event<'_>) -> bool {
     let values = event.get(id);
     match test {
         Test::Exists(yes) => values.is_present() == *yes,
@@ -302,6 +302,21 @@ fn typed(test: &Test, id: FieldId, event: &Event<'_>) -> bool {
             values.iter().any(|value| !matches!(value, Value::Null | Value::Structure))
         }
         _ => values.iter().any(|value| typed_value(test, &value)),
+    }
+}
+
+/// Whether a field with this one value satisfies a test (but a field reference, which needs another).
+pub(crate) fn holds_for(test: &Test, value: &Value<'_>) -> bool {
+    let mut scratch = String::new();
+    match test {
+        Test::Exists(yes) => *yes,
+        Test::Null => value.is_null(),
+        Test::Present => !matches!(value, Value::Null | Value::Structure),
+        Test::Text(TextValue { test, cased }) => value.text(&mut scratch).is_some_and(|text| {
+            if *cased { test.is_true_of(text) } else { test.is_true_of(&crate::fold::fold(text)) }
+        }),
+        Test::Regex(regex) => value.text(&mut scratch).is_some_and(|text| regex.is_match(text)),
+        _ => typed_value(test, value),
     }
 }
 
@@ -389,7 +404,7 @@ fn time_part(part: TimePart, parts: &TimeParts) -> Option<i64> {
     }))
 }
 
-fn related(anchor: Anchor, mine: &str, other: &str) -> bool {
+pub(crate) fn related(anchor: Anchor, mine: &str, other: &str) -> bool {
     match anchor {
         Anchor::Whole => mine == other,
         Anchor::Start => mine.starts_with(other),

@@ -14,15 +14,19 @@
 //! | [`sigma`] | the language: attributes, detections, modifiers, conditions |
 //! | [`fold`] | comparison without case |
 //! | [`mod@load`] | files and folders to rules |
-//! | [`evaluate`] | whether a rule is true of an event, and why |
-//! | [`rule_set`] | all rules, routed by log source |
+//! | [`evaluate`] | whether a rule is true of an event, and why: plainly |
+//! | [`mod@compile`] | rules to expressions, witnesses and programs |
+//! | [`matcher`] | runs what was compiled, event by event |
+//! | [`rule_set`] | all rules, routed by kind of event |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod compile;
 pub mod diagnostic;
 pub mod evaluate;
 pub mod fold;
 pub mod load;
+pub mod matcher;
 pub mod rule_set;
 pub mod sigma;
 pub mod yaml;
@@ -30,5 +34,6 @@ pub mod yaml;
 pub use diagnostic::{Diagnostic, Severity, SourceFile};
 pub use evaluate::{Evaluator, Reasoning};
 pub use load::{LoadOptions, Loaded, load};
+pub use matcher::Matcher;
 pub use rule_set::{Match, RuleIndex, RuleSet};
 pub use sigma::{Level, Rule};

@@ -1,0 +1,136 @@
+//! Which atoms a rule is looked for by.
+//!
+//! A rule's witnesses are atoms of which at least one holds whenever the rule does: an atom is its own,
+//! of *and* the cheapest part's are taken, of *or* those of all parts, and a negated atom has none. An
+//! atom is the dearer, the more often it is thought to hold: literals by their rarest window of four
+//! bytes, counted over all literals of the rule set, so that no sample of events is needed; fields with
+//! few distinct values and short literals are dear; literals that are not ASCII cost next to nothing.
+
+use etwatch_event::FieldTable;
+
+use crate::compile::atom::{AtomId, Atoms};
+use crate::compile::expression::Expression;
+use crate::compile::literal::{Literal, Place, Required, required};
+use crate::sigma::detection::Target;
+
+/// Fields in which most events say one of few things.
+const FEW_VALUES: &[&str] = &[
+    "Channel",
+    "Company",
+    "Computer",
+    "Description",
+    "EventType",
+    "FileVersion",
+    "Initiated",
+    "IntegrityLevel",
+    "Level",
+    "LogonType",
+    "Product",
+    "Protocol",
+    "Provider_Name",
+    "Signature",
+    "SignatureStatus",
+    "Signed",
+    "User",
+    "ParentUser",
+    "SourceUser",
+    "Status",
+    "CurrentDirectory",
+];
+const WINDOW: usize = 4;
+const SLOTS: usize = 1 << 16;
+
+/// What atoms require, and what they cost as witnesses.
+#[derive(Debug)]
+pub struct Witnesses {
+    required: Vec<Option<Required>>,
+    costs: Vec<f32>,
+}
+
+fn slot(window: &[u8]) -> usize {
+    let number = window.iter().fold(0_u32, |sum, byte| (sum << 8) | u32::from(*byte));
+    (number.wrapping_mul(0x9e37_79b1) >> 16) as usize % SLOTS
+}
+
+impl Witnesses {
+    /// Counts the literals of all atoms and prices each.
+    #[must_use]
+    pub fn new(atoms: &Atoms, fields: &FieldTable) -> Self {
+        let required: Vec<_> = atoms.all().iter().map(|atom| required(&atom.test)).collect();
+        let mut counts = vec![0_u32; SLOTS];
+        for literal in required.iter().flatten().flat_map(|required| &required.literals) {
+            for window in literal.text.as_bytes().windows(WINDOW) {
+                if let Some(count) = counts.get_mut(slot(window)) {
+                    *count += 1;
+                }
+            }
+        }
+        let dear: Vec<_> = FEW_VALUES.iter().filter_map(|name| fields.id(name)).collect();
+        let cost_of = |(atom, required): (&super::atom::Atom, &Option<Required>)| {
+            let factor = match atom.target {
+                Target::Field(id) if dear.contains(&id) => 50.0,
+                Target::Field(_) => 1.0,
+                Target::Keywords => 2.0,
+            };
+            let literals = required.iter().flat_map(|required| &required.literals);
+            literals.map(|literal| factor * price(literal, &counts)).sum()
+        };
+        let costs = atoms.all().iter().zip(&required).map(cost_of).collect();
+        Self { required, costs }
+    }
+
+    /// What an atom requires.
+    #[must_use]
+    pub fn required(&self, atom: AtomId) -> Option<&Required> {
+        self.required.get(atom.index())?.as_ref()
+    }
+
+    /// The cheapest witnesses of an expression; `None` if it has none.
+    #[must_use]
+    pub fn of(&self, expression: &Expression) -> Option<(f32, Vec<AtomId>)> {
+        match expression {
+            Expression::Decided(false) => Some((0.0, Vec::new())),
+            Expression::Decided(true) | Expression::Not(_) => None,
+            Expression::Atom(atom) => {
+                self.required(*atom)?;
+                Some((self.costs.get(atom.index()).copied()?, vec![*atom]))
+            }
+            Expression::And(parts) => parts
+                .iter()
+                .filter_map(|part| self.of(part))
+                .min_by(|one, other| one.0.total_cmp(&other.0)),
+            Expression::Or(parts) => {
+                let mut all = (0.0, Vec::new());
+                for part in parts {
+                    let (cost, atoms) = self.of(part)?;
+                    all.0 += cost;
+                    all.1.extend(atoms);
+                }
+                Some(all)
+            }
+        }
+    }
+}
+
+/// How often a literal is thought to be found, on a scale of its own.
+fn price(Literal { text, place }: &Literal, counts: &[u32]) -> f32 {
+    if !text.is_ascii() {
+        return 0.1;
+    }
+    let count = |window: &[u8]| counts.get(slot(window)).copied().unwrap_or(0);
+    let rarest = text.as_bytes().windows(WINDOW).map(count).min();
+    let cost = match rarest {
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        Some(rarest) => 1.0 + rarest as f32,
+        // Shorter than a window.
+        None => match text.len() {
+            3 => 400.0,
+            2 => 2_000.0,
+            _ => 8_000.0,
+        },
+    };
+    match place {
+        Place::Whole => cost * 0.5,
+        _ => cost,
+    }
+}
