@@ -99,7 +99,7 @@ impl Ours {
         let mut hits = BTreeMap::new();
         for found in matches {
             if let Some(rule) = self.engine.rules.get(found.rule) {
-                *hits.entry(rule.identity().to_owned()).or_default() += 1;
+                *hits.entry(rule.identity().into_owned()).or_default() += 1;
             }
         }
         hits

@@ -188,7 +188,7 @@ impl Builder {
         let reasons = rules.reasons(index, event, &mut self.evaluator);
         let host = text(event, FieldId::COMPUTER);
         Some(Alert {
-            id: alert_id(rule.identity(), event),
+            id: alert_id(&rule.identity(), event),
             time: event.time().is_known().then(|| event.time().to_string()),
             rule: RuleReference {
                 id: rule.id.clone(),

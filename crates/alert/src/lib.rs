@@ -22,7 +22,7 @@ pub mod pretty;
 pub mod sink;
 pub mod webhook;
 
-pub use alert::{Alert, Builder};
+pub use alert::{Alert, Builder, RuleReference};
 pub use json::JsonSink;
 pub use pretty::PrettySink;
 pub use sink::{Sink, SinkError};

@@ -19,8 +19,8 @@ use crate::input::Input;
 use crate::report::Report;
 use crate::work::{MatchedBatch, Pending, Workers};
 
-/// A batch is also full when its events hold this many bytes: some logs have long texts.
-const BATCH_BYTES: usize = 256 << 10;
+/// A batch is also full when its events hold this many bytes: some events are large.
+const BATCH_BYTES: usize = 512 << 10;
 
 /// What [`Options::held`] may grow to.
 pub const HELD_LIMIT: usize = 256 << 20;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use etwatch_alert::{Alert, SinkError};
+use etwatch_alert::{Alert, RuleReference, SinkError};
 use etwatch_capture::Damage;
 use etwatch_event::{Ledger, Shape, Vocabulary};
 use serde::Serialize;
@@ -86,8 +86,10 @@ impl Report {
     pub(crate) fn count(&mut self, alert: &Alert) {
         let level = alert.rule.level.as_deref().unwrap_or("none");
         *self.alerts.entry(level.to_owned()).or_default() += 1;
-        let rule = alert.rule.id.as_deref().unwrap_or(&alert.rule.title);
-        let of_rule = self.rule_alerts.entry(rule.to_owned()).or_insert_with(|| RuleAlerts {
+        let RuleReference { id, title, file, .. } = &alert.rule;
+        // Rules without an id may share a title.
+        let rule = id.clone().unwrap_or_else(|| format!("{title}\n{level}\n{file}"));
+        let of_rule = self.rule_alerts.entry(rule).or_insert_with(|| RuleAlerts {
             title: alert.rule.title.clone(),
             level: level.to_owned(),
             count: 0,

@@ -164,10 +164,13 @@ impl EventBatch {
             many: self.many.get(start.many..).unwrap_or_default().to_vec(),
         }
     }
-    /// Bytes of text and other payload of its events.
+    /// Bytes that its events take.
     #[must_use]
     pub fn payload_bytes(&self) -> usize {
-        self.arena.text.len() + self.arena.bytes.len()
+        self.arena.text.len()
+            + self.arena.bytes.len()
+            + (self.cells.len() + self.many.len()) * size_of::<Cell>()
+            + self.overflow.len() * size_of::<Overflow>()
     }
     /// Bytes of memory that the batch holds.
     #[must_use]
@@ -349,29 +352,34 @@ impl EventBuilder<'_> {
             self.batch.overflow.push(Overflow { name, value: cell });
         }
     }
-    /// Joins the values a field has with a further one; a run that is not the last of the list is
-    /// copied to its end, which happens only for fields whose values do not follow each other.
+    /// Joins the values a field has with a further one. A run has room for the next power of two of its
+    /// length, so that fields whose values do not follow each other cost no more than others.
     fn with_one_more(&mut self, before: Cell, cell: Cell) -> Cell {
+        let many = &mut self.batch.many;
         let run = match before {
             Cell::Absent => return cell,
             Cell::Many(run) => run,
             one => {
-                let at = self.batch.many.len() - self.start.many;
-                self.batch.many.push(one);
+                let at = many.len() - self.start.many;
+                many.push(one);
                 span(at, 1)
             }
         };
         if matches!(cell, Cell::Many(_)) {
             return Cell::Many(run);
         }
-        let from = self.start.many + run.at as usize;
-        let mut at = run.at as usize;
-        if from + run.len as usize != self.batch.many.len() {
-            at = self.batch.many.len() - self.start.many;
-            self.batch.many.extend_from_within(from..from + run.len as usize);
+        let (mut at, len) = (run.at as usize, run.len as usize);
+        if len == 0 || len.is_power_of_two() {
+            // Its room is used up: it moves to the end, where there is twice as much.
+            let from = self.start.many + at;
+            at = many.len() - self.start.many;
+            many.extend_from_within(from..from + len);
+            many.resize(many.len() + len.max(1), Cell::Absent);
         }
-        self.batch.many.push(cell);
-        Cell::Many(span(at, run.len as usize + 1))
+        if let Some(place) = many.get_mut(self.start.many + at + len) {
+            *place = cell;
+        }
+        Cell::Many(span(at, len + 1))
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
@@ -31,23 +31,51 @@ impl fmt::Display for Severity {
 }
 
 /// A rule file and its text.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct SourceFile {
     /// The name shown, with `/` between folders.
     pub name: String,
     /// The text.
     pub text: String,
+    /// Where lines begin, found out once.
+    lines: OnceLock<Vec<usize>>,
 }
 
 impl SourceFile {
+    /// A file of this name and text.
+    #[must_use]
+    pub fn new(name: String, text: String) -> Self {
+        Self { name, text, lines: OnceLock::new() }
+    }
+    /// Offsets of the begins of lines, which end with LF, CR LF or CR.
+    fn lines(&self) -> &[usize] {
+        self.lines.get_or_init(|| {
+            let bytes = self.text.as_bytes();
+            let ends = bytes.iter().enumerate().filter(|(at, byte)| match byte {
+                b'\n' => true,
+                b'\r' => bytes.get(at + 1) != Some(&b'\n'),
+                _ => false,
+            });
+            std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect()
+        })
+    }
     /// Line and column, both from 1, the column in characters, of a byte offset.
     #[must_use]
     pub fn place(&self, offset: usize) -> (usize, usize) {
         let end = self.text.floor_char_boundary(offset);
-        let before = self.text.get(..end).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(0, |text| text.chars().count()) + 1;
-        (line, column)
+        let line = self.lines().partition_point(|begin| *begin <= end);
+        let begin = self.lines().get(line.saturating_sub(1)).copied().unwrap_or(0);
+        let before = self.text.get(begin..end).unwrap_or_default();
+        (line, before.chars().count() + 1)
+    }
+    /// The text from the line of `span` on, at most so many lines of it, where it begins and the number
+    /// of its first line: all that is needed to show the place.
+    fn excerpt(&self, span: &Range<usize>) -> (&str, usize, usize) {
+        const SHOWN: usize = 8;
+        let line = self.lines().partition_point(|begin| *begin <= span.start);
+        let begin = self.lines().get(line.saturating_sub(1)).copied().unwrap_or(0);
+        let end = self.lines().get(line - 1 + SHOWN).copied().unwrap_or(self.text.len());
+        (self.text.get(begin..end).unwrap_or_default(), begin, line)
     }
 }
 
@@ -97,7 +125,10 @@ impl Diagnostic {
             Severity::Error => Level::ERROR,
         };
         let span = self.within_text();
-        let snippet = Snippet::source(self.file.text.as_str())
+        let (text, begin, line) = self.file.excerpt(&span);
+        let span = span.start - begin..(span.end - begin).min(text.len());
+        let snippet = Snippet::source(text)
+            .line_start(line)
             .path(self.file.name.as_str())
             .annotation(AnnotationKind::Primary.span(span).label(self.label.as_str()));
         let mut group = level.primary_title(self.message.as_str()).id(self.code).element(snippet);
@@ -168,8 +199,13 @@ impl Problem {
 /// The name of `known` that is nearest to `word`, for "did you mean".
 #[must_use]
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    const LONGEST: usize = 64;
+    if word.len() > LONGEST {
+        return None;
+    }
+    let known = known.into_iter().filter(|name| name.len() <= LONGEST);
     let lower = word.to_lowercase();
-    let scored = known.into_iter().map(|name| {
+    let scored = known.map(|name| {
         let score = strsim::damerau_levenshtein(&lower, &name.to_lowercase());
         (score, name)
     });

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use etwatch_event::FieldTable;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::diagnostic::{Diagnostic, Problem, Severity, SourceFile};
 use crate::sigma::attributes::Surroundings;
@@ -77,6 +77,14 @@ pub fn load_text(name: &str, text: &str, options: &LoadOptions, fields: &mut Fie
     loader.finish()
 }
 
+/// By its name: YAML, but not the tests of a rule.
+fn is_rule_file(path: &Path) -> bool {
+    let ending = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
+    let stem = path.file_stem().map(std::ffi::OsStr::to_ascii_lowercase).unwrap_or_default();
+    ending.is_some_and(|ending| ending == "yml" || ending == "yaml")
+        && !stem.to_string_lossy().ends_with(".test")
+}
+
 /// The bytes of a file, which may be no rule file at all: one byte over the limit tells enough.
 fn read_limited(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
@@ -91,19 +99,24 @@ fn rule_files(path: &Path, unreadable: &mut Vec<(PathBuf, std::io::Error)>) -> V
         return vec![path.to_owned()];
     }
     let mut folders = vec![path.to_owned()];
+    // Links are followed: rule repositories are often linked into one folder.
+    let mut seen = HashSet::new();
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
+        if !seen.insert(folder.canonicalize().unwrap_or_else(|_| folder.clone())) {
+            continue;
+        }
         let entries = std::fs::read_dir(&folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         match entries {
             Err(error) => unreadable.push((folder, error)),
             Ok(entries) => {
-                for entry in entries {
-                    let path = entry.path();
-                    let ending = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
-                    if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                        folders.push(path);
-                    } else if ending.is_some_and(|ending| ending == "yml" || ending == "yaml") {
-                        files.push(path);
+                for path in entries.into_iter().map(|entry| entry.path()) {
+                    // Neither pipes nor devices, which could be waited for without end.
+                    match std::fs::metadata(&path) {
+                        Ok(data) if data.is_dir() => folders.push(path),
+                        Ok(data) if data.is_file() && is_rule_file(&path) => files.push(path),
+                        Err(error) if is_rule_file(&path) => unreadable.push((path, error)),
+                        _ => {}
                     }
                 }
             }
@@ -119,6 +132,8 @@ struct Loader<'a> {
     loaded: Loaded,
     /// Ids and names seen, and where.
     ids: HashMap<String, String>,
+    /// How many rules without an id have a title.
+    titles: HashMap<String, u32>,
     /// The file of each filter.
     filter_files: Vec<Arc<SourceFile>>,
 }
@@ -126,7 +141,7 @@ struct Loader<'a> {
 impl<'a> Loader<'a> {
     fn new(options: &'a LoadOptions, fields: &'a mut FieldTable) -> Self {
         let (loaded, ids) = (Loaded::default(), HashMap::new());
-        Self { options, fields, loaded, ids, filter_files: Vec::new() }
+        Self { options, fields, loaded, ids, titles: HashMap::new(), filter_files: Vec::new() }
     }
 
     fn finish(mut self) -> Loaded {
@@ -154,7 +169,7 @@ impl<'a> Loader<'a> {
         match String::from_utf8(bytes) {
             Ok(text) => self.text(name, text),
             Err(_) => {
-                let file = Arc::new(SourceFile { name, text: String::new() });
+                let file = Arc::new(SourceFile::new(name, String::new()));
                 let encoding = if utf16 { "UTF-16" } else { "not UTF-8" };
                 let message = format!("the file's encoding is {encoding}");
                 let problem = Problem::error("SIG005", 0..0, message).hint("save it as UTF-8");
@@ -173,7 +188,7 @@ impl<'a> Loader<'a> {
     fn text(&mut self, name: String, text: String) {
         self.loaded.files += 1;
         let read = yaml::documents(&text);
-        let file = Arc::new(SourceFile { name, text });
+        let file = Arc::new(SourceFile::new(name, text));
         let empty = read.documents.is_empty() && read.broken.is_none();
         let mut collection = Collection::default();
         for document in read.documents {
@@ -240,6 +255,11 @@ impl<'a> Loader<'a> {
         rule.line = line;
         self.check_status(&node, rule.status)?;
         self.check_unique(&node, rule.id.as_deref(), rule.name.as_deref(), file, line)?;
+        if rule.id.is_none() {
+            let same = self.titles.entry(rule.title.clone()).or_default();
+            *same += 1;
+            rule.namesake = *same - 1;
+        }
         self.loaded.rules.push(rule);
         Ok(())
     }

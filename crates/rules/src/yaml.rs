@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
 use crate::diagnostic::Problem;
@@ -17,6 +17,8 @@ use crate::diagnostic::Problem;
 pub const FILE_LIMIT: usize = 64 << 20;
 /// Bytes of one document.
 pub const DOCUMENT_LIMIT: usize = 1 << 20;
+/// Nodes that the anchors of a document may stand for, each anchor counting all below it.
+pub const ANCHOR_LIMIT: usize = 100_000;
 /// Levels of nesting.
 pub const DEPTH_LIMIT: usize = 64;
 /// Nodes that aliases may add to a document.
@@ -79,14 +81,27 @@ impl Node {
     pub fn is_null(&self) -> bool {
         matches!(self.kind, Kind::Scalar(_, Scalar::Null))
     }
-    fn size(&self) -> usize {
-        1 + match &self.kind {
-            Kind::Scalar(..) => 0,
-            Kind::List(items) => items.iter().map(Self::size).sum(),
-            Kind::Map(entries) => {
-                entries.iter().map(|(key, value)| key.size() + value.size()).sum()
-            }
+    /// How many nodes it is, and how many levels deep.
+    fn measure(&self) -> (usize, usize) {
+        let (mut size, mut depth) = (1, 0);
+        let mut add = |inner: &Self| {
+            let (more, deeper) = inner.measure();
+            size += more;
+            depth = deeper.max(depth);
+        };
+        match &self.kind {
+            Kind::Scalar(..) => {}
+            Kind::List(items) => items.iter().for_each(add),
+            Kind::Map(entries) => entries.iter().for_each(|(key, value)| {
+                add(key);
+                add(value);
+            }),
         }
+        (size, depth + 1)
+    }
+    /// How many nodes it is.
+    pub(crate) fn size(&self) -> usize {
+        self.measure().0
     }
 }
 
@@ -162,8 +177,17 @@ impl Places {
     }
 }
 
+/// What an anchor stands for.
+struct Anchored {
+    node: Node,
+    size: usize,
+    depth: usize,
+}
+
 /// A collection that is not complete.
 struct Open {
+    /// The texts of a mapping's keys.
+    names: HashSet<String>,
     kind: Kind,
     anchor: usize,
     start: usize,
@@ -173,14 +197,13 @@ struct Open {
 struct Builder<'a> {
     places: &'a Places,
     open: Vec<Open>,
-    anchors: HashMap<usize, Node>,
+    anchors: HashMap<usize, Anchored>,
+    kept_by_anchors: usize,
     root: Option<Node>,
     problem: Option<Problem>,
     added_by_aliases: usize,
     /// Where the document begins.
     start: usize,
-    /// The document is over its limit: nothing more of it is kept.
-    too_long: bool,
 }
 
 impl<'a> Builder<'a> {
@@ -189,16 +212,20 @@ impl<'a> Builder<'a> {
             places,
             open: Vec::new(),
             anchors: HashMap::new(),
+            kept_by_anchors: 0,
             root: None,
             problem: None,
             added_by_aliases: 0,
             start: 0,
-            too_long: false,
         }
     }
 
+    /// The document can't be used: nothing more of it is kept.
     fn refuse(&mut self, problem: Problem) {
         self.problem.get_or_insert(problem);
+        self.open.clear();
+        self.anchors.clear();
+        self.root = None;
     }
 
     /// Takes an event; returns the document that it completes.
@@ -211,8 +238,8 @@ impl<'a> Builder<'a> {
                 self.root = None;
                 self.problem = None;
                 self.added_by_aliases = 0;
+                self.kept_by_anchors = 0;
                 self.start = range.start;
-                self.too_long = false;
             }
             Event::DocumentEnd => {
                 let root = self.root.take();
@@ -222,13 +249,10 @@ impl<'a> Builder<'a> {
                     _ => None,
                 };
             }
-            _ if self.too_long => {}
+            _ if self.problem.is_some() => {}
             _ if range.end.saturating_sub(self.start) > DOCUMENT_LIMIT => {
                 let message = format!("a document of more than {DOCUMENT_LIMIT} bytes");
                 self.refuse(Problem::error("SIG003", range, message));
-                self.too_long = true;
-                self.open.clear();
-                self.anchors.clear();
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let scalar = self.scalar(&text, style, tag.as_deref(), &range);
@@ -262,9 +286,12 @@ impl<'a> Builder<'a> {
         }
         if self.open.len() >= DEPTH_LIMIT {
             let message = format!("more than {DEPTH_LIMIT} levels of nesting");
-            self.refuse(Problem::error("SIG003", range.clone(), message));
+            return self.refuse(Problem::error("SIG003", range.clone(), message));
         }
-        self.open.push(Open { kind, anchor, start: range.start, key: None });
+        if self.problem.is_none() {
+            let start = range.start;
+            self.open.push(Open { kind, anchor, start, key: None, names: HashSet::new() });
+        }
     }
 
     fn refuse_tag(&mut self, tag: &Tag, range: &Range<usize>) {
@@ -275,20 +302,34 @@ impl<'a> Builder<'a> {
     }
 
     fn alias(&mut self, anchor: usize, range: Range<usize>) {
-        let Some(node) = self.anchors.get(&anchor).cloned() else {
+        let Some(anchored) = self.anchors.get(&anchor) else {
             return self.refuse(Problem::error("SIG004", range, "alias within its own anchor"));
         };
-        self.added_by_aliases += node.size();
+        self.added_by_aliases += anchored.size;
         if self.added_by_aliases > ALIAS_LIMIT {
             let message = format!("aliases add more than {ALIAS_LIMIT} nodes");
             return self.refuse(Problem::error("SIG003", range, message));
         }
-        self.complete(Node { kind: node.kind, span: range }, 0);
+        if self.open.len() + anchored.depth > DEPTH_LIMIT {
+            let message = format!("an alias makes more than {DEPTH_LIMIT} levels of nesting");
+            return self.refuse(Problem::error("SIG003", range, message));
+        }
+        let kind = anchored.node.kind.clone();
+        self.complete(Node { kind, span: range }, 0);
     }
 
     fn complete(&mut self, node: Node, anchor: usize) {
+        if self.problem.is_some() {
+            return;
+        }
         if anchor > 0 {
-            self.anchors.insert(anchor, node.clone());
+            let (size, depth) = node.measure();
+            self.kept_by_anchors += size;
+            if self.kept_by_anchors > ANCHOR_LIMIT {
+                let message = format!("anchors stand for more than {ANCHOR_LIMIT} nodes");
+                return self.refuse(Problem::error("SIG003", node.span, message));
+            }
+            self.anchors.insert(anchor, Anchored { node: node.clone(), size, depth });
         }
         let Some(open) = self.open.last_mut() else {
             self.root = Some(node);
@@ -299,20 +340,12 @@ impl<'a> Builder<'a> {
             Kind::Map(entries) => match open.key.take() {
                 None => open.key = Some(node),
                 Some(key) => {
-                    let double = entries.iter().any(|(name, _)| {
-                        name.kind == key.kind
-                            || (name.text().is_some() && name.text() == key.text())
-                    });
-                    if double {
-                        let name = key.text().unwrap_or_default();
-                        let problem = Problem::error(
-                            "SIG002",
-                            key.span.clone(),
-                            format!("key `{name}` comes twice"),
-                        )
-                        .label("the second time")
-                        .hint("keep one of them, or make it a list");
-                        self.problem.get_or_insert(problem);
+                    let double = key.text().filter(|name| !open.names.insert((*name).to_owned()));
+                    if let Some(name) = double {
+                        let message = format!("key `{name}` comes twice");
+                        let problem = Problem::error("SIG002", key.span.clone(), message);
+                        let problem = problem.label("the second time");
+                        return self.refuse(problem.hint("keep one of them, or make it a list"));
                     }
                     entries.push((key, node));
                 }
@@ -327,6 +360,11 @@ impl<'a> Builder<'a> {
         let is_merge =
             |entry: &(Node, Node)| entry.0.kind == Kind::Scalar("<<".into(), Scalar::Text);
         let (merges, mut own): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_merge);
+        if merges.is_empty() {
+            return Node { kind: Kind::Map(own), span: node.span };
+        }
+        let mut names: HashSet<String> =
+            own.iter().filter_map(|(key, _)| key.text().map(str::to_owned)).collect();
         for (_, value) in merges {
             let maps = match value.kind {
                 Kind::List(maps) => maps,
@@ -339,7 +377,7 @@ impl<'a> Builder<'a> {
                     continue;
                 };
                 for (key, value) in entries {
-                    if own.iter().all(|(name, _)| name.text() != key.text()) {
+                    if key.text().is_none_or(|name| names.insert(name.to_owned())) {
                         own.push((key, value));
                     }
                 }

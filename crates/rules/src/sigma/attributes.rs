@@ -49,6 +49,9 @@ const ATTRIBUTES: &[&str] = &[
     "generate",
 ];
 
+/// Tests that the conditions of one rule may come to.
+const SIZE_LIMIT: usize = 400_000;
+
 /// Kinds of kinship that `related` knows.
 const KINSHIPS: &[&str] = &["derived", "obsolete", "merged", "renamed", "similar"];
 
@@ -263,6 +266,9 @@ impl<'a> Attributes<'a> {
         let mut parts = Vec::new();
         for name in ["category", "product", "service"] {
             let text = inner.text(name)?;
+            if text.as_deref() == Some("") {
+                return Err(inner.wrong(name, "must not be empty").hint("leave it out"));
+            }
             if let Some(text) = &text
                 && *text != text.to_lowercase()
             {
@@ -303,7 +309,7 @@ impl<'a> Attributes<'a> {
         let Kind::Map(entries) = &node.kind else {
             return Err(self.wrong(name, "must be a mapping"));
         };
-        let mut parser = DetectionParser { around, values: 0 };
+        let mut parser = DetectionParser { around, values: 0, regexes: 0 };
         let (mut detections, mut spans) = (Vec::new(), Vec::new());
         for (key, value) in entries {
             let Some(name) = key.text() else {
@@ -329,6 +335,7 @@ impl<'a> Attributes<'a> {
             }
         }
         let conditions = conditions(node, &detections)?;
+        check_size(&node.span, &detections, &conditions)?;
         warn_of_unused(&detections, &spans, &conditions, around.warnings);
         Ok((detections, conditions))
     }
@@ -344,9 +351,10 @@ fn conditions(node: &Node, detections: &[NamedDetection]) -> Result<Vec<Conditio
         return Err(Problem::error("SIG020", at, "the rule has no detection"));
     }
     let names: Vec<String> = detections.iter().map(|detection| detection.name.clone()).collect();
-    let one = |node: &Node| match &node.kind {
+    let mut room = condition::NAMED_LIMIT;
+    let mut one = |node: &Node| match &node.kind {
         Kind::Scalar(text, Scalar::Text | Scalar::Integer(_)) => {
-            condition::parse(text, &names, &node.span)
+            condition::parse(text, &names, &node.span, &mut room)
         }
         _ => Err(Problem::error("SIG021", node.span.clone(), "a condition must be text")),
     };
@@ -357,6 +365,25 @@ fn conditions(node: &Node, detections: &[NamedDetection]) -> Result<Vec<Conditio
         Kind::List(items) => items.iter().map(one).collect(),
         _ => one(value).map(|condition| vec![condition]),
     }
+}
+
+/// The tests that conditions come to when each name is replaced by its detection.
+fn check_size(
+    at: &Range<usize>,
+    detections: &[NamedDetection],
+    conditions: &[Condition],
+) -> Result<(), Problem> {
+    let sizes: Vec<usize> = detections.iter().map(|named| named.detection.size()).collect();
+    let mut sum = 0_usize;
+    let mut add = |index: usize, _| {
+        sum = sum.saturating_add(sizes.get(index).copied().unwrap_or(0));
+    };
+    conditions.iter().for_each(|condition| condition.detections(false, &mut add));
+    if sum <= SIZE_LIMIT {
+        return Ok(());
+    }
+    let message = format!("the conditions come to {sum} tests, the limit is {SIZE_LIMIT}");
+    Err(Problem::error("SIG003", first_line(at), message).hint("name each detection once"))
 }
 
 fn warn_of_unused(

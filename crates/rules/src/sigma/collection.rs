@@ -14,7 +14,12 @@ use crate::yaml::{Kind, Node};
 pub struct Collection {
     template: Option<Node>,
     previous: Option<Node>,
+    /// Nodes that templates and repeats have added so far.
+    added: usize,
 }
+
+/// Nodes that templates and repeats may add to the rules of a file.
+pub const ADDED_LIMIT: usize = 1_000_000;
 
 /// What a document is to its collection.
 #[derive(Debug)]
@@ -34,6 +39,8 @@ impl Collection {
         let Some(action) = node.get("action") else {
             let mut rule = node.clone();
             if let Some(template) = &self.template {
+                self.added += template.size();
+                check_added(self.added, node)?;
                 merge(&mut rule, template, &mut Some(warnings));
             }
             self.previous = Some(rule.clone());
@@ -50,6 +57,8 @@ impl Collection {
                     return Err(wrong("`repeat` has no rule before it".to_owned())
                         .hint("put it behind the rule that it repeats"));
                 };
+                self.added += rule.size();
+                check_added(self.added, node)?;
                 leave_out(&mut rule, &["id", "name"]);
                 merge(&mut rule, &content, &mut None);
                 rule.span = node.span.clone();
@@ -63,6 +72,15 @@ impl Collection {
         }
         Ok(Step::Template)
     }
+}
+
+fn check_added(added: usize, node: &Node) -> Result<(), Problem> {
+    if added <= ADDED_LIMIT {
+        return Ok(());
+    }
+    let message = format!("`action` adds more than {ADDED_LIMIT} nodes to the rules of this file");
+    let span = node.span.start..node.span.start + 1;
+    Err(Problem::error("SIG003", span, message).hint("divide the file"))
 }
 
 fn leave_out(node: &mut Node, keys: &[&str]) {

@@ -17,6 +17,8 @@ use crate::diagnostic::{Problem, nearest};
 
 /// Bytes of one condition.
 pub const TEXT_LIMIT: usize = 8 << 10;
+/// Detections that the conditions of one rule may name, those of patterns included.
+pub const NAMED_LIMIT: usize = 100_000;
 /// Levels of parentheses and `not`.
 pub const DEPTH_LIMIT: usize = 64;
 
@@ -55,6 +57,16 @@ impl Condition {
             Self::Not(part) => Self::Not(Box::new(part.moved(offset))),
         }
     }
+    /// Makes it hold only if `other` holds too.
+    pub fn join(&mut self, other: Self) {
+        match self {
+            Self::And(parts) => parts.push(other),
+            _ => {
+                let this = std::mem::replace(self, Self::Or(Vec::new()));
+                *self = Self::And(vec![this, other]);
+            }
+        }
+    }
     /// Whether it holds, given which detections do.
     pub fn holds(&self, detection: &mut impl FnMut(usize) -> bool) -> bool {
         match self {
@@ -79,6 +91,8 @@ struct Parser<'a> {
     names: &'a [String],
     at: Range<usize>,
     depth: usize,
+    /// How many detections conditions of the rule may still name.
+    room: &'a mut usize,
 }
 
 /// Reads a condition; `names` are the rule's detections, `at` is where it stands in the file.
@@ -86,12 +100,18 @@ struct Parser<'a> {
 /// # Errors
 /// `SIG021` for what is no condition, `SIG022` for names that no detection has, `SIG023` for the
 /// aggregations of older Sigma, `SIG003` beyond a limit.
-pub fn parse(text: &str, names: &[String], at: &Range<usize>) -> Result<Condition, Problem> {
+pub fn parse(
+    text: &str,
+    names: &[String],
+    at: &Range<usize>,
+    room: &mut usize,
+) -> Result<Condition, Problem> {
     if text.len() > TEXT_LIMIT {
         let message = format!("a condition of {} bytes, the limit is {TEXT_LIMIT}", text.len());
         return Err(Problem::error("SIG003", at.clone(), message));
     }
-    let mut parser = Parser { tokens: Vec::new(), position: 0, names, at: at.clone(), depth: 0 };
+    let mut parser =
+        Parser { tokens: Vec::new(), position: 0, names, at: at.clone(), depth: 0, room };
     parser.tokens = tokens(text, at)?;
     if parser.tokens.is_empty() {
         return Err(Problem::error("SIG021", at.clone(), "an empty condition"));
@@ -241,6 +261,7 @@ impl Parser<'_> {
             return Err(self.unexpected(Some(&Token::Word(word.to_owned()))));
         }
         if let Some(index) = self.names.iter().position(|name| name == word) {
+            self.take_room(1)?;
             return Ok(Condition::Detection(index));
         }
         let message = format!("the condition uses `{word}`, but the rule has no such detection");
@@ -249,6 +270,15 @@ impl Parser<'_> {
             Some(near) => problem.hint(format!("did you mean `{near}`?")),
             None => problem.hint(format!("detections of this rule: {}", self.names.join(", "))),
         })
+    }
+
+    fn take_room(&mut self, detections: usize) -> Result<(), Problem> {
+        let Some(room) = self.room.checked_sub(detections) else {
+            let message = format!("conditions name more than {NAMED_LIMIT} detections");
+            return Err(Problem::error("SIG003", self.at.clone(), message));
+        };
+        *self.room = room;
+        Ok(())
     }
 
     fn some_of(&mut self, quantity: &str) -> Result<Condition, Problem> {
@@ -282,6 +312,7 @@ impl Parser<'_> {
             let problem = Problem::error("SIG022", self.at.clone(), message);
             return Err(problem.hint(format!("detections of this rule: {}", self.names.join(", "))));
         }
+        self.take_room(found.len())?;
         Ok(single(found, if all { Condition::And } else { Condition::Or }))
     }
 }
@@ -319,7 +350,7 @@ mod tests {
                 Condition::Not(part) => format!("(not {})", show(part)),
             }
         }
-        parse(text, &names, &(0..1))
+        parse(text, &names, &(0..1), &mut NAMED_LIMIT.clone())
             .map(|condition| show(&condition))
             .map_err(|problem| problem.code)
     }

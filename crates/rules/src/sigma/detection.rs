@@ -18,6 +18,9 @@ use crate::yaml::{Kind, Node};
 /// Values in one rule.
 pub const VALUE_LIMIT: usize = 100_000;
 
+/// Regular expressions in one rule.
+pub const REGEX_LIMIT: usize = 1_000;
+
 /// A detection or a part of one.
 #[derive(Clone, Debug)]
 pub enum Detection {
@@ -27,6 +30,17 @@ pub enum Detection {
     Any(Vec<Self>),
     /// One field with its values.
     Item(Item),
+}
+
+impl Detection {
+    /// How many tests it has.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::size).sum(),
+            Self::Item(item) => item.values.iter().map(|value| value.tests.len()).sum(),
+        }
+    }
 }
 
 /// Where an item looks.
@@ -59,6 +73,8 @@ pub struct DetectionParser<'a, 'b> {
     pub around: &'a mut Surroundings<'b>,
     /// Values read so far.
     pub values: usize,
+    /// Regular expressions read so far.
+    pub regexes: usize,
 }
 
 impl DetectionParser<'_, '_> {
@@ -151,6 +167,13 @@ impl DetectionParser<'_, '_> {
                 format!("`{key}` has no values"),
             )
             .hint("write `null` for a field that must be absent"));
+        }
+        if matches!(chain.operator, Operator::Regex(_)) {
+            self.regexes += nodes.len();
+        }
+        if self.regexes > REGEX_LIMIT {
+            let message = format!("more than {REGEX_LIMIT} regular expressions in one rule");
+            return Err(Problem::error("SIG003", at.span.clone(), message));
         }
         if self.values > VALUE_LIMIT {
             let message = format!("more than {VALUE_LIMIT} values in one rule");

@@ -141,7 +141,7 @@ impl Filter {
         rule.detections.extend(self.detections.iter().map(named));
         let moved = self.condition.moved(offset);
         for condition in &mut rule.conditions {
-            *condition = Condition::And(vec![condition.clone(), moved.clone()]);
+            condition.join(moved.clone());
         }
         rule.filters.push(self.title.clone());
     }

@@ -1,6 +1,7 @@
 //! A rule: its attributes, detections and conditions. Nothing is invented: a rule without a level has
 //! none.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use etwatch_event::LogSource;
@@ -134,13 +135,20 @@ pub struct Rule {
     pub file: String,
     /// The line it begins at, from 1.
     pub line: usize,
+    /// How many rules before it have its title and, like it, no id.
+    pub namesake: u32,
 }
 
 impl Rule {
-    /// The id, else the title: what names the rule in ids of alerts.
+    /// What names the rule in ids of alerts: its id, else its title, with a number if rules without an
+    /// id have had that title before.
     #[must_use]
-    pub fn identity(&self) -> &str {
-        self.id.as_deref().unwrap_or(&self.title)
+    pub fn identity(&self) -> Cow<'_, str> {
+        match (&self.id, self.namesake) {
+            (Some(id), _) => Cow::Borrowed(id),
+            (None, 0) => Cow::Borrowed(&self.title),
+            (None, number) => Cow::Owned(format!("{} #{}", self.title, number + 1)),
+        }
     }
     /// Whether this is its id, in either case, or its name.
     #[must_use]
@@ -178,5 +186,6 @@ pub fn parse(node: &Node, around: &mut Surroundings<'_>) -> Result<Rule, Problem
         filters: Vec::new(),
         file: String::new(),
         line: 0,
+        namesake: 0,
     })
 }
