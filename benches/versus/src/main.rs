@@ -50,6 +50,17 @@ fn main() {
         }
         steady_state(&ours, &mixed_cold);
     }
+    if sections.iter().any(|one| one == "profile") {
+        // For a profiler: matching alone, long enough to be seen.
+        for _ in 0..300 {
+            ours.run(&processes_cold, 1);
+        }
+        ours.describe(&processes_cold);
+        ours.describe(&mixed_cold);
+        ours.in_vain(&processes_cold);
+        println!();
+        ours.in_vain(&mixed_cold);
+    }
     if wanted("hits") {
         hits(&ours, &theirs, &mixed);
     }
@@ -72,7 +83,7 @@ fn load(corpus: &Path, print: bool) -> (Ours, Theirs) {
     ours_cpu = ours_cpu.min(cpu_seconds() - start);
     let ours_kib = resident_kib() - base;
     let start = cpu_seconds();
-    let plans = ours.build_plans();
+    let plans = if print { ours.build_plans() } else { 0 };
     let plans_cpu = cpu_seconds() - start;
     let plans_kib = resident_kib() - base;
     let before = resident_kib();

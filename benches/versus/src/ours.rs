@@ -84,6 +84,54 @@ impl Ours {
         self.run(events, 1)
     }
 
+    /// Prints what the plans of these events are made of and how much work an event makes.
+    pub fn describe(&self, events: &[EventBatch]) {
+        let (mut matcher, mut matches) = (Matcher::default(), Vec::new());
+        let (mut count, mut candidates, mut steps, mut asked, mut hits) = (0, 0, 0, 0, 0);
+        for event in events.iter().flat_map(EventBatch::iter) {
+            self.engine.rules.matches(&event, 0, &mut matcher, &mut matches);
+            let work = matcher.work();
+            count += 1;
+            candidates += work.candidates;
+            steps += work.steps;
+            asked += work.asked;
+            hits += work.hits;
+        }
+        let per = |number: usize| number as f64 / f64::from(count);
+        println!(
+            "an event: {:.1} literals found, {:.1} rules run, {:.1} steps, {:.1} tests asked",
+            per(hits), per(candidates), per(steps), per(asked)
+        );
+    }
+
+    /// The rules that are run most often in vain.
+    pub fn in_vain(&self, events: &[EventBatch]) {
+        let (mut matcher, mut matches) = (Matcher::default(), Vec::new());
+        let mut runs: BTreeMap<String, usize> = BTreeMap::new();
+        for event in events.iter().flat_map(EventBatch::iter) {
+            self.engine.rules.matches(&event, 0, &mut matcher, &mut matches);
+            let id = event.get(etwatch_event::FieldId::EVENT_ID).first();
+            let id = match id { Some(etwatch_event::Value::Unsigned(id)) => Some(id), _ => None };
+            let Some(plan) = self.engine.rules.plan(event.source_set(), id) else { continue };
+            for candidate in matcher.candidates() {
+                let rule = plan.programs[*candidate as usize].rule;
+                *runs.entry(self.engine.rules.get(rule).expect("a rule").identity().into_owned()).or_default() += 1;
+            }
+        }
+        let mut runs: Vec<_> = runs.into_iter().collect();
+        runs.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        for (id, count) in runs.iter().take(45) {
+            let index = (0..self.rules()).find(|n| self.engine.rules.rules()[*n].identity() == *id).expect("it");
+            let index = etwatch_rules::RuleIndex::from_index(index).expect("it");
+            let whole = self.engine.rules.expression(index).expect("it");
+            let witness = self.engine.rules.witnesses().of(whole);
+            let text = match witness { None => "none".to_owned(), Some((cost, atoms)) => {
+                let names: Vec<_> = atoms.iter().take(4).map(|atom| { let a = self.engine.rules.atoms().get(*atom).expect("a"); format!("{:?} {}", a.target, etwatch_rules::compile::show::test_text(&a.test, &self.engine.vocabulary.fields))}).collect();
+                format!("{cost:.0} {} of {}", names.join(" | "), atoms.len()) } };
+            println!("{count:6} {} {}", self.engine.rules.rules()[index.index()].file.rsplit('/').next().unwrap_or(""), &text.chars().take(230).collect::<String>());
+        }
+    }
+
     pub fn matches_any(&self, event: &Event<'_>) -> bool {
         let mut matches = Vec::new();
         self.engine.rules.matches(event, 0, &mut Matcher::default(), &mut matches);

@@ -39,6 +39,19 @@ struct Slot {
     to: usize,
 }
 
+/// How much was done for the last event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Literals that were found.
+    pub hits: usize,
+    /// Rules that were run.
+    pub candidates: usize,
+    /// Steps of their programs.
+    pub steps: usize,
+    /// Tests that had to be asked.
+    pub asked: usize,
+}
+
 /// What a worker needs to run plans; one for each worker.
 #[derive(Debug, Default)]
 pub struct Matcher {
@@ -55,9 +68,21 @@ pub struct Matcher {
     /// For each program the epoch in which it was nominated.
     nominated: Vec<u32>,
     candidates: Vec<u32>,
+    work: Work,
 }
 
 impl Matcher {
+    /// The programs that were run for the last event, by their position in its plan.
+    #[must_use]
+    pub fn candidates(&self) -> &[u32] {
+        &self.candidates
+    }
+    /// How much was done for the last event.
+    #[must_use]
+    pub fn work(&self) -> Work {
+        self.work
+    }
+
     /// Adds the rules of the plan that hold for the event, which is at `row` of its batch.
     pub fn run(
         &mut self,
@@ -76,6 +101,7 @@ impl Matcher {
         self.candidates.extend(&plan.always);
         let mut candidates = std::mem::take(&mut self.candidates);
         candidates.sort_unstable();
+        self.work.candidates = candidates.len();
         for candidate in &candidates {
             if let Some(program) = plan.programs.get(*candidate as usize)
                 && self.holds(program.start, plan, atoms, event)
@@ -107,6 +133,7 @@ impl Matcher {
         self.rendered.clear();
         self.values.clear();
         self.candidates.clear();
+        self.work = Work::default();
     }
 
     /// Folds the event's text and notes where the values of the plan's fields lie.
@@ -174,8 +201,9 @@ impl Matcher {
     /// Sends the values through the indices.
     fn search(&mut self, plan: &Plan) {
         let epoch = self.epoch;
-        let Self { folded, values, slots, all, decided, nominated, candidates, .. } = self;
+        let Self { folded, values, slots, all, decided, nominated, candidates, work, .. } = self;
         let mut hit = |number: u32| {
+            work.hits += 1;
             for mark in plan.marks(number) {
                 if let Some(place) = decided.get_mut(*mark as usize) {
                     *place = epoch << 1 | 1;
@@ -215,6 +243,7 @@ impl Matcher {
                 FAILS => return false,
                 _ => {}
             }
+            self.work.steps += 1;
             let Some(step) = plan.steps.get(next as usize) else { return false };
             next = if self.is_true(step.test, plan, atoms, event) { step.yes } else { step.no };
         }
@@ -227,6 +256,7 @@ impl Matcher {
         }
         let Some(Answer::Asked(id)) = plan.tests.get(test as usize) else { return false };
         let Some(atom) = atoms.get(*id) else { return false };
+        self.work.asked += 1;
         let holds = self.ask(atom.target, &atom.test, plan, event);
         if let Some(place) = self.decided.get_mut(test as usize) {
             *place = self.epoch << 1 | u32::from(holds);

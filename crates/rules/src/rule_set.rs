@@ -25,6 +25,11 @@ use crate::sigma::value::{Number, Test};
 pub struct RuleIndex(u32);
 
 impl RuleIndex {
+    /// The rule at an index of [`RuleSet::rules`].
+    #[must_use]
+    pub fn from_index(index: usize) -> Option<Self> {
+        u32::try_from(index).ok().map(Self)
+    }
     /// The number as an index.
     #[must_use]
     pub fn index(self) -> usize {
@@ -75,7 +80,7 @@ impl RuleSet {
         let mut atoms = Atoms::default();
         let expressions: Vec<_> =
             rules.iter().map(|rule| Expression::of_rule(rule, &mut atoms)).collect();
-        let witnesses = Witnesses::new(&atoms, &vocabulary.fields);
+        let witnesses = Witnesses::new(&atoms, &expressions, &vocabulary.fields);
         let kinds = route(&rules, &expressions, &atoms, vocabulary);
         let plans = Mutex::default();
         Self { rules, expressions, atoms, witnesses, kinds, plans }

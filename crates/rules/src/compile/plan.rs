@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use crate::compile::atom::{AtomId, Atoms};
 use crate::compile::expression::Expression;
 use crate::compile::index::FieldIndex;
-use crate::compile::literal::Literal;
+use crate::compile::literal::{Literal, Place};
 use crate::compile::program::{self, Step, Tests};
 use crate::compile::witness::Witnesses;
 use crate::evaluate::holds_for;
@@ -109,6 +109,7 @@ impl Plan {
     pub fn new(rules: &[Residue], atoms: &Atoms, witnesses: &Witnesses) -> Self {
         let mut builder = Builder::new(rules, atoms, witnesses);
         builder.index_witnesses();
+        builder.index_ends();
         builder.write_programs();
         builder.finish()
     }
@@ -196,15 +197,44 @@ impl<'a> Builder<'a> {
             return;
         };
         for literal in &required.literals {
-            let key = (atom.target, literal);
-            let next = u32::try_from(self.found.len()).unwrap_or(u32::MAX);
-            let number = *self.literals.entry(key).or_insert(next);
-            if number == next {
-                self.order.push(key);
-                self.found.push(Found::default());
-            }
+            let number = self.look_for(atom.target, literal);
             if let Some(found) = self.found.get_mut(number as usize) {
                 found.programs.push(program);
+            }
+        }
+    }
+
+    /// The number of a literal, which is looked for from now on.
+    fn look_for(&mut self, target: Target, literal: &'a Literal) -> u32 {
+        let key = (target, literal);
+        let next = u32::try_from(self.found.len()).unwrap_or(u32::MAX);
+        let number = *self.literals.entry(key).or_insert(next);
+        if number == next {
+            self.order.push(key);
+            self.found.push(Found::default());
+        }
+        number
+    }
+
+    /// Whole values, begins and ends are found by a hash however many there are: all of them are looked
+    /// for, so that no program has to ask.
+    fn index_ends(&mut self) {
+        let mut ids = Vec::new();
+        for residue in self.rules {
+            residue.expression.atoms(&mut |id| ids.push(id));
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        for id in ids {
+            let (Some(atom), Some(required)) = (self.atoms.get(id), self.witnesses.required(id))
+            else {
+                continue;
+            };
+            let at_ends = required.literals.iter().all(|one| one.place != Place::Within);
+            if required.enough && at_ends && matches!(atom.target, Target::Field(_)) {
+                for literal in &required.literals {
+                    self.look_for(atom.target, literal);
+                }
             }
         }
     }

@@ -3,8 +3,9 @@
 //! A rule's witnesses are atoms of which at least one holds whenever the rule does: an atom is its own,
 //! of *and* the cheapest part's are taken, of *or* those of all parts, and a negated atom has none. An
 //! atom is the dearer, the more often it is thought to hold: literals by their rarest window of four
-//! bytes, counted over all literals of the rule set, so that no sample of events is needed; fields with
-//! few distinct values and short literals are dear; literals that are not ASCII cost next to nothing.
+//! bytes, counted over all literals of the rule set as often as rules use them (what many rules ask for
+//! is common), so that no sample of events is needed; fields with few distinct values and short literals
+//! are dear; literals that are not ASCII cost next to nothing.
 
 use etwatch_event::FieldTable;
 
@@ -55,13 +56,23 @@ fn slot(window: &[u8]) -> usize {
 impl Witnesses {
     /// Counts the literals of all atoms and prices each.
     #[must_use]
-    pub fn new(atoms: &Atoms, fields: &FieldTable) -> Self {
+    pub fn new(atoms: &Atoms, rules: &[Expression], fields: &FieldTable) -> Self {
         let required: Vec<_> = atoms.all().iter().map(|atom| required(&atom.test)).collect();
+        let mut uses = vec![0_u32; required.len()];
+        for rule in rules {
+            rule.atoms(&mut |atom| {
+                if let Some(uses) = uses.get_mut(atom.index()) {
+                    *uses += 1;
+                }
+            });
+        }
         let mut counts = vec![0_u32; SLOTS];
-        for literal in required.iter().flatten().flat_map(|required| &required.literals) {
-            for window in literal.text.as_bytes().windows(WINDOW) {
-                if let Some(count) = counts.get_mut(slot(window)) {
-                    *count += 1;
+        for (required, uses) in required.iter().zip(&uses) {
+            for literal in required.iter().flat_map(|required| &required.literals) {
+                for window in literal.text.as_bytes().windows(WINDOW) {
+                    if let Some(count) = counts.get_mut(slot(window)) {
+                        *count += uses;
+                    }
                 }
             }
         }
@@ -117,20 +128,25 @@ fn price(Literal { text, place }: &Literal, counts: &[u32]) -> f32 {
     if !text.is_ascii() {
         return 0.1;
     }
-    let count = |window: &[u8]| counts.get(slot(window)).copied().unwrap_or(0);
-    let rarest = text.as_bytes().windows(WINDOW).map(count).min();
-    let cost = match rarest {
-        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-        Some(rarest) => 1.0 + rarest as f32,
-        // Shorter than a window.
-        None => match text.len() {
-            3 => 400.0,
-            2 => 2_000.0,
-            _ => 8_000.0,
-        },
+    // Of a path the last part tells one value from another.
+    let telling = match place {
+        Place::Whole | Place::End => text.rfind('\\').map_or(text.as_str(), |at| text.split_at(at).1),
+        Place::Start | Place::Within => text,
     };
-    match place {
-        Place::Whole => cost * 0.5,
+    let count = |window: &[u8]| counts.get(slot(window)).copied().unwrap_or(0);
+    let rarest = telling.as_bytes().windows(WINDOW).map(count).min();
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    let cost = 1.0 + rarest.unwrap_or(0) as f32;
+    match (place, telling.len()) {
+        // Short values are one of few.
+        (Place::Whole, 0..8) => cost.max(300.0),
+        (Place::Whole, _) => cost,
+        (_, 0..2) => 8_000.0,
+        (_, 2) => 2_000.0,
+        (_, 3) => 400.0,
+        (_, 4) => 100.0 + 10.0 * cost,
+        (_, 5) => 30.0 + 5.0 * cost,
+        (_, 6 | 7) => 2.0 * cost,
         _ => cost,
     }
 }
