@@ -85,6 +85,10 @@ fn exit_status_says_how_it_went() {
         (&["check"], 0),
         (&["rules", "list"], 0),
         (&["check", "broken.yml"], 1),
+        (&["check", "nowhere"], 2),
+        (&["rules", "list", "nowhere"], 2),
+        (&["rules", "list", "rules", "nowhere"], 2),
+        (&["rules", "list", "broken.yml"], 4),
         (&["replay"], 2),
         (&["replay", "events.jsonl", "--rules", "nowhere"], 2),
         (&["replay", "events.jsonl", "--min-level", "huge"], 2),
@@ -119,6 +123,38 @@ fn json_output_is_one_harmless_object_a_line() {
     assert_eq!(text.lines().count(), 1);
     let alert: Value = serde_yaml::from_str(&text).unwrap();
     assert_eq!(alert["rule"]["title"], Value::from("t"));
+/// Rules come from anybody too: their text, and the names of their files.
+#[test]
+fn nothing_in_rules_acts_on_the_terminal() {
+    const ACTS: [char; 6] = ['\u{1b}', '\u{7f}', '\u{9b}', '\u{200e}', '\u{202e}', '\u{2028}'];
+    let place = Place::new();
+    let title = r#"title: "a\u009b31m\e[2J\u202e b""#;
+    place.write("rules/r.yml", RULE.replace("title: t", title));
+    let bad = RULE
+        .replace("0d8e2f5f3a11", "0d8e2f5f3a12")
+        .replace("Image|endswith", "Image|\u{9b}2J\u{202e}\u{200e}\u{2028}");
+    let name = if cfg!(unix) { "rules/\u{1b}[2J\u{202e}bad\u{9b}.yml" } else { "rules/bad.yml" };
+    place.write(name, bad);
+    place.write("rules/long.yml", RULE.replace("endswith", &"x\u{9b}\u{202e}".repeat(300)));
+    for arguments in [
+        &["check"][..],
+        &["check", "--format", "json"],
+        &["rules", "list"],
+        &["rules", "list", "--format", "json"],
+        &["check", "\u{1b}[2J"],
+        &["rules", "list", "\u{1b}[2J"],
+    ] {
+        let output = place.run(arguments);
+        let shown = out(&output) + &err(&output);
+        assert!(!shown.contains(ACTS), "{arguments:?}\n{}", shown.escape_debug());
+    }
+    let list = out(&place.run(&["rules", "list"]));
+    assert!(list.contains(r"a\u{9b}31m\u{1b}[2J\u{202e} b"), "{list}");
+    let json = out(&place.run(&["rules", "list", "--format", "json"]));
+    let line: Value = serde_yaml::from_str(json.lines().next().unwrap()).unwrap();
+    assert_eq!(line["title"], Value::from("a\u{9b}31m\u{1b}[2J\u{202e} b"));
+}
+
     assert_eq!(alert["process"]["command_line"], Value::from("a\u{1b}[2J\u{202e} b"));
     assert_eq!(alert["event"]["source"]["file"], Value::from("events.jsonl"));
     assert_eq!(alert["matched"][0]["item"], Value::from("Image|endswith"));
