@@ -93,6 +93,10 @@ fn exit_status_says_how_it_went() {
         (&["replay", "events.jsonl", "--rules", "nowhere"], 2),
         (&["replay", "events.jsonl", "--min-level", "huge"], 2),
         (&["replay", "events.jsonl", "--webhook", "ftp://x"], 2),
+        (&["replay", "events.jsonl", "--webhook", "http://[::1"], 2),
+        (&["replay", "events.jsonl", "--webhook", "http://ho st/"], 2),
+        (&["replay", "events.jsonl", "--workers", "0"], 2),
+        (&["replay", "events.jsonl", "--workers", "1025"], 2),
         (&["replay", "nowhere.jsonl"], 3),
         (&["replay", "rules/r.yml"], 3),
         (&["replay", "events.jsonl", "damaged.jsonl"], 3),
@@ -212,6 +216,24 @@ fn the_configuration_is_used_flags_win_and_slips_are_named() {
     let output = place.run(&["replay", "events.jsonl"]);
     assert_eq!(status(&output), 2);
     assert!(err(&output).contains("did you mean `format`?"), "{}", err(&output));
+}
+
+#[test]
+fn a_value_out_of_its_range_is_named_by_its_key() {
+    let place = Place::new();
+    for (text, key) in [
+        ("workers = 4096\n", "workers"),
+        (
+            "[webhook]\nurl = \"http://127.0.0.1:9/\"\ntimeout_seconds = 18446744073709551615\n",
+            "webhook.timeout_seconds",
+        ),
+        ("[webhook]\ntimeout_seconds = 0\n", "webhook.timeout_seconds"),
+    ] {
+        place.write("etwatch.toml", text);
+        let output = place.run(&["replay", "events.jsonl"]);
+        assert_eq!(status(&output), 2, "{text}\n{}", err(&output));
+        assert!(err(&output).contains(key), "{}", err(&output));
+    }
 }
 
 #[test]

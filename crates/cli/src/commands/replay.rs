@@ -12,7 +12,7 @@ use etwatch_rules::Level;
 use etwatch_rules::load::LoadOptions;
 
 use crate::commands::{DONE, FAILED, INPUT_LOST, NOTHING_TESTED, USAGE};
-use crate::config::{Config, Format};
+use crate::config::{Config, Format, WORKERS};
 use crate::terminal::{self, Bar};
 
 /// Replay recordings through the rules and print the alerts
@@ -51,8 +51,9 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "URL")]
     webhook: Option<String>,
     /// Worker threads; the alerts are the same for any number [default: one a processor]
-    #[arg(long, value_name = "N")]
-    workers: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..=i64::from(WORKERS)))]
+    workers: Option<u16>,
     /// Events matched at once; the alerts are the same for any number
     #[arg(long, value_name = "N", hide = true)]
     batch: Option<NonZeroUsize>,
@@ -113,7 +114,7 @@ impl Replay {
         let found = find(&self.paths);
         let mut sinks = self.sinks(config).map_err(|error| usage(error.to_string()))?;
         let run = Options {
-            workers: self.workers.map(NonZeroUsize::get).or(config.workers).unwrap_or(0),
+            workers: self.workers.map(usize::from).or(config.workers).unwrap_or(0),
             batch: self.batch.map_or(Options::default().batch, NonZeroUsize::get),
             ..Options::default()
         };
