@@ -362,6 +362,7 @@ fn outputs_never_cost_what_is_there() {
         vec!["events.jsonl", "--summary", "./events.jsonl"],
         vec!["logs", "--output", "logs/a.jsonl"],
         vec!["events.jsonl", "--rules", "rules/r.yml", "--output", "rules/r.yml"],
+        vec!["events.jsonl", "--summary", "rules/r.yml"],
         vec!["events.jsonl", "--output", "old.jsonl", "--summary", "old.jsonl"],
         vec!["events.jsonl", "--output", "new", "--summary", "./new"],
         vec!["events.jsonl", "--output", "old.jsonl", "--webhook", "ftp://x"],

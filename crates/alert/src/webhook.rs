@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::Agent;
+use ureq::http::uri::Authority;
 use ureq::http::{HeaderName, HeaderValue, Uri};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
@@ -190,7 +191,7 @@ fn host(url: &str) -> Result<String, String> {
     let uri: Uri = url.parse().map_err(|error| {
         format!("the URL can't be used ({error}); write https://host/path, other characters as %XX")
     })?;
-    let place = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
+    let place = uri.authority().map(Authority::as_str).unwrap_or_default();
     let place = place.rsplit('@').next().unwrap_or_default();
     let host = uri.host().unwrap_or_default();
     if !matches!(uri.scheme_str(), Some("https" | "http")) || host.is_empty() {

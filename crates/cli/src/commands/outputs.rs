@@ -182,7 +182,6 @@ impl Identity {
     }
     /// Links of either kind lead to the same node.
     #[cfg(unix)]
-    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
     fn of_file(_: &Path, data: &Metadata) -> Option<Self> {
         use std::os::unix::fs::MetadataExt as _;
         Some(Self::Node(data.dev(), data.ino()))

@@ -110,7 +110,10 @@ impl Replay {
             .map_err(|error| (FAILED, error.to_string()))?;
         terminal::unreadable(&loaded.unreadable);
         let found = find(&self.paths);
-        let mut outputs = self.outputs(config, &found.inputs, &rule_paths).map_err(usage)?;
+        // What is named, and what was found in folders.
+        let mut rules = rule_paths;
+        rules.extend(engine.rules.rules().iter().map(|rule| PathBuf::from(&rule.file)));
+        let mut outputs = self.outputs(config, &found.inputs, &rules).map_err(usage)?;
         let run = Options {
             workers: self.workers.map(usize::from).or(config.workers).unwrap_or(0),
             batch: self.batch.map_or(Options::default().batch, NonZeroUsize::get),
