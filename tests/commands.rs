@@ -85,10 +85,20 @@ fn exit_status_says_how_it_went() {
         (&["check"], 0),
         (&["rules", "list"], 0),
         (&["check", "broken.yml"], 1),
+        (&["check", "nowhere"], 2),
+        (&["rules", "list", "nowhere"], 2),
+        (&["rules", "list", "rules", "nowhere"], 2),
+        (&["rules", "list", "broken.yml"], 4),
         (&["replay"], 2),
         (&["replay", "events.jsonl", "--rules", "nowhere"], 2),
         (&["replay", "events.jsonl", "--min-level", "huge"], 2),
         (&["replay", "events.jsonl", "--webhook", "ftp://x"], 2),
+        (&["replay", "events.jsonl", "--webhook", "http://[::1"], 2),
+        (&["replay", "events.jsonl", "--webhook", "http://ho st/"], 2),
+        (&["replay", "-", "-"], 2),
+        (&["replay", "-", "events.jsonl", "-"], 2),
+        (&["replay", "events.jsonl", "--workers", "0"], 2),
+        (&["replay", "events.jsonl", "--workers", "1025"], 2),
         (&["replay", "nowhere.jsonl"], 3),
         (&["replay", "rules/r.yml"], 3),
         (&["replay", "events.jsonl", "damaged.jsonl"], 3),
@@ -111,6 +121,38 @@ fn pretty_output_is_harmless_and_without_colour_where_there_is_no_terminal() {
     assert!(text.contains(r"a\u{1b}[2J\u{202e} b"), "{text}");
     assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'));
     assert!(!err(&output).contains('\u{1b}'));
+}
+
+/// Rules come from anybody too: their text, and the names of their files.
+#[test]
+fn nothing_in_rules_acts_on_the_terminal() {
+    const ACTS: [char; 6] = ['\u{1b}', '\u{7f}', '\u{9b}', '\u{200e}', '\u{202e}', '\u{2028}'];
+    let place = Place::new();
+    let title = r#"title: "a\u009b31m\e[2J\u202e b""#;
+    place.write("rules/r.yml", RULE.replace("title: t", title));
+    let bad = RULE
+        .replace("0d8e2f5f3a11", "0d8e2f5f3a12")
+        .replace("Image|endswith", "Image|\u{9b}2J\u{202e}\u{200e}\u{2028}");
+    let name = if cfg!(unix) { "rules/\u{1b}[2J\u{202e}bad\u{9b}.yml" } else { "rules/bad.yml" };
+    place.write(name, bad);
+    place.write("rules/long.yml", RULE.replace("endswith", &"x\u{9b}\u{202e}".repeat(300)));
+    for arguments in [
+        &["check"][..],
+        &["check", "--format", "json"],
+        &["rules", "list"],
+        &["rules", "list", "--format", "json"],
+        &["check", "\u{1b}[2J"],
+        &["rules", "list", "\u{1b}[2J"],
+    ] {
+        let output = place.run(arguments);
+        let shown = out(&output) + &err(&output);
+        assert!(!shown.contains(ACTS), "{arguments:?}\n{}", shown.escape_debug());
+    }
+    let list = out(&place.run(&["rules", "list"]));
+    assert!(list.contains(r"a\u{9b}31m\u{1b}[2J\u{202e} b"), "{list}");
+    let json = out(&place.run(&["rules", "list", "--format", "json"]));
+    let line: Value = serde_yaml::from_str(json.lines().next().unwrap()).unwrap();
+    assert_eq!(line["title"], Value::from("a\u{9b}31m\u{1b}[2J\u{202e} b"));
 }
 
 #[test]
@@ -179,6 +221,24 @@ fn the_configuration_is_used_flags_win_and_slips_are_named() {
 }
 
 #[test]
+fn a_value_out_of_its_range_is_named_by_its_key() {
+    let place = Place::new();
+    for (text, key) in [
+        ("workers = 4096\n", "workers"),
+        (
+            "[webhook]\nurl = \"http://127.0.0.1:9/\"\ntimeout_seconds = 18446744073709551615\n",
+            "webhook.timeout_seconds",
+        ),
+        ("[webhook]\ntimeout_seconds = 0\n", "webhook.timeout_seconds"),
+    ] {
+        place.write("etwatch.toml", text);
+        let output = place.run(&["replay", "events.jsonl"]);
+        assert_eq!(status(&output), 2, "{text}\n{}", err(&output));
+        assert!(err(&output).contains(key), "{}", err(&output));
+    }
+}
+
+#[test]
 fn check_shows_place_text_and_cure_and_goes_on() {
     let place = Place::new();
     place.write(
@@ -223,16 +283,136 @@ fn help_has_examples_and_completions_are_scripts() {
 fn a_closed_pipe_is_no_error() {
     let place = Place::new();
     place.write("many.jsonl", EVENT.repeat(20_000));
+    let output = run_closed(&place, &["replay", "many.jsonl", "-q"]);
+    assert_eq!((status(&output), err(&output)), (0, String::new()));
+}
+
+/// Runs with standard output closed from the start.
+fn run_closed(place: &Place, arguments: &[&str]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_etwatch"))
-        .args(["replay", "many.jsonl", "-q"])
+        .args(arguments)
         .current_dir(place.folder.path())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     drop(child.stdout.take());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!((status(&output), err(&output)), (0, String::new()));
+    child.wait_with_output().unwrap()
+}
+
+/// Who else waits for the results gets all of them, and the exit status is that of the whole run.
+#[test]
+fn a_closed_pipe_ends_standard_output_alone() {
+    let place = Place::new();
+    place.write("many.jsonl", EVENT.repeat(20_000));
+    for format in ["pretty", "json"] {
+        let mut arguments = vec!["replay", "many.jsonl", "-q", "--format", format];
+        arguments.extend(["--output", "all.jsonl", "--summary", "s.json"]);
+        let output = run_closed(&place, &arguments);
+        assert_eq!((status(&output), err(&output)), (0, String::new()));
+        assert_eq!(place.read("all.jsonl").lines().count(), 20_000);
+        let summary: Value = serde_yaml::from_str(&place.read("s.json")).unwrap();
+        assert_eq!(summary["alerts"]["high"], Value::from(20_000));
+        std::fs::remove_file(place.folder.path().join("s.json")).unwrap();
+        let output = run_closed(&place, &["replay", "many.jsonl", "-q", "--summary", "s.json"]);
+        assert_eq!(status(&output), 0);
+        assert!(place.read("s.json").contains("\"high\": 20000"));
+    }
+    place.write("cut.jsonl", EVENT.repeat(20_000) + "{\"cut\": 1");
+    let output = run_closed(&place, &["replay", "cut.jsonl", "-q", "--output", "all.jsonl"]);
+    assert_eq!(status(&output), 3, "{}", err(&output));
+}
+
+/// Only standard output may be closed by its reader.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_can_t_be_written_to_the_end_is_an_error() {
+    let place = Place::new();
+    for arguments in [["--output", "/dev/full"], ["--summary", "/dev/full"]] {
+        let output = place.run(&["replay", "events.jsonl", arguments[0], arguments[1]]);
+        assert_eq!(status(&output), 1, "{arguments:?}");
+        assert!(err(&output).contains("/dev/full"), "{}", err(&output));
+    }
+    // An output that is a pipe whose reader has left.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_etwatch"))
+        .args(["replay", "events.jsonl", "-q", "--output", "/dev/stdin"])
+        .current_dir(place.folder.path())
+        .stdin(writer)
+        .output()
+        .unwrap();
+    assert_eq!(status(&output), 1, "{}", err(&output));
+}
+
+/// Nothing that is read may be written over, whatever it is called, and nothing is emptied for a run
+/// that does not begin.
+#[test]
+fn outputs_never_cost_what_is_there() {
+    let place = Place::new();
+    place.write("logs/a.jsonl", EVENT);
+    place.write("old.jsonl", "the last run");
+    place.write("etwatch.toml", "");
+    std::fs::create_dir(place.folder.path().join("folder")).unwrap();
+    std::fs::hard_link(place.folder.path().join("events.jsonl"), place.folder.path().join("h"))
+        .unwrap();
+    let mut refused = vec![
+        vec!["events.jsonl", "--output", "events.jsonl"],
+        vec!["events.jsonl", "--output", "logs/../events.jsonl"],
+        vec!["events.jsonl", "--summary", "./events.jsonl"],
+        vec!["logs", "--output", "logs/a.jsonl"],
+        vec!["events.jsonl", "--rules", "rules/r.yml", "--output", "rules/r.yml"],
+        vec!["events.jsonl", "--summary", "rules/r.yml"],
+        vec!["events.jsonl", "--output", "old.jsonl", "--summary", "old.jsonl"],
+        vec!["events.jsonl", "--output", "new", "--summary", "./new"],
+        vec!["events.jsonl", "--output", "old.jsonl", "--webhook", "ftp://x"],
+        vec!["events.jsonl", "--output", "old.jsonl", "--summary", "nowhere/s.json"],
+        vec!["events.jsonl", "--output", "old.jsonl", "--summary", "folder"],
+        vec!["events.jsonl", "--summary", "old.jsonl", "--output", "nowhere/a.jsonl"],
+    ];
+    if cfg!(unix) {
+        refused.push(vec!["events.jsonl", "--output", "h"]);
+    }
+    for arguments in refused {
+        let output = place.run(&[&["replay"], &arguments[..]].concat());
+        assert_eq!(status(&output), 2, "{arguments:?}\n{}", err(&output));
+        assert!(out(&output).is_empty(), "{arguments:?}: something was read");
+        assert_eq!(place.read("events.jsonl"), EVENT, "{arguments:?}");
+        assert_eq!(place.read("logs/a.jsonl"), EVENT, "{arguments:?}");
+        assert_eq!(place.read("rules/r.yml"), RULE, "{arguments:?}");
+        assert_eq!(place.read("old.jsonl"), "the last run", "{arguments:?}");
+    }
+    let output = place.run(&["replay", "logs", "--output", "old.jsonl", "--summary", "s.json"]);
+    assert_eq!(status(&output), 0, "{}", err(&output));
+    assert_eq!(place.read("old.jsonl").lines().count(), 1);
+    place.write("etwatch.toml", "output = \"events.jsonl\"\n");
+    assert_eq!(status(&place.run(&["replay", "events.jsonl"])), 2);
+    assert_eq!(place.read("events.jsonl"), EVENT);
+}
+
+/// Standard input and output may be files as well.
+#[cfg(unix)]
+#[test]
+fn redirected_files_are_not_written_over() {
+    let place = Place::new();
+    let open = || std::fs::File::open(place.folder.path().join("events.jsonl")).unwrap();
+    let create = || std::fs::File::create(place.folder.path().join("out")).unwrap();
+    for (arguments, expected) in [
+        (["replay", "-", "--output", "events.jsonl"], 2),
+        (["replay", "-", "--output", "out"], 2),
+        (["replay", "-", "--output", "/dev/null"], 0),
+    ] {
+        let status = Command::new(env!("CARGO_BIN_EXE_etwatch"))
+            .args(arguments)
+            .current_dir(place.folder.path())
+            .stdin(open())
+            .stdout(create())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(expected), "{arguments:?}");
+        assert_eq!(place.read("events.jsonl"), EVENT, "{arguments:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One JSON object a line.
 //!
-//! The text of events is an attacker's to choose and JSON ends up on terminals and in web pages, so
+//! The text of events and of rules that were found somewhere is an attacker's to choose and JSON ends up on terminals and in web pages, so
 //! what could act there is escaped beyond what JSON asks for: DEL, the C1 controls, and the characters
 //! that turn the direction of writing.
 
@@ -46,10 +46,16 @@ impl Formatter for Harmless {
 /// The stable JSON form of an alert, one line without its end.
 #[must_use]
 pub fn to_line(alert: &Alert) -> String {
+    harmless_line(alert)
+}
+
+/// The JSON form of a structure, one line without its end, in which nothing acts on a terminal.
+#[must_use]
+pub fn harmless_line(structure: &impl Serialize) -> String {
     let mut bytes = Vec::new();
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Harmless);
     // Keys are text and writing to memory succeeds, so there is nothing that could fail.
-    let _ = alert.serialize(&mut serializer);
+    let _ = structure.serialize(&mut serializer);
     String::from_utf8(bytes).unwrap_or_default()
 }
 

@@ -78,12 +78,17 @@ pub fn level_style(level: Option<&str>) -> Style {
 /// `text` with everything that could act on a terminal shown by its code, cut to a sane length.
 #[must_use]
 pub fn harmless(text: &str) -> String {
-    let mut out = String::with_capacity(text.len().min(SHOWN));
-    for (count, letter) in text.chars().enumerate() {
-        if count == SHOWN {
-            out.push('…');
-            break;
-        }
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => escape(text.get(..end).unwrap_or_default()) + "…",
+        None => escape(text),
+    }
+}
+
+/// `text` with everything that could act on a terminal shown by its code, whatever its length.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
         match letter {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),

@@ -2,13 +2,16 @@
 //!
 //! Alerts are sent in batches, as a JSON array or one JSON object a line. A batch is tried again, with
 //! growing pauses, when the receiver can't be reached, is overloaded (429) or has a fault (5xx); any
-//! other refusal is final, since it would be the same the next time. A receiver can drop what it has
-//! seen by the alert's id: a batch may arrive twice if its answer is lost.
+//! other refusal is final, since it would be the same the next time. What can be wrong with the options
+//! themselves is found before anything is sent. A receiver can drop what it has seen by the alert's id:
+//! a batch may arrive twice if its answer is lost.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::Agent;
+use ureq::http::uri::Authority;
+use ureq::http::{HeaderName, HeaderValue, Uri};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 use crate::alert::Alert;
@@ -76,19 +79,13 @@ impl Webhook {
     /// Checks the options and sets TLS up; nothing is sent yet.
     ///
     /// # Errors
-    /// [`SinkError::Setup`] if the URL is none, or the certificates can't be read.
+    /// [`SinkError::Setup`] if the URL or a header field is none, or the certificates can't be read.
     pub fn new(options: WebhookOptions) -> Result<Self, SinkError> {
-        // The URL may hold a secret: only its host is shown.
-        let host = options.url.split('/').nth(2).unwrap_or_default();
-        let host = host.rsplit('@').next().unwrap_or_default().to_owned();
+        let host = host(&options.url)
+            .map_err(|what| SinkError::Setup { sink: "webhook".to_owned(), what })?;
         let name = format!("webhook {host}");
         let setup = |what: String| SinkError::Setup { sink: name.clone(), what };
-        let known = ["https://", "http://"].iter().any(|scheme| options.url.starts_with(scheme));
-        if !known || host.is_empty() {
-            return Err(setup(
-                "the URL must begin with https:// or http://, then a host".to_owned(),
-            ));
-        }
+        check_headers(&options.headers).map_err(setup)?;
         let roots = match &options.authorities {
             None => RootCerts::WebPki,
             Some(pem) => RootCerts::Specific(Arc::new(certificates(pem).map_err(setup)?)),
@@ -168,6 +165,7 @@ impl Webhook {
                     Attempt::Refused(format!("answered {status}"))
                 }
             }
+            Err(error) if is_final(&error) => Attempt::Refused(error.to_string()),
             Err(error) => Attempt::Failed(error.to_string()),
         }
     }
@@ -179,6 +177,48 @@ enum Attempt {
     Refused(String),
     /// May go better the next time.
     Failed(String),
+}
+
+/// Whether an error lies in the request itself, so that no later attempt could go better.
+fn is_final(error: &ureq::Error) -> bool {
+    use ureq::Error::{BadUri, Http, InvalidProxyUrl};
+    matches!(error, Http(_) | BadUri(_) | InvalidProxyUrl)
+}
+
+/// Host and port of a URL that can be posted to. The rest of it may be a secret: neither the result
+/// nor an error shows it.
+fn host(url: &str) -> Result<String, String> {
+    let uri: Uri = url.parse().map_err(|error| {
+        format!("the URL can't be used ({error}); write https://host/path, other characters as %XX")
+    })?;
+    let place = uri.authority().map(Authority::as_str).unwrap_or_default();
+    let place = place.rsplit('@').next().unwrap_or_default();
+    let host = uri.host().unwrap_or_default();
+    if !matches!(uri.scheme_str(), Some("https" | "http")) || host.is_empty() {
+        return Err("the URL must begin with https:// or http://, then a host".to_owned());
+    }
+    if place != host && uri.port_u16().is_none() {
+        return Err("the port in the URL is no number from 0 to 65535".to_owned());
+    }
+    Ok(place.to_owned())
+}
+
+/// Whether header fields can be sent. Their values are secrets and not shown.
+fn check_headers(headers: &[(String, String)]) -> Result<(), String> {
+    for (name, value) in headers {
+        if HeaderName::from_bytes(name.as_bytes()).is_err() {
+            return Err(format!(
+                "`{name}` is no name of a header field; letters, digits and `-` are"
+            ));
+        }
+        if HeaderValue::from_str(value).is_err() {
+            return Err(format!(
+                "the value of the header field `{name}` can't be sent; take line ends and other \
+                 control characters out"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// All certificates of a PEM file.
@@ -207,5 +247,18 @@ impl Sink for Webhook {
     }
     fn flush(&mut self) -> Result<(), SinkError> {
         self.send()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_in_the_request_is_not_tried_again() {
+        assert!(is_final(&ureq::Error::BadUri("x".to_owned())));
+        assert!(is_final(&ureq::Error::InvalidProxyUrl));
+        assert!(!is_final(&ureq::Error::HostNotFound));
+        assert!(!is_final(&ureq::Error::ConnectionFailed));
     }
 }

@@ -182,6 +182,35 @@ fn a_secret_in_the_url_is_not_shown() {
     }
 }
 
+#[test]
+fn what_can_never_be_sent_is_an_error_before_anything_is() {
+    for bad in [
+        "http://[::1",
+        "http://ho st/",
+        "http://host:99999/",
+        "http://host:port/",
+        "http:///secret",
+        "https://ex\u{e4}mple.org/secret",
+    ] {
+        let error = Webhook::new(WebhookOptions::new(bad)).unwrap_err();
+        assert!(matches!(error, SinkError::Setup { .. }), "{bad}: {error}");
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+    for (name, value) in [("X Y", "secret"), ("", "secret"), ("X-Y", "secret\n")] {
+        let headers = vec![(name.to_owned(), value.to_owned())];
+        let error = Webhook::new(WebhookOptions { headers, ..options("http://h/") }).unwrap_err();
+        assert!(matches!(error, SinkError::Setup { .. }), "{name}: {error}");
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+    for (good, name) in [
+        ("http://[::1]:8080/x", "webhook [::1]:8080"),
+        ("https://user:secret@example.org:443?key=secret", "webhook example.org:443"),
+        ("https://example.org?key=secret", "webhook example.org"),
+    ] {
+        assert_eq!(Webhook::new(WebhookOptions::new(good)).unwrap().name(), name);
+    }
+}
+
 fn tls_receiver() -> (String, String, JoinHandle<Option<Seen>>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let pem = made.cert.pem();

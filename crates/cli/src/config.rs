@@ -16,6 +16,7 @@
 //! An unknown key is an error that names the nearest known one.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,6 +26,10 @@ use etwatch_rules::sigma::value::Placeholders;
 use serde::Deserialize;
 
 const FILE: &str = "etwatch.toml";
+/// More threads than this are a slip of the keyboard; each costs memory before it does anything.
+pub(crate) const WORKERS: u16 = 1024;
+/// Seconds an attempt to deliver may take: a run waits that long, and longer than this is no wait.
+const TIMEOUT: RangeInclusive<u64> = 1..=3600;
 
 /// Why the configuration can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -119,13 +124,35 @@ impl Config {
             let hint = hint(error.message()).map(|near| format!("did you mean `{near}`?\n"));
             format!("{error}{}", hint.unwrap_or_default())
         })?;
-        match &config.min_level {
-            Some(level) if Level::parse(level).is_none() => {
-                let levels = Level::ALL.map(Level::name).join(", ");
-                Err(format!("min_level can't be `{level}`; one of {levels}"))
-            }
-            _ => Ok(config),
+        config.check_values()?;
+        Ok(config)
+    }
+
+    /// Values of the right type that still can't be used.
+    fn check_values(&self) -> Result<(), String> {
+        if let Some(level) = &self.min_level
+            && Level::parse(level).is_none()
+        {
+            let levels = Level::ALL.map(Level::name).join(", ");
+            return Err(format!("min_level can't be `{level}`; one of {levels}"));
         }
+        if let Some(workers) = self.workers
+            && workers > usize::from(WORKERS)
+        {
+            return Err(format!(
+                "workers can't be {workers}; from 1 to {WORKERS}, or 0 for one a processor"
+            ));
+        }
+        let seconds = self.webhook.as_ref().and_then(|table| table.timeout_seconds);
+        if let Some(seconds) = seconds
+            && !TIMEOUT.contains(&seconds)
+        {
+            let (least, most) = (TIMEOUT.start(), TIMEOUT.end());
+            return Err(format!(
+                "webhook.timeout_seconds can't be {seconds}; from {least} to {most}"
+            ));
+        }
+        Ok(())
     }
 
     /// The rules: those of the flags, else those of the file, else `rules`.
@@ -194,6 +221,18 @@ mod tests {
         let error = Config::parse("[webhook]\nurll = \"x\"\n").unwrap_err();
         assert!(error.contains("did you mean `url`?"), "{error}");
         assert!(Config::parse("min_level = \"huge\"").unwrap_err().contains("informational"));
+    }
+
+    #[test]
+    fn a_value_out_of_its_range_is_an_error_with_its_key() {
+        for bad in [0, 3601, u64::MAX] {
+            let text = format!("[webhook]\ntimeout_seconds = {bad}\n");
+            let error = Config::parse(&text).unwrap_err();
+            assert!(error.contains("timeout_seconds"), "{error}");
+        }
+        assert!(Config::parse("[webhook]\ntimeout_seconds = 3600\n").is_ok());
+        assert!(Config::parse("workers = 1025").unwrap_err().contains("workers"));
+        assert!(Config::parse("workers = 0").is_ok() && Config::parse("workers = 1024").is_ok());
     }
 
     #[test]

@@ -2,9 +2,10 @@
 //! standard output holds alerts alone.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
-use etwatch_alert::pretty::{harmless, level_style};
+use etwatch_alert::pretty::{escape, harmless, level_style};
 use etwatch_capture::source::Location;
 use etwatch_engine::{Observer, Progress, Report};
 use etwatch_rules::Level;
@@ -27,10 +28,18 @@ fn tell(text: &str) {
     let _ = anstream::stderr().write_all(text.as_bytes());
 }
 
-/// An error message.
+/// An error message; what could act on the terminal is shown by its code, its lines stay.
 pub(crate) fn error(message: &str) {
     let style = AnsiColor::Red.on_default().bold();
-    tell(&format!("{style}error{style:#}: {message}\n"));
+    let lines: Vec<_> = message.split('\n').map(escape).collect();
+    tell(&format!("{style}error{style:#}: {}\n", lines.join("\n")));
+}
+
+/// Files and folders of rules that could not be read.
+pub(crate) fn unreadable(found: &[(PathBuf, std::io::Error)]) {
+    for (path, what) in found {
+        error(&format!("{}: {what}", escape(&path.to_string_lossy())));
+    }
 }
 
 /// A message that is no error.

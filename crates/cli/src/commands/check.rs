@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use etwatch_alert::json::{harmless_line, is_active};
+use etwatch_alert::pretty::escape;
 use etwatch_event::FieldTable;
 use etwatch_rules::load::{LoadOptions, Loaded, load};
 use etwatch_rules::{Diagnostic, Severity};
@@ -68,7 +70,7 @@ impl Check {
         let mut text = String::new();
         for diagnostic in loaded.diagnostics.iter().filter(|found| found.severity >= lowest) {
             text.push_str(&match self.format {
-                Format::Text => diagnostic.render(true) + "\n",
+                Format::Text => text_block(diagnostic) + "\n",
                 Format::Json => json_line(diagnostic),
             });
             text.push('\n');
@@ -76,9 +78,7 @@ impl Check {
         if !terminal::print(&text) {
             return FAILED;
         }
-        for (path, error) in &loaded.unreadable {
-            terminal::error(&format!("{}: {error}", path.display()));
-        }
+        terminal::unreadable(&loaded.unreadable);
         terminal::note(&summary(&loaded));
         let is_error = |found: &Diagnostic| found.severity == Severity::Error;
         if loaded.diagnostics.iter().any(is_error) {
@@ -114,6 +114,24 @@ fn some(count: usize, what: &str) -> String {
     if count == 0 { String::new() } else { format!(", {count} {what}") }
 }
 
+/// The problem with the offending text underlined, in which nothing but our own colours acts on the
+/// terminal: a file of rules, and its name, may come from anybody.
+fn text_block(diagnostic: &Diagnostic) -> String {
+    let harmless = Diagnostic {
+        message: escape(&diagnostic.message),
+        label: escape(&diagnostic.label),
+        hint: diagnostic.hint.as_deref().map(escape),
+        ..diagnostic.clone()
+    };
+    let mut text = harmless.render(true);
+    let name = &diagnostic.file.name;
+    if name.contains(is_active) {
+        text = text.replace(name.as_str(), &escape(name));
+    }
+    // In the lines of the file the renderer has replaced what is ASCII; ASCII are our colours too.
+    text.replace(|letter: char| !letter.is_ascii() && is_active(letter), "\u{fffd}")
+}
+
 fn json_line(diagnostic: &Diagnostic) -> String {
     let (line, column) = diagnostic.place();
     let line = Line {
@@ -126,5 +144,5 @@ fn json_line(diagnostic: &Diagnostic) -> String {
         text: diagnostic.offending(),
         hint: diagnostic.hint.as_deref(),
     };
-    serde_json::to_string(&line).unwrap_or_default()
+    harmless_line(&line)
 }

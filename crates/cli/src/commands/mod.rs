@@ -1,7 +1,8 @@
-//! One file a subcommand.
+//! One file a subcommand, and where the results of a replay go.
 
 pub(crate) mod check;
 pub(crate) mod completions;
+mod outputs;
 pub(crate) mod replay;
 pub(crate) mod rules;
 

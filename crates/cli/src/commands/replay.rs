@@ -1,18 +1,17 @@
 //! `etwatch replay`: recordings through the rules.
 
-use std::fs::File;
-use std::io::{BufWriter, ErrorKind};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use etwatch_alert::{JsonSink, PrettySink, Sink, SinkError, Webhook};
 use etwatch_capture::find;
-use etwatch_engine::{Engine, EngineError, Options, Report, replay};
+use etwatch_capture::source::Location;
+use etwatch_engine::{Engine, Options, Report, replay};
 use etwatch_rules::Level;
 use etwatch_rules::load::LoadOptions;
 
+use crate::commands::outputs::{Asked, Outputs};
 use crate::commands::{DONE, FAILED, INPUT_LOST, NOTHING_TESTED, USAGE};
-use crate::config::{Config, Format};
+use crate::config::{Config, Format, WORKERS};
 use crate::terminal::{self, Bar};
 
 /// Replay recordings through the rules and print the alerts
@@ -51,8 +50,9 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "URL")]
     webhook: Option<String>,
     /// Worker threads; the alerts are the same for any number [default: one a processor]
-    #[arg(long, value_name = "N")]
-    workers: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..=i64::from(WORKERS)))]
+    workers: Option<u16>,
     /// Events matched at once; the alerts are the same for any number
     #[arg(long, value_name = "N", hide = true)]
     batch: Option<NonZeroUsize>,
@@ -83,16 +83,17 @@ impl Replay {
         match self.replay(config) {
             Ok(status) => status,
             Err((status, message)) => {
-                if let Some(message) = message {
-                    terminal::error(&message);
-                }
+                terminal::error(&message);
                 status
             }
         }
     }
 
-    fn replay(&self, config: &Config) -> Result<u8, (u8, Option<String>)> {
-        let usage = |message: String| (USAGE, Some(message));
+    fn replay(&self, config: &Config) -> Result<u8, (u8, String)> {
+        let usage = |message: String| (USAGE, message);
+        if self.paths.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
+            return Err(usage("standard input can be read once; name `-` once".to_owned()));
+        }
         let rule_paths = config.rule_paths(&self.rules);
         if let Some(missing) = rule_paths.iter().find(|path| !path.exists()) {
             let missing = missing.display();
@@ -106,81 +107,98 @@ impl Replay {
         };
         let min_level = self.min_level.or(config.min_level());
         let (engine, loaded) = Engine::load(&rule_paths, &options, min_level)
-            .map_err(|error| (FAILED, Some(error.to_string())))?;
-        for (path, error) in &loaded.unreadable {
-            terminal::error(&format!("{}: {error}", path.display()));
-        }
+            .map_err(|error| (FAILED, error.to_string()))?;
+        terminal::unreadable(&loaded.unreadable);
         let found = find(&self.paths);
-        let mut sinks = self.sinks(config).map_err(|error| usage(error.to_string()))?;
+        // What is named, and what was found in folders.
+        let mut rules = rule_paths;
+        rules.extend(engine.rules.rules().iter().map(|rule| PathBuf::from(&rule.file)));
+        let mut outputs = self.outputs(config, &found.inputs, &rules).map_err(usage)?;
         let run = Options {
-            workers: self.workers.map(NonZeroUsize::get).or(config.workers).unwrap_or(0),
+            workers: self.workers.map(usize::from).or(config.workers).unwrap_or(0),
             batch: self.batch.map_or(Options::default().batch, NonZeroUsize::get),
             ..Options::default()
         };
         let mut bar = Bar::new(&found.inputs, self.quiet);
-        let report = replay(&engine, found.inputs, &mut sinks, run, &mut bar);
+        let report = replay(&engine, found.inputs, &mut outputs.sinks, run, &mut bar);
         bar.finish();
-        let mut report = report.map_err(|error| broken(&error))?;
+        let mut report = match report {
+            Ok(report) => report,
+            Err(_) if outputs.nobody_reads() => return Ok(DONE),
+            Err(error) => return Err((FAILED, error.to_string())),
+        };
         report.rules.refused = loaded.refused;
         report.unreadable.extend(found.errors.iter().map(ToString::to_string));
-        if let Some(path) = &self.summary {
-            let written = std::fs::write(path, report.to_json());
-            written.map_err(|error| usage(format!("{}: {error}", path.display())))?;
-        }
+        let written = outputs.write_summary(&report.to_json());
         terminal::troubles(&report);
         if !self.quiet {
             terminal::summary(&report, found.passed_over);
         }
-        Ok(self.status(&report))
+        written.map_err(|message| (FAILED, message))?;
+        Ok(status(&report, self.allow_empty))
     }
 
-    fn sinks(&self, config: &Config) -> Result<Vec<Box<dyn Sink>>, SinkError> {
-        let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
-        match self.format.or(config.format).unwrap_or_default() {
-            Format::Pretty => sinks.push(Box::new(PrettySink::new(anstream::stdout()))),
-            Format::Json => {
-                let out = BufWriter::new(std::io::stdout());
-                sinks.push(Box::new(JsonSink::new("standard output", out)));
-            }
-            Format::None => {}
-        }
-        if let Some(path) = self.output.as_ref().or(config.output.as_ref()) {
-            let name = path.display().to_string();
-            let file = File::create(path)
-                .map_err(|source| SinkError::Io { sink: name.clone(), source })?;
-            sinks.push(Box::new(JsonSink::new(name, BufWriter::new(file))));
-        }
-        if let Some(options) = config.webhook_options(self.webhook.as_deref())? {
-            sinks.push(Box::new(Webhook::new(options)?));
-        }
-        Ok(sinks)
-    }
-
-    fn status(&self, report: &Report) -> u8 {
-        let nothing = report.nothing_tested();
-        if !report.undelivered.is_empty() {
-            FAILED
-        } else if report.input_was_lost() {
-            INPUT_LOST
-        } else if let Some(why) = nothing
-            && !self.allow_empty
-        {
-            terminal::error(&format!("nothing was tested: {why}"));
-            NOTHING_TESTED
-        } else {
-            DONE
-        }
+    fn outputs(
+        &self,
+        config: &Config,
+        inputs: &[Location],
+        rules: &[PathBuf],
+    ) -> Result<Outputs, String> {
+        let webhook = config.webhook_options(self.webhook.as_deref());
+        let asked = Asked {
+            format: self.format.or(config.format).unwrap_or_default(),
+            output: self.output.as_deref().or(config.output.as_deref()),
+            summary: self.summary.as_deref(),
+            webhook: webhook.map_err(|error| error.to_string())?,
+        };
+        Outputs::open(asked, inputs, rules)
     }
 }
 
-/// A closed pipe (`| head`) is the reader's choice and no error.
-fn broken(error: &EngineError) -> (u8, Option<String>) {
-    match error {
-        EngineError::Sink(SinkError::Io { source, .. })
-            if source.kind() == ErrorKind::BrokenPipe =>
-        {
-            (DONE, None)
-        }
-        other => (FAILED, Some(other.to_string())),
+/// The exit status; says why if the report alone does not.
+fn status(report: &Report, allow_empty: bool) -> u8 {
+    let nothing = report.nothing_tested();
+    if !report.ledger.is_balanced() {
+        terminal::error(
+            "the counts of the summary do not add up, so records may be missing from the results; \
+             this is a fault of etwatch: please report it",
+        );
+        FAILED
+    } else if !report.undelivered.is_empty() {
+        FAILED
+    } else if report.input_was_lost() {
+        INPUT_LOST
+    } else if let Some(why) = nothing
+        && !allow_empty
+    {
+        terminal::error(&format!("nothing was tested: {why}"));
+        NOTHING_TESTED
+    } else {
+        DONE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A report of a run in which all went well.
+    fn good() -> Report {
+        let mut report = Report::default();
+        report.tested = 1;
+        report.rules.loaded = 1;
+        report.ledger.read = 1;
+        report.ledger.evaluated = 1;
+        report
+    }
+
+    #[test]
+    fn counts_that_do_not_add_up_are_a_fault_whatever_else_is_true() {
+        assert_eq!(status(&good(), false), DONE);
+        let mut report = good();
+        report.ledger.read += 1;
+        assert_eq!(status(&report, true), FAILED);
+        report.unreadable.push("x".to_owned());
+        assert_eq!(status(&report, false), FAILED);
     }
 }

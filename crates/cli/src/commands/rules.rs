@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use etwatch_alert::json::harmless_line;
+use etwatch_alert::pretty::escape;
 use etwatch_event::FieldTable;
 use etwatch_rules::Rule;
 use etwatch_rules::load::{LoadOptions, load};
 use serde::Serialize;
 
-use crate::commands::{DONE, FAILED, NOTHING_TESTED};
+use crate::commands::{DONE, FAILED, NOTHING_TESTED, USAGE};
 use crate::config::Config;
 use crate::terminal;
 
@@ -30,7 +32,7 @@ Examples:
   etwatch rules list
   etwatch rules list sigma --format json | jq -r .title
 
-Exit status: 0 done, 4 no rule was loaded.")]
+Exit status: 0 done, 2 a path can't be read, 4 no rule was loaded.")]
 struct List {
     /// Files or folders of rules [default: rules]
     #[arg(value_name = "RULES")]
@@ -74,9 +76,7 @@ impl Rules {
             include_deprecated: list.include_deprecated,
         };
         let loaded = load(&paths, &options, &mut FieldTable::default());
-        for (path, error) in &loaded.unreadable {
-            terminal::error(&format!("{}: {error}", path.display()));
-        }
+        terminal::unreadable(&loaded.unreadable);
         let mut text = String::new();
         for rule in &loaded.rules {
             text.push_str(&match list.format {
@@ -94,14 +94,21 @@ impl Rules {
                 loaded.refused
             ));
         }
-        if loaded.rules.is_empty() { NOTHING_TESTED } else { DONE }
+        if !loaded.unreadable.is_empty() {
+            USAGE
+        } else if loaded.rules.is_empty() {
+            NOTHING_TESTED
+        } else {
+            DONE
+        }
     }
 }
 
 fn one_line(rule: &Rule) -> String {
     let level = rule.level.map_or("-", |level| level.name());
-    let id = rule.id.as_deref().unwrap_or("-");
-    format!("{level:13} {:40} {} ({id})", rule.log_source.to_string(), rule.title)
+    let id = escape(rule.id.as_deref().unwrap_or("-"));
+    let (log_source, title) = (escape(&rule.log_source.to_string()), escape(&rule.title));
+    format!("{level:13} {log_source:40} {title} ({id})")
 }
 
 fn json_line(rule: &Rule) -> String {
@@ -116,5 +123,5 @@ fn json_line(rule: &Rule) -> String {
         file: &rule.file,
         line: rule.line,
     };
-    serde_json::to_string(&line).unwrap_or_default()
+    harmless_line(&line)
 }
