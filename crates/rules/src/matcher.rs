@@ -112,6 +112,7 @@ impl Matcher {
         self.candidates = candidates;
     }
 
+    #[inline(never)]
     fn begin(&mut self, plan: &Plan) {
         self.epoch += 1;
         if self.epoch > u32::MAX >> 1 {
@@ -137,6 +138,7 @@ impl Matcher {
     }
 
     /// Folds the event's text and notes where the values of the plan's fields lie.
+    #[inline(never)]
     fn prepare(&mut self, plan: &Plan, event: &Event<'_>) {
         let row = event.row_text();
         self.folded.clear();
@@ -199,6 +201,7 @@ impl Matcher {
     }
 
     /// Sends the values through the indices.
+    #[inline(never)]
     fn search(&mut self, plan: &Plan) {
         let epoch = self.epoch;
         let Self { folded, values, slots, all, decided, nominated, candidates, work, .. } = self;
@@ -235,6 +238,7 @@ impl Matcher {
         }
     }
 
+    #[inline(never)]
     fn holds(&mut self, start: u32, plan: &Plan, atoms: &Atoms, event: &Event<'_>) -> bool {
         let mut next = start;
         loop {
@@ -264,6 +268,7 @@ impl Matcher {
         holds
     }
 
+    #[inline(never)]
     fn ask(&self, target: Target, test: &Test, plan: &Plan, event: &Event<'_>) -> bool {
         match test {
             Test::Text(TextValue { test, cased }) => self

@@ -84,7 +84,11 @@ impl Witnesses {
                 Target::Keywords => 2.0,
             };
             let literals = required.iter().flat_map(|required| &required.literals);
-            literals.map(|literal| factor * price(literal, &counts)).sum()
+            literals
+                .map(|literal| {
+                    factor * price(literal, &counts).max(if factor > 10.0 { 100.0 } else { 0.0 })
+                })
+                .sum()
         };
         let costs = atoms.all().iter().zip(&required).map(cost_of).collect();
         Self { required, costs }
@@ -130,7 +134,9 @@ fn price(Literal { text, place }: &Literal, counts: &[u32]) -> f32 {
     }
     // Of a path the last part tells one value from another.
     let telling = match place {
-        Place::Whole | Place::End => text.rfind('\\').map_or(text.as_str(), |at| text.split_at(at).1),
+        Place::Whole | Place::End => {
+            text.rfind('\\').map_or(text.as_str(), |at| text.split_at(at).1)
+        }
         Place::Start | Place::Within => text,
     };
     let count = |window: &[u8]| counts.get(slot(window)).copied().unwrap_or(0);

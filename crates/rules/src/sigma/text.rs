@@ -225,8 +225,14 @@ fn wild(parts: &[Part], text: &str) -> bool {
             None if rest.is_empty() => return true,
             None => None,
             Some(Part::Any) => {
-                last_any = Some((part, rest));
-                Some(rest)
+                // What stands behind it is looked for at once, not character by character.
+                let from = match parts.get(part + 1) {
+                    Some(Part::Literal(next)) => find(rest, next),
+                    _ => Some(rest),
+                };
+                let Some(from) = from else { return false };
+                last_any = Some((part, from));
+                Some(from)
             }
             Some(Part::Literal(literal)) => rest.strip_prefix(literal.as_str()),
             Some(Part::One) => without_first(rest),
@@ -240,12 +246,18 @@ fn wild(parts: &[Part], text: &str) -> bool {
             (None, None) => return false,
             (None, Some((any, from))) => {
                 let Some(from) = without_first(from) else { return false };
-                last_any = Some((any, from));
-                part = any + 1;
+                // The star again, from one character further on.
+                part = any;
                 rest = from;
             }
         }
     }
+}
+
+/// The text from the next place on where `wanted` stands.
+fn find<'t>(text: &'t str, wanted: &str) -> Option<&'t str> {
+    let at = memchr::memmem::find(text.as_bytes(), wanted.as_bytes())?;
+    text.get(at..)
 }
 
 fn without_first(text: &str) -> Option<&str> {
