@@ -139,6 +139,11 @@ impl RuleSet {
         };
         Some(plan)
     }
+    /// The event ids that a rule names.
+    #[must_use]
+    pub fn event_ids(&self, index: RuleIndex) -> Vec<u64> {
+        self.expression(index).map(|whole| named_ids(whole, &self.atoms)).unwrap_or_default()
+    }
     /// Builds the plans of all kinds of events; returns how many different ones there are.
     pub fn build_all(&self) -> usize {
         for (index, kinds) in self.kinds.iter().enumerate() {

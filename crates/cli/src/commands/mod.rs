@@ -1,6 +1,7 @@
 //! One file a subcommand, and where the results of a replay go.
 
 pub(crate) mod check;
+mod compile;
 pub(crate) mod completions;
 mod outputs;
 pub(crate) mod replay;

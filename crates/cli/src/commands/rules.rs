@@ -9,6 +9,7 @@ use etwatch_rules::Rule;
 use etwatch_rules::load::{LoadOptions, load};
 use serde::Serialize;
 
+use crate::commands::compile::Compile;
 use crate::commands::{DONE, FAILED, NOTHING_TESTED, USAGE};
 use crate::config::Config;
 use crate::terminal;
@@ -23,6 +24,7 @@ pub(crate) struct Rules {
 #[derive(Debug, clap::Subcommand)]
 enum Subcommand {
     List(List),
+    Compile(Compile),
 }
 
 /// List rules: level, log source, title, id
@@ -67,19 +69,27 @@ struct Line<'a> {
 }
 
 impl Rules {
-    /// Prints the list.
+    /// Does what is asked.
     pub(crate) fn run(&self, config: &Config) -> u8 {
-        let Subcommand::List(list) = &self.command;
-        let paths = config.rule_paths(&list.paths);
+        match &self.command {
+            Subcommand::List(list) => list.run(config),
+            Subcommand::Compile(compile) => compile.run(config),
+        }
+    }
+}
+
+impl List {
+    fn run(&self, config: &Config) -> u8 {
+        let paths = config.rule_paths(&self.paths);
         let options = LoadOptions {
             placeholders: config.placeholders(),
-            include_deprecated: list.include_deprecated,
+            include_deprecated: self.include_deprecated,
         };
         let loaded = load(&paths, &options, &mut FieldTable::default());
         terminal::unreadable(&loaded.unreadable);
         let mut text = String::new();
         for rule in &loaded.rules {
-            text.push_str(&match list.format {
+            text.push_str(&match self.format {
                 Format::Text => one_line(rule),
                 Format::Json => json_line(rule),
             });

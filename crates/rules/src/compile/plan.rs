@@ -72,6 +72,8 @@ pub struct Plan {
     nominated: Vec<u32>,
     /// How each test is answered.
     pub tests: Vec<Answer>,
+    /// What marks stand for, for showing.
+    proven: Vec<(u32, AtomId)>,
     /// The steps of all programs.
     pub steps: Vec<Step>,
     /// The programs in the order of their rules.
@@ -126,10 +128,9 @@ impl Plan {
         let Some(Hit { marks: (from, to), .. }) = self.hits.get(hit as usize) else { return &[] };
         self.marks.get(*from as usize..*to as usize).unwrap_or_default()
     }
-    /// How many literals set a mark.
-    #[must_use]
-    pub fn setters(&self, test: u32) -> usize {
-        self.marks.iter().filter(|mark| **mark == test).count()
+    /// The atoms of which one holds if a mark is set.
+    pub fn proven(&self, test: u32) -> impl Iterator<Item = AtomId> {
+        self.proven.iter().filter(move |(mark, _)| *mark == test).map(|(_, atom)| *atom)
     }
     /// The programs that are run because a literal was found.
     #[must_use]
@@ -366,7 +367,10 @@ impl Tests for Builder<'_> {
             Some(_) => Answer::Marked,
             None => Answer::Asked(id),
         });
-        self.mark(&proofs.unwrap_or_default(), test);
+        if let Some(proofs) = proofs {
+            self.mark(&proofs, test);
+            self.plan.proven.push((test, id));
+        }
         self.test_of.insert(id, test);
         self.of_atom(id)
     }
@@ -394,8 +398,9 @@ impl Tests for Builder<'_> {
             return (Some(*test), rest);
         }
         let test = self.new_test(Answer::Marked);
-        for (_, proofs) in &together {
+        for (id, proofs) in &together {
             self.mark(proofs, test);
+            self.plan.proven.push((test, *id));
         }
         self.groups.insert(ids, test);
         (Some(test), rest)

@@ -7,7 +7,7 @@ use etwatch_event::FieldTable;
 use crate::compile::atom::{AtomId, Atoms};
 use crate::compile::expression::Expression;
 use crate::compile::literal::{Literal, Place};
-use crate::compile::plan::{Answer, Plan};
+use crate::compile::plan::{Answer, Plan, given_event_id};
 use crate::compile::program::{FAILS, HOLDS};
 use crate::rule_set::{RuleIndex, RuleSet};
 use crate::sigma::condition::Condition;
@@ -171,9 +171,15 @@ fn expression_at(
     }
 }
 
-/// How one rule is found and decided within a plan.
+/// How one rule is found and decided within a plan, which is that of events with this id.
 #[must_use]
-pub fn plan(plan: &Plan, rules: &RuleSet, index: RuleIndex, fields: &FieldTable) -> String {
+pub fn plan(
+    plan: &Plan,
+    rules: &RuleSet,
+    index: RuleIndex,
+    event_id: u64,
+    fields: &FieldTable,
+) -> String {
     let mut out = String::new();
     let Some(number) = plan.programs.iter().position(|program| program.rule == index) else {
         return "the rule can't hold for this kind of event\n".to_owned();
@@ -185,7 +191,8 @@ pub fn plan(plan: &Plan, rules: &RuleSet, index: RuleIndex, fields: &FieldTable)
         plan.fields.len(),
         plan.fields.iter().map(|field| field.index.len()).sum::<usize>() + plan.keywords.len(),
     );
-    let witnesses = rules.expression(index).and_then(|whole| rules.witnesses().of(whole));
+    let rest = rules.expression(index).map(|whole| given_event_id(whole, event_id, rules.atoms()));
+    let witnesses = rest.and_then(|rest| rules.witnesses().of(&rest));
     match witnesses {
         None => out.push_str("no witness: evaluated on each event\n"),
         Some((_, witnesses)) => {
@@ -240,7 +247,10 @@ fn steps(plan: &Plan, start: u32, rules: &RuleSet, fields: &FieldTable, out: &mu
         };
         let test = match plan.tests.get(step.test as usize) {
             Some(Answer::Asked(id)) => atom(*id, rules.atoms(), fields),
-            _ => format!("mark {}, set by {} literals", step.test, plan.setters(step.test)),
+            _ => {
+                let atoms = plan.proven(step.test).map(|id| atom(id, rules.atoms(), fields));
+                format!("found: {}", atoms.collect::<Vec<_>>().join(" or "))
+            }
         };
         let _ = writeln!(
             out,
