@@ -130,6 +130,26 @@ fn packed_recordings_are_read_also_in_several_members() {
     }
 }
 
+/// Inputs that overlap in time and can't be read twice keep their events while others have their turn.
+#[test]
+fn packed_recordings_that_overlap_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths: Vec<PathBuf> = (0..6)
+        .map(|input| {
+            let line =
+                |n| FLAT.replace(":7,", &format!(":{n},")).replace("5.678", &format!("5.{n}"));
+            let text: String = (100..999).map(|n| line(n) + "\n").collect();
+            let path = folder.path().join(format!("{input}.jsonl.gz"));
+            std::fs::write(&path, gzip(text.as_bytes())).unwrap();
+            path
+        })
+        .collect();
+    let options = Options { held: 1, ..options(2, 64) };
+    let (alerts, report) = run(&engine_of(ANY_PROCESS), &paths, options);
+    assert_eq!(report.unreadable, Vec::<String>::new());
+    assert_eq!((report.ledger.read, alerts.alerts().len()), (6 * 899, 6 * 899));
+}
+
 #[test]
 fn a_cut_off_gzip_gives_what_is_readable_then_an_error() {
     let text =

@@ -22,14 +22,16 @@ pub struct JsonBlock {
     pub(crate) ranges: Option<Vec<Range<usize>>>,
     /// What the reader met on the way.
     pub(crate) before: Decoded,
+    /// Whether its bytes can be had again: those of a pipe are gone.
+    pub(crate) lasting: bool,
     pub(crate) limits: Limits,
 }
 
 impl JsonBlock {
-    /// Where it lies; `None` if damage stands before its records, since then their places were found
-    /// by going on behind it.
+    /// Where it lies; `None` if it came from a pipe or was unpacked on the way, or if damage stands
+    /// before its records, since then their places were found by going on behind it.
     pub(crate) fn mark(&self) -> Option<Mark> {
-        (self.before.ledger.read == 0).then_some(Mark::Json {
+        (self.lasting && self.before.ledger.read == 0).then_some(Mark::Json {
             offset: self.offset,
             length: self.bytes.len(),
             first: self.first,

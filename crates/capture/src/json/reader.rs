@@ -151,7 +151,8 @@ impl Reader {
             None => memchr_iter(b'\n', &bytes).count() as u64,
         };
         self.next += before.ledger.read;
-        Piece::Json(JsonBlock { bytes, offset, first, ranges, before, limits: self.limits })
+        let (limits, lasting) = (self.limits, matches!(self.input, Input::File(_)));
+        Piece::Json(JsonBlock { bytes, offset, first, ranges, before, lasting, limits })
     }
 
     fn next_lines(&mut self) -> Option<Piece> {
@@ -293,8 +294,8 @@ impl Source for Reader {
         let bytes = file.read_at(offset, length).map_err(failed)?;
         let mut splitter = Splitter::default();
         let ranges = (!lines).then(|| std::iter::from_fn(|| splitter.next(&bytes)).collect());
-        let (before, limits) = (Decoded::default(), self.limits);
-        Ok(Some(Piece::Json(JsonBlock { bytes, offset, first, ranges, before, limits })))
+        let (before, limits, lasting) = (Decoded::default(), self.limits, true);
+        Ok(Some(Piece::Json(JsonBlock { bytes, offset, first, ranges, before, lasting, limits })))
     }
     fn rest(&mut self) {
         if let Input::File(file) = &mut self.input {
