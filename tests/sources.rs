@@ -238,6 +238,16 @@ fn what_is_no_recording_is_told() {
     }
 }
 
+/// Real event logs as they were recorded: nothing is counted as lost.
+#[test]
+fn sound_event_logs_lose_nothing() {
+    let Some(corpus) = support::corpus() else { return };
+    let files = support::files_under(&corpus.join("evtx"), ".evtx");
+    let (_, report) = run(&engine_of(ANY_PROCESS), &files, options(2, 64));
+    assert_eq!(report.unreadable, Vec::<String>::new());
+    assert_eq!((report.ledger.read > 0, report.ledger.lost()), (true, 0), "{:?}", report.damage);
+}
+
 /// Real event logs, cut and overwritten: what is whole is read, what is not is counted, nothing panics.
 #[test]
 fn damaged_event_logs_give_what_is_whole() {
