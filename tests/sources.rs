@@ -197,6 +197,62 @@ fn damage_in_documents_does_not_swallow_those_behind_it() {
     assert!(report.ledger.lost() >= 1);
 }
 
+/// What is no record is counted one by one, and hides no record behind it.
+#[test]
+fn each_value_that_is_no_record_is_counted() {
+    for (text, records, lost) in [
+        (format!("[{FLAT},1,\"x\",null, true ,2.5,{FLAT},nonsense,]\n"), 2, 6),
+        (format!("[\"a{{b\",{FLAT},\"}}\",{FLAT}]"), 2, 2),
+        (format!("[{FLAT}]\nnonsense \"\n[{FLAT}]\n"), 2, 1),
+        (format!("{FLAT}\n[{FLAT},{FLAT}]\n[\n{FLAT},\n{FLAT}\n]\n"), 5, 0),
+        (format!("{FLAT}\n[{FLAT},7,{{\"a\":}},{FLAT}\n"), 3, 2),
+        (format!("\u{feff}{FLAT}\n\u{feff}{FLAT}\n"), 2, 0),
+        (format!("\u{feff}[{FLAT}]\n\u{feff}[{FLAT}]\n"), 2, 0),
+    ] {
+        let (alerts, report) = replay_text(&text);
+        let (read, ledger) = (alerts.alerts().len(), &report.ledger);
+        assert_eq!((read, ledger.lost()), (records, lost), "{text:.60}: {:?}", report.damage);
+    }
+}
+
+/// The rest of a record that was too long is no record, whatever it looks like.
+#[test]
+fn a_record_that_is_too_long_counts_once() {
+    let limits = Limits { record_bytes: 4_096, ..Limits::default() };
+    let inner = r#"{"b":"}{ ["},"#.repeat(80_000);
+    let long = format!("{{\"a\":[{inner}1]}}");
+    let (alerts, report) = replay_bytes("x", format!("[{FLAT},{long},{FLAT}]").as_bytes(), limits);
+    assert_eq!((alerts.alerts().len(), report.ledger.lost()), (2, 1), "{:?}", report.damage);
+}
+
+/// Damage that could be looked at anew from each line takes no longer than the input is long.
+#[test]
+fn damage_takes_no_longer_than_its_length() {
+    for text in ["{\n".repeat(400_000), "{\"\n".repeat(400_000), "{\"a\":[\n{}\n".repeat(200_000)] {
+        let balanced = text.clone() + &"]}".repeat(400_000);
+        for text in [text, balanced] {
+            assert!(replay_text(&text).1.ledger.lost() > 0);
+        }
+    }
+}
+
+/// However short its records are, a piece holds a limited number of them.
+#[test]
+fn many_short_records_are_read_in_several_pieces() {
+    let short = r#"{"EventID":1}"#.repeat(70_000);
+    let (_, report) = replay_text(&short);
+    assert_eq!((report.ledger.evaluated, report.ledger.lost()), (70_000, 0));
+    let lines = short.replace('}', "}\n");
+    let (_, report) = replay_text(&lines);
+    assert_eq!((report.ledger.evaluated, report.ledger.lost()), (70_000, 0));
+    // A single line among others is a single piece.
+    let (alerts, report) = replay_text(&format!("{FLAT}\n{short}\n{FLAT}\n"));
+    let over = *report.ledger.skipped.get("JSON block limit").unwrap();
+    assert!(over > 10_000, "{:?}", report.ledger);
+    assert_eq!((report.ledger.read, report.ledger.evaluated), (70_002, 70_002 - over));
+    assert!(!alerts.alerts().is_empty());
+}
+
 #[test]
 fn limits_have_names_and_the_rest_goes_on() {
     let limits = Limits { record_bytes: 4_096, ..Limits::default() };
