@@ -171,7 +171,7 @@ impl Work<'_> {
     /// has been read some times over; the rest of it goes with the last record that was tried.
     fn document(&mut self, bytes: &[u8], range: Range<usize>, number: u64) {
         let mut start = range.start;
-        let mut allowance = 4 * range.len() + (1 << 20);
+        let mut allowance = 16 * range.len();
         while let Err(error) = self.one(bytes.get(start..range.end).unwrap_or_default(), number) {
             let at_limit = error.reason == BLOCK_LIMIT;
             self.skip(start, error);

@@ -23,8 +23,8 @@ use crate::source::{Decoded, Mark, Piece, Source, SourceError};
 const BLOCK: usize = 256 << 10;
 /// Bytes that may be looked at again behind damage, and how many more for each byte of input: whatever
 /// the damage, reading takes no longer than a multiple of the input.
-const RESCANNED: u64 = 32 << 20;
-const RESCANNED_EACH: u64 = 8;
+const RESCANNED: u64 = 8 << 20;
+const RESCANNED_EACH: u64 = 32;
 /// How many records are tried to find the time of the first.
 const FIRST_TRIED: usize = 16;
 
