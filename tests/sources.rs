@@ -15,9 +15,12 @@ mod support;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use etwatch_capture::Limits;
+use etwatch_capture::source::Location;
+use etwatch_capture::{Limits, open};
+use etwatch_engine::input::Input;
+use etwatch_engine::work::Workers;
 use etwatch_engine::{Options, Report};
-use etwatch_event::Shape;
+use etwatch_event::{Ledger, Shape};
 use support::{Collected, engine_of, options, run};
 
 const ANY_PROCESS: &str = "title: t\nlogsource: {category: process_creation}\ndetection: {s: {Image|contains: a}, condition: s}\n";
@@ -148,6 +151,30 @@ fn packed_recordings_that_overlap_lose_nothing() {
     let (alerts, report) = run(&engine_of(ANY_PROCESS), &paths, options);
     assert_eq!(report.unreadable, Vec::<String>::new());
     assert_eq!((report.ledger.read, alerts.alerts().len()), (6 * 899, 6 * 899));
+}
+
+/// A file that is changed while its turn is over: what it had is counted as lost, and it is told.
+#[test]
+fn a_file_that_changes_while_it_waits_is_an_error() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("{FLAT}\n").repeat(9)).unwrap();
+    let location = Location::File(file.path().to_owned());
+    let workers = Workers::start(engine_of(ANY_PROCESS), 1).unwrap();
+    let mut ledger = Ledger::default();
+    let mut input = Input::new(location.clone(), 0);
+    input.begin(open(&location, Limits::default()).unwrap());
+    for _ in 0..4 {
+        assert!(input.advance(&workers, 1, &mut ledger).unwrap().is_some());
+        input.step();
+        ledger.evaluated += 1;
+    }
+    assert!(input.rest(&workers).is_some());
+    input.park();
+    std::fs::write(file.path(), format!("{FLAT}\n").repeat(3)).unwrap();
+    assert_eq!(input.advance(&workers, 1, &mut ledger).unwrap(), None);
+    assert!(input.error.is_some());
+    assert_eq!(ledger.skipped.get("input changed"), Some(&5));
+    assert!(ledger.is_balanced());
 }
 
 #[test]
