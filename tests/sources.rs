@@ -15,9 +15,12 @@ mod support;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use etwatch_capture::Limits;
+use etwatch_capture::source::Location;
+use etwatch_capture::{Limits, open};
+use etwatch_engine::input::Input;
+use etwatch_engine::work::Workers;
 use etwatch_engine::{Options, Report};
-use etwatch_event::Shape;
+use etwatch_event::{Ledger, Shape};
 use support::{Collected, engine_of, options, run};
 
 const ANY_PROCESS: &str = "title: t\nlogsource: {category: process_creation}\ndetection: {s: {Image|contains: a}, condition: s}\n";
@@ -130,6 +133,50 @@ fn packed_recordings_are_read_also_in_several_members() {
     }
 }
 
+/// Inputs that overlap in time and can't be read twice keep their events while others have their turn.
+#[test]
+fn packed_recordings_that_overlap_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths: Vec<PathBuf> = (0..6)
+        .map(|input| {
+            let line =
+                |n| FLAT.replace(":7,", &format!(":{n},")).replace("5.678", &format!("5.{n}"));
+            let text: String = (100..999).map(|n| line(n) + "\n").collect();
+            let path = folder.path().join(format!("{input}.jsonl.gz"));
+            std::fs::write(&path, gzip(text.as_bytes())).unwrap();
+            path
+        })
+        .collect();
+    let options = Options { held: 1, ..options(2, 64) };
+    let (alerts, report) = run(&engine_of(ANY_PROCESS), &paths, options);
+    assert_eq!(report.unreadable, Vec::<String>::new());
+    assert_eq!((report.ledger.read, alerts.alerts().len()), (6 * 899, 6 * 899));
+}
+
+/// A file that is changed while its turn is over: what it had is counted as lost, and it is told.
+#[test]
+fn a_file_that_changes_while_it_waits_is_an_error() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("{FLAT}\n").repeat(9)).unwrap();
+    let location = Location::File(file.path().to_owned());
+    let workers = Workers::start(engine_of(ANY_PROCESS), 1).unwrap();
+    let mut ledger = Ledger::default();
+    let mut input = Input::new(location.clone(), 0);
+    input.begin(open(&location, Limits::default()).unwrap());
+    for _ in 0..4 {
+        assert!(input.advance(&workers, 1, &mut ledger).unwrap().is_some());
+        input.step();
+        ledger.evaluated += 1;
+    }
+    assert!(input.rest(&workers).is_some());
+    input.park();
+    std::fs::write(file.path(), format!("{FLAT}\n").repeat(3)).unwrap();
+    assert_eq!(input.advance(&workers, 1, &mut ledger).unwrap(), None);
+    assert!(input.error.is_some());
+    assert_eq!(ledger.skipped.get("input changed"), Some(&5));
+    assert!(ledger.is_balanced());
+}
+
 #[test]
 fn a_cut_off_gzip_gives_what_is_readable_then_an_error() {
     let text =
@@ -177,6 +224,62 @@ fn damage_in_documents_does_not_swallow_those_behind_it() {
     assert!(report.ledger.lost() >= 1);
 }
 
+/// What is no record is counted one by one, and hides no record behind it.
+#[test]
+fn each_value_that_is_no_record_is_counted() {
+    for (text, records, lost) in [
+        (format!("[{FLAT},1,\"x\",null, true ,2.5,{FLAT},nonsense,]\n"), 2, 6),
+        (format!("[\"a{{b\",{FLAT},\"}}\",{FLAT}]"), 2, 2),
+        (format!("[{FLAT}]\nnonsense \"\n[{FLAT}]\n"), 2, 1),
+        (format!("{FLAT}\n[{FLAT},{FLAT}]\n[\n{FLAT},\n{FLAT}\n]\n"), 5, 0),
+        (format!("{FLAT}\n[{FLAT},7,{{\"a\":}},{FLAT}\n"), 3, 2),
+        (format!("\u{feff}{FLAT}\n\u{feff}{FLAT}\n"), 2, 0),
+        (format!("\u{feff}[{FLAT}]\n\u{feff}[{FLAT}]\n"), 2, 0),
+    ] {
+        let (alerts, report) = replay_text(&text);
+        let (read, ledger) = (alerts.alerts().len(), &report.ledger);
+        assert_eq!((read, ledger.lost()), (records, lost), "{text:.60}: {:?}", report.damage);
+    }
+}
+
+/// The rest of a record that was too long is no record, whatever it looks like.
+#[test]
+fn a_record_that_is_too_long_counts_once() {
+    let limits = Limits { record_bytes: 4_096, ..Limits::default() };
+    let inner = r#"{"b":"}{ ["},"#.repeat(80_000);
+    let long = format!("{{\"a\":[{inner}1]}}");
+    let (alerts, report) = replay_bytes("x", format!("[{FLAT},{long},{FLAT}]").as_bytes(), limits);
+    assert_eq!((alerts.alerts().len(), report.ledger.lost()), (2, 1), "{:?}", report.damage);
+}
+
+/// Damage that could be looked at anew from each line takes no longer than the input is long.
+#[test]
+fn damage_takes_no_longer_than_its_length() {
+    for text in ["{\n".repeat(400_000), "{\"\n".repeat(400_000), "{\"a\":[\n{}\n".repeat(200_000)] {
+        let balanced = text.clone() + &"]}".repeat(400_000);
+        for text in [text, balanced] {
+            assert!(replay_text(&text).1.ledger.lost() > 0);
+        }
+    }
+}
+
+/// However short its records are, a piece holds a limited number of them.
+#[test]
+fn many_short_records_are_read_in_several_pieces() {
+    let short = r#"{"EventID":1}"#.repeat(70_000);
+    let (_, report) = replay_text(&short);
+    assert_eq!((report.ledger.evaluated, report.ledger.lost()), (70_000, 0));
+    let lines = short.replace('}', "}\n");
+    let (_, report) = replay_text(&lines);
+    assert_eq!((report.ledger.evaluated, report.ledger.lost()), (70_000, 0));
+    // A single line among others is a single piece.
+    let (alerts, report) = replay_text(&format!("{FLAT}\n{short}\n{FLAT}\n"));
+    let over = *report.ledger.skipped.get("JSON block limit").unwrap();
+    assert!(over > 10_000, "{:?}", report.ledger);
+    assert_eq!((report.ledger.read, report.ledger.evaluated), (70_002, 70_002 - over));
+    assert!(!alerts.alerts().is_empty());
+}
+
 #[test]
 fn limits_have_names_and_the_rest_goes_on() {
     let limits = Limits { record_bytes: 4_096, ..Limits::default() };
@@ -216,6 +319,16 @@ fn what_is_no_recording_is_told() {
         assert_eq!(report.unreadable.len(), 1);
         assert!(report.unreadable[0].contains(word), "{:?}", report.unreadable);
     }
+}
+
+/// Real event logs as they were recorded: nothing is counted as lost.
+#[test]
+fn sound_event_logs_lose_nothing() {
+    let Some(corpus) = support::corpus() else { return };
+    let files = support::files_under(&corpus.join("evtx"), ".evtx");
+    let (_, report) = run(&engine_of(ANY_PROCESS), &files, options(2, 64));
+    assert_eq!(report.unreadable, Vec::<String>::new());
+    assert_eq!((report.ledger.read > 0, report.ledger.lost()), (true, 0), "{:?}", report.damage);
 }
 
 /// Real event logs, cut and overwritten: what is whole is read, what is not is counted, nothing panics.

@@ -7,7 +7,8 @@
 //!
 //! The crate `evtx` decodes a record to JSON text, which is read once by the streaming reader of
 //! [`crate::json`]; no tree is built. A cut-off last chunk is filled up with zeros: the records
-//! before the cut are read, the first one after it ends the chunk.
+//! before the cut are read, the first one after it ends the chunk. Records that a chunk's header claims
+//! and that were not found are counted as lost.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub struct Reader {
     path: String,
     /// Numbers of the chunks still to be read, last first.
     chunks: Vec<u64>,
+    /// How many chunks the header counts.
+    stated: u64,
     /// Chunks that the header counts but the file does not have.
     missing: u64,
     read: u64,
@@ -79,12 +82,17 @@ impl Reader {
             let hint = "is this really an `.evtx` file?";
             return Err(SourceError::NotARecording { path, what, hint });
         }
-        let stated = header.last_chunk::<2>().filter(|_| magic == FILE_MAGIC);
+        let stated = header.get(CHUNK_COUNT..).and_then(<[u8]>::first_chunk::<2>);
+        let stated = stated.filter(|_| magic == FILE_MAGIC);
+        if stated.is_none() && count == 0 {
+            let what = "the header of an event log, cut off";
+            return Err(SourceError::NotARecording { path, what, hint: "copy the file once more" });
+        }
         let stated = stated.map_or(0, |bytes| u64::from(u16::from_le_bytes(*bytes)));
         let missing = stated.saturating_sub(count);
         order.sort_unstable();
         let chunks = order.into_iter().rev().map(|(_, number)| number).collect();
-        Ok(Self { file, path, chunks, missing, read: 0, first_time: first_time.1 })
+        Ok(Self { file, path, chunks, stated, missing, read: 0, first_time: first_time.1 })
     }
 }
 
@@ -113,9 +121,16 @@ impl Source for Reader {
                 }
             };
             self.read += data.len() as u64;
-            // Windows allocates files ahead of their use: such a chunk holds nothing.
             if data.iter().any(|byte| *byte != 0) {
                 return Ok(Some(Piece::Evtx(EvtxChunk { data, number })));
+            }
+            // Windows allocates files ahead of their use: such a chunk holds nothing, unless the
+            // header counts it among those in use.
+            if number < self.stated {
+                let mut decoded = Decoded::default();
+                let detail = format!("there are only zeros where chunk {number} was");
+                decoded.skip("EVTX chunk missing", 1, offset_of(number), detail);
+                return Ok(Some(Piece::Damage(decoded)));
             }
         }
         let missing = std::mem::take(&mut self.missing);
@@ -180,29 +195,52 @@ fn decode_chunk(piece: EvtxChunk, offset: u64, records: &mut RecordBatch, decode
         Err(error) => return decoded.skip("EVTX chunk header", 1, offset, error.to_string()),
     };
     chunk.number = Some(number);
-    let header = &chunk.header;
-    let claimed = header.last_event_record_id.saturating_sub(header.first_event_record_id);
-    let claimed = claimed.saturating_add(1).min(CHUNK as u64 / SMALLEST_RECORD);
+    let claimed = claimed_by(&chunk.header);
     let settings = Arc::new(ParserSettings::new().num_threads(1).indent(false));
     let mut chunk = match chunk.parse(settings) {
         Ok(chunk) => chunk,
-        Err(error) => return decoded.skip("EVTX chunk", claimed, offset, error.to_string()),
+        Err(error) => {
+            return decoded.skip("EVTX chunk", claimed.max(1), offset, error.to_string());
+        }
     };
     let mut parser = RecordParser::new(Limits::default());
+    let mut end = CHUNK_HEADER as u64;
     for record in chunk.iter() {
+        if let Ok(record) = &record {
+            end = record.binxml_offset + u64::from(record.binxml_size);
+        }
         match record {
             // Behind the end of a chunk that is cut off there are only our zeros.
-            Ok(record) if record.binxml_offset + u64::from(record.binxml_size) > length => break,
+            Ok(_) if end > length => break,
             Err(_) if length < CHUNK as u64 => break,
             Ok(record) => add_record(record, offset, &mut parser, records, decoded),
             Err(error) => decoded.skip("EVTX record", 1, offset, with_causes(&error)),
         }
     }
+    let missing = claimed.saturating_sub(decoded.ledger.read);
     if length < CHUNK as u64 {
-        let missing = claimed.saturating_sub(decoded.ledger.read).max(1);
         let detail = format!("{} bytes of chunk {number} are missing", CHUNK as u64 - length);
-        decoded.skip("EVTX chunk cut off", missing, offset + length, detail);
+        decoded.skip("EVTX chunk cut off", missing.max(1), offset + length, detail);
+    } else if missing > 0 {
+        // The records end early without one that is damaged: overwritten with zeros, or the chunk's
+        // header says so. Where they should have gone on is all that is known.
+        let detail = format!("{missing} of the records that chunk {number} claims are not there");
+        decoded.skip("EVTX record", missing, offset + end, detail);
     }
+}
+
+/// How many records a chunk's header claims, by their ids or by their numbers in the file: each range
+/// is believed if so many records fit into a chunk, and the larger one counts, since either may be
+/// damaged. The chunks that Windows writes have the same length of both.
+fn claimed_by(header: &EvtxChunkHeader) -> u64 {
+    let ids = (header.first_event_record_id, header.last_event_record_id);
+    let numbers = (header.first_event_record_number, header.last_event_record_number);
+    // A chunk that has no record yet has -1 there.
+    let range = |(first, last): (u64, u64)| match last.checked_sub(first) {
+        Some(more) if last != u64::MAX && more < CHUNK as u64 / SMALLEST_RECORD => more + 1,
+        _ => 0,
+    };
+    range(ids).max(range(numbers))
 }
 
 fn add_record(

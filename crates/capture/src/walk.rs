@@ -2,7 +2,8 @@
 //!
 //! A folder is walked to its leaves, names in byte order, so that the same folder gives the same
 //! list everywhere. What is taken goes by the end of the name; a file named by the user is taken
-//! whatever its name. Links to folders are not followed: they could lead in circles.
+//! whatever its name. Links to folders are not followed: they could lead in circles. Of the rest only
+//! plain files are taken, and links to them: a pipe may never say anything.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ const OWN_OUTPUT: &str = ".alerts.jsonl";
 pub struct Found {
     /// The recordings, in a fixed order.
     pub inputs: Vec<Location>,
-    /// Files that were passed over since their name is not that of a recording.
+    /// Files that were passed over since their name is not that of a recording, or they are no files.
     pub passed_over: u64,
     /// Folders and files that could not be looked at.
     pub errors: Vec<SourceError>,
@@ -56,13 +57,21 @@ fn walk(folder: &Path, found: &mut Found) {
         for entry in entries {
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => folders.push(entry.path()),
-                Ok(_) if is_recording(&entry.path()) => files.push(entry.path()),
+                Ok(_) if is_recording(&entry.path()) && can_be_read(&entry.path()) => {
+                    files.push(entry.path());
+                }
                 _ => found.passed_over += 1,
             }
         }
     }
     files.sort();
     found.inputs.extend(files.into_iter().map(Location::File));
+}
+
+/// A pipe would be waited on for ever, a link may lead to a folder; what can't be looked at is told
+/// when it is opened.
+fn can_be_read(path: &Path) -> bool {
+    path.metadata().map_or(true, |data| data.is_file())
 }
 
 fn is_recording(path: &Path) -> bool {
@@ -93,5 +102,20 @@ mod tests {
             // A name without any dot is its own ending; only a file called just "evtx" is odd.
             assert_eq!(is_recording(Path::new(name)), taken, "{name}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_gives_plain_files_and_links_to_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("a.json"), "{}").unwrap();
+        std::os::unix::fs::symlink(at("a.json"), at("b.json")).unwrap();
+        std::os::unix::fs::symlink(folder.path(), at("c.json")).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(at("d.json")).status().unwrap();
+        assert!(made.success());
+        let found = find(&[folder.path().to_owned()]);
+        assert_eq!(found.inputs, ["a.json", "b.json"].map(|name| Location::File(at(name))));
+        assert_eq!((found.passed_over, found.errors.len()), (2, 0));
     }
 }

@@ -69,6 +69,15 @@ proptest! {
         check(text.as_bytes(), Limits { record_bytes: 16, depth: 2, ..Limits::default() });
     }
 
+    /// The same over the bounds of blocks, which fall anywhere.
+    #[test]
+    fn so_is_text_of_many_blocks(text in nearly_json(), other in nearly_json(), narrow: bool) {
+        let record_bytes = if narrow { 1 << 16 } else { 1 << 20 };
+        let times = 700_000 / text.len().max(8);
+        let text = text.repeat(times / 2) + &other + &text.repeat(times / 2) + &other;
+        check(text.as_bytes(), Limits { record_bytes, ..Limits::default() });
+    }
+
     #[test]
     fn any_bytes_end(bytes in prop::collection::vec(any::<u8>(), 0..2_000), head in 0..5_usize) {
         let heads: [&[u8]; 5] = [b"", b"ElfFile\0", b"\x1f\x8b\x08\0", b"\x28\xb5\x2f\xfd", b"{"];

@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 
 use etwatch_capture::source::{DAMAGE_LISTED, Location};
-use etwatch_capture::{Damage, Decoded, Mark, Source, SourceError};
+use etwatch_capture::{Damage, Decoded, Mark, Piece, Source, SourceError};
 use etwatch_event::{EventBatch, Ledger, Timestamp};
 
 use crate::engine::EngineError;
@@ -30,6 +30,16 @@ struct Current {
     mark: Option<Mark>,
     /// Whether `events` takes no more memory than it needs.
     compact: bool,
+}
+
+/// What is kept of a piece that is to be decoded again.
+#[derive(Clone, Copy)]
+struct Parked {
+    mark: Mark,
+    /// How many of its events are done.
+    done: usize,
+    /// How many it has in all.
+    events: usize,
 }
 
 /// An input and where it stands. There may be many more of them than are open.
@@ -53,14 +63,16 @@ pub struct Input {
 /// An input that is open.
 struct Reading {
     source: Box<dyn Source>,
+    /// The input's name, for errors.
+    name: String,
     /// Whether the source has pieces left; it is kept as long as its pieces may be asked again.
     more: bool,
     pending: VecDeque<(Option<Mark>, Pending<DecodedPiece>)>,
     /// Pieces that were read ahead and given up again; they come before what the source has left.
     again: VecDeque<Mark>,
     current: Option<Current>,
-    /// A piece that is to be decoded again, and how many of its events are done.
-    parked: Option<(Mark, usize)>,
+    /// A piece that is to be decoded again.
+    parked: Option<Parked>,
     last_time: Timestamp,
     /// Why the source ended early.
     error: Option<Box<SourceError>>,
@@ -77,6 +89,7 @@ impl Input {
     pub fn begin(&mut self, source: Box<dyn Source>) {
         self.reading = Some(Box::new(Reading {
             source,
+            name: self.location.name(),
             more: true,
             pending: VecDeque::new(),
             again: VecDeque::new(),
@@ -111,7 +124,7 @@ impl Input {
         ledger: &mut Ledger,
     ) -> Result<Option<Timestamp>, EngineError> {
         let Some(reading) = &mut self.reading else { return Ok(None) };
-        self.decoded_again += reading.unpark(workers, self.number)?;
+        self.decoded_again += reading.unpark(workers, self.number, ledger)?;
         let damage = &mut self.damage;
         let time = reading.advance(workers, ahead, self.number, &mut |piece| {
             ledger.add(&piece.ledger);
@@ -182,7 +195,7 @@ impl Reading {
     fn read_ahead(&mut self, workers: &Workers, ahead: usize, number: u32) {
         while self.pending.len() < ahead.max(1) && (self.more || !self.again.is_empty()) {
             let read = match self.again.pop_front() {
-                Some(mark) => self.source.read_again(mark),
+                Some(mark) => self.read_again(mark).map(Some),
                 None => self.source.next_piece(),
             };
             match read {
@@ -190,10 +203,7 @@ impl Reading {
                     self.pending.push_back((piece.mark(), workers.decode(piece, number)));
                 }
                 Ok(None) => self.more = false,
-                Err(error) => {
-                    self.fail(error);
-                    self.again.clear();
-                }
+                Err(error) => self.fail(error),
             }
         }
     }
@@ -201,6 +211,17 @@ impl Reading {
     fn fail(&mut self, error: SourceError) {
         self.error = Some(Box::new(error));
         self.more = false;
+        self.again.clear();
+    }
+
+    /// Reads a piece once more, which must give what it gave the first time.
+    fn read_again(&mut self, mark: Mark) -> Result<Piece, SourceError> {
+        self.source.read_again(mark)?.ok_or_else(|| self.changed())
+    }
+
+    fn changed(&self) -> SourceError {
+        let source = std::io::Error::other("what was read before could not be read once more");
+        SourceError::Io { path: self.name.clone(), source }
     }
 
     fn rest(&mut self, workers: &Workers) -> Option<usize> {
@@ -218,8 +239,9 @@ impl Reading {
     }
 
     fn park(&mut self) {
-        if let Some(Current { mark: Some(mark), before, row, .. }) = &self.current {
-            self.parked = Some((*mark, before + row));
+        if let Some(Current { mark: Some(mark), before, row, events, .. }) = &self.current {
+            let (mark, done, events) = (*mark, before + row, before + events.len());
+            self.parked = Some(Parked { mark, done, events });
             self.current = None;
         }
         // From the last on, so that what can't be read again keeps its place.
@@ -229,21 +251,33 @@ impl Reading {
         }
     }
 
-    /// Decodes the parked piece again; returns how many events that gave.
-    fn unpark(&mut self, workers: &Workers, number: u32) -> Result<u64, EngineError> {
-        let Some((mark, row)) = self.parked.take() else { return Ok(0) };
-        match self.source.read_again(mark) {
-            Ok(Some(piece)) => {
+    /// Decodes the parked piece again; returns how many events that gave. They were counted as read
+    /// the first time, so those that can't be had any more are counted as skipped.
+    fn unpark(
+        &mut self,
+        workers: &Workers,
+        number: u32,
+        ledger: &mut Ledger,
+    ) -> Result<u64, EngineError> {
+        let Some(Parked { mark, done, events: expected }) = self.parked.take() else {
+            return Ok(0);
+        };
+        let error = match self.read_again(mark) {
+            Ok(piece) => {
                 // What was skipped in it has been counted the first time.
                 let events = workers.decode(piece, number).wait()?.events;
-                let (mark, before, compact) = (Some(mark), 0, false);
-                let decoded = events.len() as u64;
-                self.current = Some(Current { events, row, before, mark, compact });
-                return Ok(decoded);
+                if events.len() == expected {
+                    let (row, mark, before, compact) = (done, Some(mark), 0, false);
+                    self.current = Some(Current { events, row, before, mark, compact });
+                    return Ok(expected as u64);
+                }
+                self.changed()
             }
-            Ok(None) => {}
-            Err(error) => self.fail(error),
-        }
+            Err(error) => error,
+        };
+        let lost = expected.saturating_sub(done) as u64;
+        *ledger.skipped.entry("input changed").or_default() += lost;
+        self.fail(error);
         Ok(0)
     }
 }

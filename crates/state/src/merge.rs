@@ -23,6 +23,9 @@ use lru::LruCache;
 /// Hosts whose watermark is kept; the one unseen for longest goes first.
 const HOSTS: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
+/// Bytes of a host's name that are compared; a name in the DNS has no more than 255.
+const HOST_BYTES: usize = 256;
+
 /// The next event of each input.
 #[derive(Debug, Default)]
 pub struct Heads {
@@ -60,8 +63,10 @@ impl Default for Watermarks {
 }
 
 impl Watermarks {
-    /// Takes note of an event; true if it is late. `host` is compared as it is written.
+    /// Takes note of an event; true if it is late. `host` is compared as it is written, up to
+    /// 256 bytes: a recording may claim names of any length, and each is kept.
     pub fn is_late(&mut self, host: &str, time: Timestamp) -> bool {
+        let host = host.get(..host.floor_char_boundary(HOST_BYTES)).unwrap_or(host);
         match self.hosts.get_mut(host) {
             Some(mark) => {
                 let late = time < *mark;
@@ -104,5 +109,14 @@ mod tests {
         let seen = [("a", 5), ("b", 3), ("a", 4), ("a", 5), ("b", 9), ("a", 6)];
         let late = seen.map(|(host, time)| marks.is_late(host, at(time)));
         assert_eq!(late, [false, false, true, false, false, false]);
+    }
+
+    #[test]
+    fn of_an_endless_host_name_the_beginning_is_kept() {
+        let mut marks = Watermarks::default();
+        let name = "ä".repeat(1 << 20);
+        assert!(!marks.is_late(&name, at(5)));
+        assert!(marks.is_late(&name, at(4)));
+        assert!(marks.hosts.iter().all(|(host, _)| host.len() <= HOST_BYTES));
     }
 }

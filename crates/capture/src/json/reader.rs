@@ -5,21 +5,26 @@
 //! block and one record.
 
 use std::io::Read;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use etwatch_event::{RecordBatch, Timestamp};
 use memchr::{memchr, memchr_iter, memrchr};
 
-use crate::json::block::{JsonBlock, lines};
+use crate::json::block::{JsonBlock, RECORDS, lines, stray};
 use crate::json::parse::RecordParser;
-use crate::json::split::Splitter;
+use crate::json::split::{Part, Splitter};
 use crate::limits::Limits;
 use crate::reopen::Reopening;
 use crate::source::{Decoded, Mark, Piece, Source, SourceError};
 
 /// Bytes of a block: some hundred events, enough to be worth handing to a worker.
 const BLOCK: usize = 256 << 10;
+/// Bytes that may be looked at again behind damage, and how many more for each byte of input: whatever
+/// the damage, reading takes no longer than a multiple of the input.
+const RESCANNED: u64 = 8 << 20;
+const RESCANNED_EACH: u64 = 32;
 /// How many records are tried to find the time of the first.
 const FIRST_TRIED: usize = 16;
 
@@ -61,8 +66,10 @@ pub struct Reader {
     /// A failure that is told once what was read before it has been handed out.
     failure: Option<std::io::Error>,
     splitter: Splitter,
-    /// A line or record beyond the limit is being passed over.
+    /// A line beyond the limit is being passed over.
     discarding: bool,
+    /// Bytes that were looked at again.
+    rescanned: u64,
 }
 
 impl Reader {
@@ -83,6 +90,7 @@ impl Reader {
             failure: None,
             splitter: Splitter::default(),
             discarding: false,
+            rescanned: 0,
         };
         reader.fill(BLOCK);
         if reader.buffer.starts_with(b"\xef\xbb\xbf") {
@@ -99,8 +107,11 @@ impl Reader {
             Some(b'[') => Ok(Form::Documents),
             Some(b'{') => {
                 let line = lines(text).next().and_then(|line| text.get(line)).unwrap_or_default();
-                let complete = Splitter::default().next(line).is_some();
-                Ok(if complete { Form::Lines } else { Form::Documents })
+                // Documents may also follow each other on one line, without any end to it.
+                let record = Splitter::default().next_record(line);
+                let alone = record.and_then(|record| line.get(record.end..));
+                let alone = alone.is_some_and(|behind| !behind.contains(&b'{'));
+                Ok(if alone { Form::Lines } else { Form::Documents })
             }
             Some(_) if lines(text).any(|line| text.get(line.start) == Some(&b'{')) => {
                 Ok(Form::Lines)
@@ -141,7 +152,7 @@ impl Reader {
     fn block(
         &mut self,
         length: usize,
-        ranges: Option<Vec<std::ops::Range<usize>>>,
+        ranges: Option<Vec<Range<usize>>>,
         before: Decoded,
     ) -> Piece {
         let (offset, first) = (self.offset, self.next);
@@ -151,7 +162,8 @@ impl Reader {
             None => memchr_iter(b'\n', &bytes).count() as u64,
         };
         self.next += before.ledger.read;
-        Piece::Json(JsonBlock { bytes, offset, first, ranges, before, limits: self.limits })
+        let (limits, lasting) = (self.limits, matches!(self.input, Input::File(_)));
+        Piece::Json(JsonBlock { bytes, offset, first, ranges, before, lasting, limits })
     }
 
     fn next_lines(&mut self) -> Option<Piece> {
@@ -168,7 +180,8 @@ impl Reader {
                     }
                 }
             }
-            if let Some(end) = memrchr(b'\n', &self.buffer)
+            let many = || memchr_iter(b'\n', &self.buffer).nth(RECORDS - 1);
+            if let Some(end) = many().or_else(|| memrchr(b'\n', &self.buffer))
                 && !self.discarding
                 && (self.buffer.len() >= BLOCK || self.at_end)
             {
@@ -199,50 +212,92 @@ impl Reader {
         let mut before = Decoded::default();
         let mut ranges = Vec::new();
         loop {
-            while let Some(range) = self.splitter.next(&self.buffer) {
-                self.discarding = false;
-                ranges.push(range);
-            }
-            if let Some(at) = self.splitter.stray.take()
-                && !self.discarding
-            {
-                let detail = "text that belongs to no record";
-                before.skip("JSON syntax", 1, self.offset + at as u64, detail);
-            }
-            if let Some(last) = ranges.last().map(|range| range.end)
-                && (self.buffer.len() >= BLOCK || self.at_end)
-            {
-                return Some(self.block(last, Some(ranges), before));
-            }
+            self.split(&mut ranges, &mut before);
             let open = self.splitter.open_record();
-            let too_long =
-                open.is_some_and(|start| self.buffer.len() - start > self.limits.record_bytes);
+            let too_long = open.is_some_and(|at| self.buffer.len() - at > self.limits.record_bytes);
+            if !ranges.is_empty()
+                && (self.buffer.len() >= BLOCK
+                    || self.at_end
+                    || too_long
+                    || ranges.len() >= RECORDS)
+            {
+                self.take_lead(&mut ranges);
+                let length = ranges.last().map_or(0, |range| range.end);
+                return Some(self.block(length, Some(ranges), before));
+            }
             if let Some(start) = open
                 && (self.at_end || too_long)
             {
-                let (reason, detail) = if too_long {
-                    (
-                        "JSON record size limit",
-                        format!("more than {} bytes", self.limits.record_bytes),
-                    )
-                } else {
-                    ("JSON cut off", "the record has no end".to_owned())
-                };
-                before.skip(reason, 1, self.offset + start as u64, detail);
-                self.discarding = !self.splitter.recover(&self.buffer);
-                if self.discarding {
-                    self.take(self.buffer.len());
-                }
+                self.give_up(start, too_long, &mut before);
                 continue;
             }
             if self.at_end {
                 self.take(self.buffer.len());
                 return (before.ledger.read > 0).then_some(Piece::Damage(before));
             }
-            if open.is_none() && ranges.is_empty() {
-                self.take(self.buffer.len());
+            if ranges.is_empty() {
+                self.take(self.splitter.needed());
             }
             self.fill((self.buffer.len() + BLOCK).max(BLOCK));
+        }
+    }
+
+    /// Finds the records of the buffer, not more than a block takes, and counts what is none.
+    fn split(&mut self, ranges: &mut Vec<Range<usize>>, before: &mut Decoded) {
+        while ranges.len() < RECORDS {
+            let part = match self.splitter.next(&self.buffer) {
+                None if self.at_end => self.splitter.last(&self.buffer),
+                None if self.splitter.stray_bytes(&self.buffer) > BLOCK => {
+                    let part = self.splitter.last(&self.buffer);
+                    self.splitter.pass_stray();
+                    part
+                }
+                part => part,
+            };
+            match part {
+                None => return,
+                Some(Part::Record(range)) => ranges.push(range),
+                Some(Part::Stray(range)) => {
+                    let at = self.offset + range.start as u64;
+                    let (reason, detail) = stray(self.buffer.get(range).unwrap_or_default());
+                    before.skip(reason, 1, at, detail);
+                }
+            }
+        }
+    }
+
+    /// Takes what lies before the first record off the buffer, if it is the end of one that was passed
+    /// over: read once more, it would look like text of its own.
+    fn take_lead(&mut self, ranges: &mut [Range<usize>]) {
+        let lead = ranges.first().map_or(0, |range| range.start);
+        let text = self.buffer.get(..lead).unwrap_or_default();
+        if text.iter().all(|byte| b" \t\r\n[],".contains(byte)) {
+            return;
+        }
+        self.take(lead);
+        for range in ranges {
+            *range = range.start - lead..range.end - lead;
+        }
+    }
+
+    /// The record that begins at `start` has no end, or none within the limit: goes on at the next line
+    /// that begins with `{`. Behind a record that is too long that may be anywhere, so its own end is
+    /// looked for meanwhile.
+    fn give_up(&mut self, start: usize, too_long: bool, before: &mut Decoded) {
+        let (reason, detail) = if too_long {
+            ("JSON record size limit", format!("more than {} bytes", self.limits.record_bytes))
+        } else {
+            ("JSON cut off", "the record has no end".to_owned())
+        };
+        before.skip(reason, 1, self.offset + start as u64, detail);
+        let again = (self.buffer.len() - start) as u64;
+        let read = self.offset + self.buffer.len() as u64;
+        let allowed = RESCANNED.saturating_add(RESCANNED_EACH.saturating_mul(read));
+        if self.rescanned.saturating_add(again) <= allowed && self.splitter.recover(&self.buffer) {
+            self.rescanned += again;
+        } else {
+            self.splitter.pass();
+            self.take(self.splitter.needed());
         }
     }
 }
@@ -256,7 +311,7 @@ impl Source for Reader {
         for _ in 0..FIRST_TRIED {
             let range = match self.form {
                 Form::Lines => parts.next(),
-                Form::Documents => splitter.next(&self.buffer),
+                Form::Documents => splitter.next_record(&self.buffer),
             };
             let Some(bytes) = range.and_then(|range| self.buffer.get(range)) else { break };
             // What is damaged is told when it is read in its turn.
@@ -292,9 +347,14 @@ impl Source for Reader {
         let failed = |source| SourceError::Io { path: self.path.clone(), source };
         let bytes = file.read_at(offset, length).map_err(failed)?;
         let mut splitter = Splitter::default();
-        let ranges = (!lines).then(|| std::iter::from_fn(|| splitter.next(&bytes)).collect());
-        let (before, limits) = (Decoded::default(), self.limits);
-        Ok(Some(Piece::Json(JsonBlock { bytes, offset, first, ranges, before, limits })))
+        let ranges = (!lines).then(|| {
+            let mut ranges: Vec<_> = std::iter::from_fn(|| splitter.next_record(&bytes)).collect();
+            // What showed that a damaged record ends here was the beginning of the next one.
+            ranges.extend(splitter.open_record().map(|start| start..bytes.len()));
+            ranges
+        });
+        let (before, limits, lasting) = (Decoded::default(), self.limits, true);
+        Ok(Some(Piece::Json(JsonBlock { bytes, offset, first, ranges, before, lasting, limits })))
     }
     fn rest(&mut self) {
         if let Input::File(file) = &mut self.input {

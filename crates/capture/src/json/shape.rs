@@ -120,14 +120,28 @@ enum Naming {
     NamedBefore,
 }
 
-fn apply(record: &mut RecordBuilder<'_>, naming: impl Fn(&str, &RawValue<'_>) -> Naming) {
+/// Names that say what an event is and where it comes from.
+const HEADER: [&str; 5] = ["EventID", "Provider_Name", "Channel", "Computer", "EventRecordID"];
+
+/// Names the fields; those that `is_header` tells by their paths come before a payload field of the
+/// same name, in whatever order they were written: the first of a name is the header's.
+fn apply(
+    record: &mut RecordBuilder<'_>,
+    is_header: impl Fn(&str) -> bool,
+    naming: impl Fn(&str, &RawValue<'_>) -> Naming,
+) {
     let mut dropped = Vec::new();
     let mut names_next = None;
+    let mut told = [false; HEADER.len()];
     for index in 0..record.len() {
         let Some((name, value)) = record.field(index) else { continue };
+        let of_header = is_header(name);
         match naming(name, &value) {
             Naming::Keep => {}
-            Naming::Drop => dropped.push(index),
+            Naming::Drop => {
+                dropped.push(index);
+                continue;
+            }
             Naming::Cut { from, len } => record.cut_name(index, from, len),
             Naming::Static(name) => record.set_name(index, name),
             Naming::Become(name) => record.set_name(index, &name),
@@ -140,6 +154,9 @@ fn apply(record: &mut RecordBuilder<'_>, naming: impl Fn(&str, &RawValue<'_>) ->
                 None => record.set_name(index, "Data"),
             },
         }
+        if of_header {
+            put_first(record, index, &mut told);
+        }
     }
     if !dropped.is_empty() {
         let mut next = dropped.iter().peekable();
@@ -147,8 +164,52 @@ fn apply(record: &mut RecordBuilder<'_>, naming: impl Fn(&str, &RawValue<'_>) ->
     }
 }
 
+/// Exchanges the value of a header field with that of the first field of its name; once for each name.
+fn put_first(record: &mut RecordBuilder<'_>, index: usize, told: &mut [bool; HEADER.len()]) {
+    let Some((name, _)) = record.field(index) else { return };
+    let mut known = HEADER.iter().zip(told);
+    let Some((_, told)) = known.find(|(known, told)| **known == name && !**told) else { return };
+    *told = true;
+    let same = |other: &usize| record.field(*other).is_some_and(|(other, _)| other == name);
+    let Some(first) = (0..index).find(same) else { return };
+    // Rare, so that the text may be copied twice.
+    let (mine, other) = (owned(record, index), owned(record, first));
+    record.set_value(first, mine.value());
+    record.set_value(index, other.value());
+}
+
+/// A value that outlives its record; what is neither text nor a number names no event.
+enum Owned {
+    Text(String),
+    Number(u64),
+    Null,
+}
+
+impl Owned {
+    fn value(&self) -> Value<'_> {
+        match self {
+            Self::Text(text) => Value::Text(text),
+            Self::Number(number) => Value::Unsigned(*number),
+            Self::Null => Value::Null,
+        }
+    }
+}
+
+fn owned(record: &RecordBuilder<'_>, index: usize) -> Owned {
+    let mut scratch = String::new();
+    match record.field(index) {
+        Some((_, RawValue::One(Value::Unsigned(number)))) => Owned::Number(number),
+        Some((_, RawValue::One(value))) => match value.text(&mut scratch) {
+            Some(text) => Owned::Text(text.to_owned()),
+            None => Owned::Null,
+        },
+        _ => Owned::Null,
+    }
+}
+
 fn name_event_xml(record: &mut RecordBuilder<'_>) {
-    apply(record, |name, value| {
+    let is_header = |name: &str| name.starts_with("Event.System.");
+    apply(record, is_header, |name, value| {
         let Some(inner) = name.strip_prefix("Event.") else {
             return if name == "Event" || name.contains("xmlns") {
                 Naming::Drop
@@ -228,7 +289,11 @@ fn system(rest: &str, value: &RawValue<'_>) -> Naming {
 }
 
 fn name_winlogbeat(record: &mut RecordBuilder<'_>) {
-    apply(record, |name, value| {
+    let is_header = |name: &str| {
+        let inner = name.strip_prefix("winlog.");
+        inner.is_some_and(|inner| WINLOG_HEADER.iter().any(|(found, _)| *found == inner))
+    };
+    apply(record, is_header, |name, value| {
         let Some(inner) = name.strip_prefix("winlog.") else {
             return if name == "message" { Naming::Static("Message") } else { Naming::Keep };
         };
@@ -265,32 +330,51 @@ fn name_flat(record: &mut RecordBuilder<'_>) {
             record.set_name(index, sigma);
         }
     }
+    // There is no payload beside the header here: a key that is repeated changes nothing.
+    let is_channel =
+        |index: &usize| record.field(*index).is_some_and(|(name, _)| name == "Channel");
+    let repeated: Vec<usize> = (0..record.len()).filter(is_channel).skip(1).collect();
+    if !repeated.is_empty() {
+        record.retain(|index| repeated.binary_search(&index).is_err());
+    }
 }
 
-/// Tells the record its time, number, provider, channel and event id.
+/// Tells the record its time, number, provider, channel and event id; the first field of a name
+/// decides, so that no payload field of that name can.
 fn tell_header(record: &mut RecordBuilder<'_>) {
     let mut time = (usize::MAX, Timestamp::UNKNOWN);
     let mut sysmon_form = false;
     let mut provider = false;
+    let mut told = [false; 4];
+    let mut first =
+        |name: usize| !told.get_mut(name).is_none_or(|told| std::mem::replace(told, true));
     for index in 0..record.len() {
         let Some((name, RawValue::One(value))) = record.field(index) else { continue };
         sysmon_form |= name == "UtcTime";
         match name {
             "Provider_Name" => {
                 provider = true;
-                record.set_provider(index);
+                if first(0) {
+                    record.set_provider(index);
+                }
             }
             "Channel" => {
                 provider = true;
-                record.set_channel(index);
+                if first(1) {
+                    record.set_channel(index);
+                }
             }
             "EventID" => {
-                if let Some(id) = number(&value).and_then(|id| u32::try_from(id).ok()) {
+                if let Some(id) = number(&value).and_then(|id| u32::try_from(id).ok())
+                    && first(2)
+                {
                     record.set_event_id(id);
                 }
             }
             "EventRecordID" => {
-                if let Some(number) = number(&value) {
+                if let Some(number) = number(&value)
+                    && first(3)
+                {
                     record.set_number(number);
                 }
             }
@@ -324,3 +408,6 @@ fn parse_time(value: &Value<'_>) -> Option<Timestamp> {
     let mut scratch = String::new();
     value.text(&mut scratch).and_then(Timestamp::parse)
 }
+
+#[cfg(test)]
+mod tests;
