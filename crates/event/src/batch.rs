@@ -5,7 +5,6 @@
 //! values begin, so that a row is copied to another batch by plain copies of five ranges, and all
 //! text of an event lies in one piece, ready to be folded in one go.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use crate::arena::{Arena, Cell, Span, read, span};
@@ -475,16 +474,22 @@ impl<'a> Event<'a> {
     pub fn row_text(&self) -> &'a str {
         self.text
     }
-    /// The fields that have a number and are present, in the order of [`Event::fields`].
-    pub fn numbered_fields(&self) -> impl Iterator<Item = (FieldId, FieldValues<'a>)> + use<'a> {
-        let this = *self;
-        let slots = this.layout.fields().iter().copied().zip(this.cells.iter().copied());
-        let overflow = this.overflow.iter().filter_map(|entry| match entry.name {
-            OverflowName::Known(id) => Some((id, entry.value)),
-            OverflowName::Text(_) => None,
-        });
-        let present = slots.chain(overflow).filter(|(_, cell)| *cell != Cell::Absent);
-        present.map(move |(id, cell)| (id, this.of(cell)))
+    /// Calls `visit` for each field that has a number and is present, in the order of
+    /// [`Event::fields`]. (For matching, where an iterator's bookkeeping costs more than the work.)
+    #[inline]
+    pub fn each_numbered(&self, mut visit: impl FnMut(FieldId, FieldValues<'a>)) {
+        for (id, cell) in self.layout.fields().iter().zip(self.cells) {
+            if *cell != Cell::Absent {
+                visit(*id, self.of(*cell));
+            }
+        }
+        for entry in self.overflow {
+            if let OverflowName::Known(id) = entry.name
+                && entry.value != Cell::Absent
+            {
+                visit(id, self.of(entry.value));
+            }
+        }
     }
     /// All fields that are present: slots in their order, then the others in the recording's.
     pub fn fields(&self) -> impl Iterator<Item = (&'a str, FieldValues<'a>)> + use<'a> {
@@ -500,6 +505,15 @@ impl<'a> Event<'a> {
         });
         slots.chain(overflow).filter(|(_, values)| values.is_present())
     }
+}
+
+/// A value as [`FieldValues::each`] tells it.
+#[derive(Clone, Copy, Debug)]
+pub enum Piece<'a> {
+    /// Text, from one place to another of the event's text.
+    Text(usize, usize),
+    /// A value of another kind.
+    Other(Value<'a>),
 }
 
 /// The values of one field: absent, one, several, or present without any.
@@ -526,20 +540,21 @@ impl<'a> FieldValues<'a> {
         };
         one.into_iter().chain(run.iter().filter_map(move |cell| read(*cell, text, bytes)))
     }
-    /// The values in order, each with the place of its text in [`Event::row_text`] if it is text.
-    pub fn places(&self) -> impl Iterator<Item = (Option<Range<usize>>, Value<'a>)> + use<'a> {
-        let (text, bytes) = (self.text, self.bytes);
-        let (one, run) = match self.cell {
-            Cell::Many(span) => (None, span.of(self.many)),
-            cell => (Some(cell), &[][..]),
+    /// Calls `visit` for each value in order: text by its place in [`Event::row_text`].
+    #[inline]
+    pub fn each(&self, mut visit: impl FnMut(Piece<'a>)) {
+        let mut one = |cell: Cell| match cell {
+            Cell::Text(span) => visit(Piece::Text(span.at as usize, (span.at + span.len) as usize)),
+            cell => {
+                if let Some(value) = read(cell, self.text, self.bytes) {
+                    visit(Piece::Other(value));
+                }
+            }
         };
-        one.into_iter().chain(run.iter().copied()).filter_map(move |cell| {
-            let place = match cell {
-                Cell::Text(span) => Some(span.at as usize..span.at as usize + span.len as usize),
-                _ => None,
-            };
-            read(cell, text, bytes).map(|value| (place, value))
-        })
+        match self.cell {
+            Cell::Many(span) => span.of(self.many).iter().for_each(|cell| one(*cell)),
+            cell => one(cell),
+        }
     }
     /// The first value.
     #[must_use]

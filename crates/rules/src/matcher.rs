@@ -9,24 +9,26 @@
 //!
 //! All buffers are kept between events: nothing is allocated once they have grown.
 
-use etwatch_event::{Event, FieldId, Value};
+use etwatch_event::batch::Piece;
+use etwatch_event::{Event, FieldId};
 
-use crate::compile::atom::Atoms;
+use crate::compile::atom::{Atom, Atoms};
 use crate::compile::plan::{Answer, Plan};
 use crate::compile::program::{FAILS, HOLDS};
 use crate::evaluate::{related, typed};
 use crate::fold::fold_into;
 use crate::rule_set::Match;
 use crate::sigma::detection::Target;
+use crate::sigma::text::TextTest;
 use crate::sigma::value::{Test, TextValue};
 
 /// The text of one value.
 #[derive(Clone, Copy, Debug)]
 struct ValueText {
     /// Where it lies folded.
-    folded: (usize, usize),
+    folded: (u32, u32),
     /// Where it lies as it is: in the event's own text, or else in `rendered`.
-    original: (usize, usize),
+    original: (u32, u32),
     in_event: bool,
     is_ascii: bool,
 }
@@ -35,8 +37,24 @@ struct ValueText {
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
     epoch: u32,
-    from: usize,
-    to: usize,
+    from: u32,
+    to: u32,
+}
+
+impl Slot {
+    fn of<'v>(&self, values: &'v [ValueText]) -> &'v [ValueText] {
+        values.get(self.from as usize..self.to as usize).unwrap_or_default()
+    }
+}
+
+/// A part of a text.
+fn part(text: &str, (from, to): (u32, u32)) -> &str {
+    text.get(from as usize..to as usize).unwrap_or_default()
+}
+
+/// Places within an event fit 32 bits: so do those of its batch's cells.
+fn short(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
 }
 
 /// How much was done for the last event.
@@ -112,7 +130,6 @@ impl Matcher {
         self.candidates = candidates;
     }
 
-    #[inline(never)]
     fn begin(&mut self, plan: &Plan) {
         self.epoch += 1;
         if self.epoch > u32::MAX >> 1 {
@@ -138,70 +155,68 @@ impl Matcher {
     }
 
     /// Folds the event's text and notes where the values of the plan's fields lie.
-    #[inline(never)]
     fn prepare(&mut self, plan: &Plan, event: &Event<'_>) {
         let row = event.row_text();
         self.folded.clear();
         self.folded.push_str(row);
         self.folded.make_ascii_lowercase();
         let row_is_ascii = row.is_ascii();
-        for (id, values) in event.numbered_fields() {
-            let Some(slot) = plan.slot(id) else { continue };
+        event.each_numbered(|id, values| {
+            let Some(slot) = plan.slot(id) else { return };
             let from = self.values.len();
             if plan.fields.get(slot).is_some_and(|field| field.text) {
-                for (place, value) in values.places() {
-                    self.add(row, row_is_ascii, place, &value);
-                }
+                values.each(|piece| self.add(row, row_is_ascii, piece));
             }
             let to = self.values.len();
             if let Some(place) = self.slots.get_mut(slot) {
-                *place = Slot { epoch: self.epoch, from, to };
+                *place = Slot { epoch: self.epoch, from: short(from), to: short(to) };
             }
-        }
+        });
         if plan.has_keywords {
             let from = self.values.len();
             for (_, values) in event.fields() {
-                for (place, value) in values.places() {
-                    self.add(row, row_is_ascii, place, &value);
-                }
+                values.each(|piece| self.add(row, row_is_ascii, piece));
             }
-            self.all = Slot { epoch: self.epoch, from, to: self.values.len() };
+            let to = self.values.len();
+            self.all = Slot { epoch: self.epoch, from: short(from), to: short(to) };
         }
     }
 
-    fn add(
-        &mut self,
-        row: &str,
-        row_is_ascii: bool,
-        place: Option<std::ops::Range<usize>>,
-        value: &Value<'_>,
-    ) {
-        let (original, in_event, text) = match place {
-            Some(place) => {
-                let text = row.get(place.clone()).unwrap_or_default();
+    #[inline]
+    fn add(&mut self, row: &str, row_is_ascii: bool, piece: Piece<'_>) {
+        match piece {
+            Piece::Text(from, to) => {
+                let place = (short(from), short(to));
+                let text = row.get(from..to).unwrap_or_default();
                 if row_is_ascii || text.is_ascii() {
-                    let place = (place.start, place.end);
                     let (in_event, is_ascii) = (true, true);
                     let value = ValueText { folded: place, original: place, in_event, is_ascii };
-                    return self.values.push(value);
+                    self.values.push(value);
+                } else {
+                    self.append(text, place, true);
                 }
-                ((place.start, place.end), true, text)
             }
-            None => {
-                let Some(text) = value.text(&mut self.scratch) else { return };
-                let from = self.rendered.len();
-                self.rendered.push_str(text);
-                ((from, self.rendered.len()), false, text)
+            Piece::Other(value) => {
+                let mut scratch = std::mem::take(&mut self.scratch);
+                if let Some(text) = value.text(&mut scratch) {
+                    let from = self.rendered.len();
+                    self.rendered.push_str(text);
+                    self.append(text, (short(from), short(self.rendered.len())), false);
+                }
+                self.scratch = scratch;
             }
-        };
+        }
+    }
+
+    /// Folds a text behind that of the event.
+    fn append(&mut self, text: &str, original: (u32, u32), in_event: bool) {
         let from = self.folded.len();
         fold_into(text, &mut self.folded);
-        let folded = (from, self.folded.len());
+        let folded = (short(from), short(self.folded.len()));
         self.values.push(ValueText { folded, original, in_event, is_ascii: text.is_ascii() });
     }
 
     /// Sends the values through the indices.
-    #[inline(never)]
     fn search(&mut self, plan: &Plan) {
         let epoch = self.epoch;
         let Self { folded, values, slots, all, decided, nominated, candidates, work, .. } = self;
@@ -225,20 +240,17 @@ impl Matcher {
             if slot.epoch != epoch || field.index.is_empty() {
                 continue;
             }
-            for value in values.get(slot.from..slot.to).unwrap_or_default() {
-                let text = folded.get(value.folded.0..value.folded.1).unwrap_or_default();
-                field.index.find(text, value.is_ascii, &mut hit);
+            for value in slot.of(values) {
+                field.index.find(part(folded, value.folded), value.is_ascii, &mut hit);
             }
         }
         if plan.keywords.needs_each_value() || plan.keywords.may_have_within(folded) {
-            for value in values.get(all.from..all.to).unwrap_or_default() {
-                let text = folded.get(value.folded.0..value.folded.1).unwrap_or_default();
-                plan.keywords.find(text, value.is_ascii, &mut hit);
+            for value in all.of(values) {
+                plan.keywords.find(part(folded, value.folded), value.is_ascii, &mut hit);
             }
         }
     }
 
-    #[inline(never)]
     fn holds(&mut self, start: u32, plan: &Plan, atoms: &Atoms, event: &Event<'_>) -> bool {
         let mut next = start;
         loop {
@@ -261,16 +273,20 @@ impl Matcher {
         let Some(Answer::Asked(id)) = plan.tests.get(test as usize) else { return false };
         let Some(atom) = atoms.get(*id) else { return false };
         self.work.asked += 1;
-        let holds = self.ask(atom.target, &atom.test, plan, event);
+        let holds = self.ask(atom, plan, event);
         if let Some(place) = self.decided.get_mut(test as usize) {
             *place = self.epoch << 1 | u32::from(holds);
         }
         holds
     }
 
-    #[inline(never)]
-    fn ask(&self, target: Target, test: &Test, plan: &Plan, event: &Event<'_>) -> bool {
-        match test {
+    fn ask(&self, atom: &Atom, plan: &Plan, event: &Event<'_>) -> bool {
+        let target = atom.target;
+        match &atom.test {
+            Test::Text(TextValue { test: TextTest::Substring(wanted), cased }) => {
+                let mut values = self.of(target, plan).iter();
+                values.any(|value| atom.finds(wanted, self.text(value, *cased, event)))
+            }
             Test::Text(TextValue { test, cased }) => self
                 .of(target, plan)
                 .iter()
@@ -287,7 +303,7 @@ impl Matcher {
                     others.any(|other| related(*anchor, mine, self.text(other, *cased, event)))
                 })
             }
-            _ => match target {
+            test => match target {
                 Target::Field(id) => typed(test, id, event),
                 Target::Keywords => false,
             },
@@ -300,7 +316,7 @@ impl Matcher {
             Target::Field(id) => self.slot(id, plan),
         };
         let slot = slot.filter(|slot| slot.epoch == self.epoch);
-        slot.and_then(|slot| self.values.get(slot.from..slot.to)).unwrap_or_default()
+        slot.map_or(&[], |slot| slot.of(&self.values))
     }
 
     fn slot(&self, id: FieldId, plan: &Plan) -> Option<&Slot> {
@@ -308,13 +324,12 @@ impl Matcher {
     }
 
     fn text<'t>(&'t self, value: &ValueText, cased: bool, event: &Event<'t>) -> &'t str {
-        let ((from, to), text) = if !cased {
-            (value.folded, self.folded.as_str())
+        if !cased {
+            part(&self.folded, value.folded)
         } else if value.in_event {
-            (value.original, event.row_text())
+            part(event.row_text(), value.original)
         } else {
-            (value.original, self.rendered.as_str())
-        };
-        text.get(from..to).unwrap_or_default()
+            part(&self.rendered, value.original)
+        }
     }
 }

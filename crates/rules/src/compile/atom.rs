@@ -2,7 +2,10 @@
 
 use std::hash::{BuildHasher, Hash, Hasher};
 
+use std::sync::OnceLock;
+
 use hashbrown::{DefaultHashBuilder, HashTable};
+use memchr::memmem::Finder;
 
 use crate::sigma::detection::Target;
 use crate::sigma::value::Test;
@@ -27,9 +30,17 @@ pub struct Atom {
     pub target: Target,
     /// The test: true if any value of the target satisfies it.
     pub test: Test,
+    /// A search for the text of a `contains`, made when it is first asked.
+    finder: OnceLock<Box<Finder<'static>>>,
 }
 
 impl Atom {
+    /// Whether the text `wanted`, which is the one of this atom's test, stands in `text`.
+    #[must_use]
+    pub fn finds(&self, wanted: &str, text: &str) -> bool {
+        let finder = self.finder.get_or_init(|| Box::new(Finder::new(wanted).into_owned()));
+        finder.find(text.as_bytes()).is_some()
+    }
     fn same(&self, target: Target, test: &Test) -> bool {
         self.target == target
             && match (&self.test, test) {
@@ -69,7 +80,7 @@ impl Atoms {
             return *id;
         }
         let id = AtomId(u32::try_from(atoms.len()).unwrap_or(u32::MAX));
-        atoms.push(Atom { target, test: test.clone() });
+        atoms.push(Atom { target, test: test.clone(), finder: OnceLock::new() });
         by_test.insert_unique(key, id, |id| {
             atoms.get(id.index()).map_or(0, |atom| hash(hasher, atom.target, &atom.test))
         });
