@@ -52,8 +52,8 @@ fn main() {
     }
     if sections.iter().any(|one| one == "profile") {
         // For a profiler: matching alone, long enough to be seen.
-        for _ in 0..150 {
-            ours.run(&mixed_cold, 1);
+        for _ in 0..600 {
+            ours.run(&processes_cold, 1);
         }
         ours.describe(&processes_cold);
         ours.describe(&mixed_cold);

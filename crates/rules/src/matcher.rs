@@ -270,10 +270,19 @@ impl Matcher {
         if known >> 1 == self.epoch {
             return known & 1 == 1;
         }
-        let Some(Answer::Asked(id)) = plan.tests.get(test as usize) else { return false };
-        let Some(atom) = atoms.get(*id) else { return false };
+        let holds = match plan.tests.get(test as usize) {
+            None | Some(Answer::Marked) => return false,
+            Some(Answer::Asked(id)) => {
+                let Some(atom) = atoms.get(*id) else { return false };
+                self.ask(atom, plan, event)
+            }
+            Some(Answer::AnyOf(number)) => {
+                let Some(any) = plan.any_of(*number) else { return false };
+                let mut values = self.of(any.target, plan).iter();
+                values.any(|value| any.searcher.find(part(&self.folded, value.folded)).is_some())
+            }
+        };
         self.work.asked += 1;
-        let holds = self.ask(atom, plan, event);
         if let Some(place) = self.decided.get_mut(test as usize) {
             *place = self.epoch << 1 | u32::from(holds);
         }

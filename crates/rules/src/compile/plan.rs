@@ -5,8 +5,9 @@
 //! programs are written. A test whose literals are all in the index needs no asking: its *mark* is set by
 //! the search or it is false. So does an *or* over such tests, which becomes one mark.
 
+use aho_corasick::packed;
 use etwatch_event::{FieldId, Value};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::compile::atom::{AtomId, Atoms};
 use crate::compile::expression::Expression;
@@ -18,7 +19,12 @@ use crate::evaluate::holds_for;
 use crate::rule_set::RuleIndex;
 use crate::sigma::detection::Target;
 use crate::sigma::text::TextTest;
-use crate::sigma::value::Test;
+use crate::sigma::value::{Test, TextValue};
+
+/// So many texts of a field are searched for at once; fewer are asked for one by one, and for more the
+/// packed search is not made.
+const SEARCHED_FROM: usize = 4;
+const SEARCHED_TO: usize = 64;
 
 /// How a test of a plan is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +33,19 @@ pub enum Answer {
     Marked,
     /// By asking the atom, once an event.
     Asked(AtomId),
+    /// By one search for the texts of several atoms of a field, see [`Plan::any_of`].
+    AnyOf(u32),
+}
+
+/// Several texts of which one must stand in a value of a field.
+#[derive(Debug)]
+pub struct AnyOf {
+    /// The field.
+    pub target: Target,
+    /// Finds any of them.
+    pub searcher: packed::Searcher,
+    /// The atoms it stands for.
+    pub atoms: Vec<AtomId>,
 }
 
 /// A field that a plan looks at.
@@ -72,6 +91,8 @@ pub struct Plan {
     nominated: Vec<u32>,
     /// How each test is answered.
     pub tests: Vec<Answer>,
+    /// Searches for several texts at once.
+    any_of: Vec<AnyOf>,
     /// What marks stand for, for showing.
     proven: Vec<(u32, AtomId)>,
     /// The steps of all programs.
@@ -127,6 +148,11 @@ impl Plan {
     pub fn marks(&self, hit: u32) -> &[u32] {
         let Some(Hit { marks: (from, to), .. }) = self.hits.get(hit as usize) else { return &[] };
         self.marks.get(*from as usize..*to as usize).unwrap_or_default()
+    }
+    /// The search behind [`Answer::AnyOf`].
+    #[must_use]
+    pub fn any_of(&self, number: u32) -> Option<&AnyOf> {
+        self.any_of.get(number as usize)
     }
     /// The atoms of which one holds if a mark is set.
     pub fn proven(&self, test: u32) -> impl Iterator<Item = AtomId> {
@@ -297,8 +323,12 @@ impl<'a> Builder<'a> {
                 Some((_, needed)) => *needed |= text,
                 None => fields.push((field, text)),
             };
-        for answer in &self.plan.tests {
-            let Answer::Asked(id) = answer else { continue };
+        let asked = self.plan.tests.iter().filter_map(|answer| match answer {
+            Answer::Asked(id) => Some(id),
+            _ => None,
+        });
+        let together = self.plan.any_of.iter().flat_map(|any| &any.atoms);
+        for id in asked.chain(together) {
             let Some(atom) = self.atoms.get(*id) else { continue };
             let text =
                 matches!(atom.test, Test::Text(_) | Test::Regex(_) | Test::FieldReference { .. });
@@ -375,34 +405,79 @@ impl Tests for Builder<'_> {
         self.of_atom(id)
     }
 
-    fn of_any(&mut self, parts: &[Expression]) -> (Option<u32>, Vec<Expression>) {
+    fn of_any(&mut self, parts: &[Expression]) -> (Vec<u32>, Vec<Expression>) {
+        let mut tests = Vec::new();
         let proven = |part: &Expression| match part {
             Expression::Atom(id) => self.proofs(*id).map(|proofs| (*id, proofs)),
             _ => None,
         };
         let together: Vec<(AtomId, Vec<u32>)> = parts.iter().filter_map(proven).collect();
-        if together.len() < 2 {
-            return (None, parts.to_vec());
+        let mut rest = parts.to_vec();
+        if together.len() >= 2 {
+            let ids: HashSet<AtomId> = together.iter().map(|(id, _)| *id).collect();
+            rest.retain(|part| !matches!(part, Expression::Atom(id) if ids.contains(id)));
+            tests.push(self.marked(&together));
         }
+        tests.extend(self.searched(&mut rest));
+        (tests, rest)
+    }
+}
+
+impl Builder<'_> {
+    /// One mark for several proven atoms.
+    fn marked(&mut self, together: &[(AtomId, Vec<u32>)]) -> u32 {
         let ids: Vec<AtomId> = together.iter().map(|(id, _)| *id).collect();
-        let is_left = |part: &&Expression| match part {
-            Expression::Atom(id) => !ids.contains(id),
-            _ => true,
-        };
-        let rest = if ids.len() == parts.len() {
-            Vec::new()
-        } else {
-            parts.iter().filter(is_left).cloned().collect()
-        };
         if let Some(test) = self.groups.get(&ids) {
-            return (Some(*test), rest);
+            return *test;
         }
         let test = self.new_test(Answer::Marked);
-        for (id, proofs) in &together {
+        for (id, proofs) in together {
             self.mark(proofs, test);
             self.plan.proven.push((test, *id));
         }
         self.groups.insert(ids, test);
-        (Some(test), rest)
+        test
+    }
+
+    /// One search for each field of which many texts are asked for; takes their atoms out of `rest`.
+    fn searched(&mut self, rest: &mut Vec<Expression>) -> Vec<u32> {
+        let mut by_target: Vec<(Target, Vec<(AtomId, &str)>)> = Vec::new();
+        for part in rest.iter() {
+            let Expression::Atom(id) = part else { continue };
+            let Some(atom) = self.atoms.get(*id) else { continue };
+            let Test::Text(TextValue { test: TextTest::Substring(text), cased: false }) =
+                &atom.test
+            else {
+                continue;
+            };
+            if text.is_empty() || atom.target == Target::Keywords {
+                continue;
+            }
+            match by_target.iter_mut().find(|(target, _)| *target == atom.target) {
+                Some((_, texts)) => texts.push((*id, text)),
+                None => by_target.push((atom.target, vec![(*id, text)])),
+            }
+        }
+        let mut tests = Vec::new();
+        for (target, texts) in by_target {
+            if !(SEARCHED_FROM..=SEARCHED_TO).contains(&texts.len()) {
+                continue;
+            }
+            let ids: Vec<AtomId> = texts.iter().map(|(id, _)| *id).collect();
+            let known = self.groups.get(&ids).copied();
+            let test = known.or_else(|| {
+                let searcher = packed::Searcher::new(texts.iter().map(|(_, text)| text))?;
+                let number = u32::try_from(self.plan.any_of.len()).ok()?;
+                self.plan.any_of.push(AnyOf { target, searcher, atoms: ids.clone() });
+                let test = self.new_test(Answer::AnyOf(number));
+                self.groups.insert(ids.clone(), test);
+                Some(test)
+            });
+            if let Some(test) = test {
+                tests.push(test);
+                rest.retain(|part| !matches!(part, Expression::Atom(id) if ids.contains(id)));
+            }
+        }
+        tests
     }
 }

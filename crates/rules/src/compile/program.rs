@@ -26,8 +26,8 @@ pub struct Step {
 pub trait Tests {
     /// The number of the test of an atom, and what it costs to ask.
     fn of_atom(&mut self, atom: crate::compile::atom::AtomId) -> (u32, u32);
-    /// One test for several atoms of which one suffices, and those that it does not stand for.
-    fn of_any(&mut self, parts: &[Expression]) -> (Option<u32>, Vec<Expression>);
+    /// Tests that stand for several atoms each, of which one suffices, and the parts they leave.
+    fn of_any(&mut self, parts: &[Expression]) -> (Vec<u32>, Vec<Expression>);
 }
 
 /// Appends the steps of an expression to `steps`; returns the first of them (or [`HOLDS`], [`FAILS`]).
@@ -60,13 +60,10 @@ fn part(
             let sorted = by_cost(rest.iter().collect(), tests);
             let next =
                 sorted.into_iter().rev().fold(no, |next, one| part(one, yes, next, tests, steps));
-            match together {
-                None => next,
-                Some(test) => {
-                    steps.push(Step { test, yes, no: next });
-                    u32::try_from(steps.len() - 1).unwrap_or(FAILS)
-                }
-            }
+            together.into_iter().rev().fold(next, |next, test| {
+                steps.push(Step { test, yes, no: next });
+                u32::try_from(steps.len() - 1).unwrap_or(FAILS)
+            })
         }
     }
 }

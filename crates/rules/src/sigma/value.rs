@@ -310,6 +310,8 @@ fn text_tests(
             }
         }
     }
+    // Most values are one test, and there are tens of thousands.
+    tests.shrink_to_fit();
     Ok(tests)
 }
 
