@@ -7,13 +7,14 @@
 
 use std::sync::Arc;
 
-use crate::arena::{Arena, Cell, Span, read, span};
+use crate::arena::{Arena, Cell, Span, span};
 use crate::field::FieldId;
-use crate::logsource::{LogSource, LogSourceSetId};
+use crate::logsource::LogSourceSetId;
 use crate::record::{RawValue, Shape};
 use crate::time::Timestamp;
 use crate::value::Value;
-use crate::vocabulary::{Layout, LayoutId, Vocabulary};
+use crate::view::{Event, FieldValues};
+use crate::vocabulary::{LayoutId, Vocabulary};
 
 /// Where an event comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,15 +28,15 @@ pub struct Origin {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum OverflowName {
+pub(crate) enum OverflowName {
     Known(FieldId),
     Text(Span),
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Overflow {
-    name: OverflowName,
-    value: Cell,
+pub(crate) struct Overflow {
+    pub(crate) name: OverflowName,
+    pub(crate) value: Cell,
 }
 
 /// Ends of a row's ranges; a row begins where the one before it ends.
@@ -49,11 +50,11 @@ struct Ends {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Row {
-    time: Timestamp,
+pub(crate) struct Row {
+    pub(crate) time: Timestamp,
     layout: LayoutId,
-    sources: LogSourceSetId,
-    origin: Origin,
+    pub(crate) sources: LogSourceSetId,
+    pub(crate) origin: Origin,
     ends: Ends,
 }
 
@@ -391,175 +392,6 @@ impl Drop for EventBuilder<'_> {
             self.batch.overflow.truncate(self.start.overflow);
             self.batch.many.truncate(self.start.many);
         }
-    }
-}
-
-/// A view of one event.
-#[derive(Clone, Copy, Debug)]
-pub struct Event<'a> {
-    vocabulary: &'a Vocabulary,
-    layout: &'a Layout,
-    row: &'a Row,
-    text: &'a str,
-    bytes: &'a [u8],
-    cells: &'a [Cell],
-    overflow: &'a [Overflow],
-    many: &'a [Cell],
-}
-
-impl<'a> Event<'a> {
-    /// When it happened.
-    #[must_use]
-    pub fn time(&self) -> Timestamp {
-        self.row.time
-    }
-    /// Where it comes from.
-    #[must_use]
-    pub fn origin(&self) -> Origin {
-        self.row.origin
-    }
-    /// Its set of log sources.
-    #[must_use]
-    pub fn source_set(&self) -> LogSourceSetId {
-        self.row.sources
-    }
-    /// The log sources that it carries at once.
-    #[must_use]
-    pub fn log_sources(&self) -> &'a [LogSource] {
-        self.vocabulary.log_sources(self.row.sources)
-    }
-    /// The names of the fields.
-    #[must_use]
-    pub fn vocabulary(&self) -> &'a Vocabulary {
-        self.vocabulary
-    }
-    fn of(&self, cell: Cell) -> FieldValues<'a> {
-        FieldValues { cell, many: self.many, text: self.text, bytes: self.bytes }
-    }
-    /// The values of a field.
-    #[must_use]
-    pub fn get(&self, field: FieldId) -> FieldValues<'a> {
-        let cell = match self.layout.slot(field) {
-            Some(slot) => self.cells.get(slot).copied(),
-            None => self
-                .overflow
-                .iter()
-                .find(|entry| matches!(entry.name, OverflowName::Known(id) if id == field))
-                .map(|entry| entry.value),
-        };
-        self.of(cell.unwrap_or(Cell::Absent))
-    }
-    /// The values of a field by its name, also one that no table knows.
-    #[must_use]
-    pub fn get_named(&self, name: &str) -> FieldValues<'a> {
-        if let Some(id) = self.vocabulary.fields.id(name) {
-            return self.get(id);
-        }
-        let named = |entry: &&Overflow| match entry.name {
-            OverflowName::Text(span) => span.text(self.text) == name,
-            OverflowName::Known(_) => false,
-        };
-        self.of(self.overflow.iter().find(named).map_or(Cell::Absent, |entry| entry.value))
-    }
-    /// The text of a field's first value that has one.
-    #[must_use]
-    pub fn text(&self, field: FieldId) -> Option<&'a str> {
-        self.get(field).iter().find_map(|value| match value {
-            Value::Text(text) => Some(text),
-            _ => None,
-        })
-    }
-    /// The text of the event in one piece: names and values, ready to be folded in one go.
-    #[must_use]
-    pub fn row_text(&self) -> &'a str {
-        self.text
-    }
-    /// Calls `visit` for each field that has a number and is present, in the order of
-    /// [`Event::fields`]. (For matching, where an iterator's bookkeeping costs more than the work.)
-    #[inline]
-    pub fn each_numbered(&self, mut visit: impl FnMut(FieldId, FieldValues<'a>)) {
-        for (id, cell) in self.layout.fields().iter().zip(self.cells) {
-            if *cell != Cell::Absent {
-                visit(*id, self.of(*cell));
-            }
-        }
-        for entry in self.overflow {
-            if let OverflowName::Known(id) = entry.name
-                && entry.value != Cell::Absent
-            {
-                visit(id, self.of(entry.value));
-            }
-        }
-    }
-    /// All fields that are present: slots in their order, then the others in the recording's.
-    pub fn fields(&self) -> impl Iterator<Item = (&'a str, FieldValues<'a>)> + use<'a> {
-        let this = *self;
-        let slots = this.layout.fields().iter().zip(this.cells);
-        let slots = slots.map(move |(id, cell)| (this.vocabulary.fields.name(*id), this.of(*cell)));
-        let overflow = this.overflow.iter().map(move |entry| {
-            let name = match entry.name {
-                OverflowName::Known(id) => this.vocabulary.fields.name(id),
-                OverflowName::Text(span) => span.text(this.text),
-            };
-            (name, this.of(entry.value))
-        });
-        slots.chain(overflow).filter(|(_, values)| values.is_present())
-    }
-}
-
-/// A value as [`FieldValues::each`] tells it.
-#[derive(Clone, Copy, Debug)]
-pub enum Piece<'a> {
-    /// Text, from one place to another of the event's text.
-    Text(usize, usize),
-    /// A value of another kind.
-    Other(Value<'a>),
-}
-
-/// The values of one field: absent, one, several, or present without any.
-#[derive(Clone, Copy, Debug)]
-pub struct FieldValues<'a> {
-    cell: Cell,
-    many: &'a [Cell],
-    text: &'a str,
-    bytes: &'a [u8],
-}
-
-impl<'a> FieldValues<'a> {
-    /// Whether the field is there, be it without a value.
-    #[must_use]
-    pub fn is_present(&self) -> bool {
-        self.cell != Cell::Absent
-    }
-    /// The values in order.
-    pub fn iter(&self) -> impl Iterator<Item = Value<'a>> + use<'a> {
-        let (text, bytes) = (self.text, self.bytes);
-        let (one, run) = match self.cell {
-            Cell::Many(span) => (None, span.of(self.many)),
-            cell => (read(cell, text, bytes), &[][..]),
-        };
-        one.into_iter().chain(run.iter().filter_map(move |cell| read(*cell, text, bytes)))
-    }
-    /// Calls `visit` for each value in order: text by its place in [`Event::row_text`].
-    #[inline]
-    pub fn each(&self, mut visit: impl FnMut(Piece<'a>)) {
-        let mut one = |cell: Cell| match cell {
-            Cell::Text(span) => visit(Piece::Text(span.at as usize, (span.at + span.len) as usize)),
-            cell => {
-                if let Some(value) = read(cell, self.text, self.bytes) {
-                    visit(Piece::Other(value));
-                }
-            }
-        };
-        match self.cell {
-            Cell::Many(span) => span.of(self.many).iter().for_each(|cell| one(*cell)),
-            cell => one(cell),
-        }
-    }
-    /// The first value.
-    #[must_use]
-    pub fn first(&self) -> Option<Value<'a>> {
-        self.iter().next()
     }
 }
 

@@ -11,7 +11,8 @@
 //! | [`logsource`] | [`LogSource`] and sets of them | a rule or event is routed |
 //! | [`vocabulary`] | [`Vocabulary`], [`Layout`]: what is fixed once rules and tables are loaded | a slot is needed |
 //! | [`record`] | [`RecordBatch`], what a source delivers, names as written | a source is added |
-//! | [`batch`] | [`EventBatch`], its arena, [`Event`] views | an event is read |
+//! | [`batch`] | [`EventBatch`] and its arena | an event is written |
+//! | [`view`] | [`Event`], its fields and their values | an event is read |
 //! | [`process`] | [`ProcessKey`] | a process is named across its life |
 //! | [`ledger`] | [`Ledger`], where every record went | something is skipped |
 //!
@@ -32,9 +33,10 @@ pub mod process;
 pub mod record;
 pub mod time;
 pub mod value;
+pub mod view;
 pub mod vocabulary;
 
-pub use batch::{Event, EventBatch, FieldValues, Origin};
+pub use batch::{EventBatch, Origin};
 pub use clock::Clock;
 pub use field::{FieldId, FieldTable};
 pub use ledger::{Ledger, Reason};
@@ -43,4 +45,5 @@ pub use process::{ProcessIdentity, ProcessKey};
 pub use record::{RawValue, Record, RecordBatch, RecordBuilder, Shape};
 pub use time::Timestamp;
 pub use value::{Guid, Sid, Value};
+pub use view::{Event, FieldValues, Piece};
 pub use vocabulary::{Layout, LayoutId, Vocabulary};

@@ -9,8 +9,7 @@
 //!
 //! All buffers are kept between events: nothing is allocated once they have grown.
 
-use etwatch_event::batch::Piece;
-use etwatch_event::{Event, FieldId};
+use etwatch_event::{Event, FieldId, Piece};
 
 use crate::compile::atom::{Atom, Atoms};
 use crate::compile::plan::{Answer, Plan};

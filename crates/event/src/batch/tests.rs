@@ -1,6 +1,7 @@
 //! Rows keep their values through building, copying and reuse of the batch.
 
 use super::*;
+use crate::logsource::LogSource;
 use crate::logsource::LogSourceSet;
 
 fn vocabulary() -> (Arc<Vocabulary>, LayoutId, LogSourceSetId, FieldId, FieldId) {

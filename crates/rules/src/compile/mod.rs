@@ -20,10 +20,11 @@
 //! | [`literal`] | the literals that text tests and regular expressions require |
 //! | [`index`] | all witnesses of a field, found in one pass |
 //! | [`program`] | short-circuit steps |
-//! | [`plan`] | all of it for one kind of event |
+//! | [`plan`] | all of it for one kind of event; `build` makes it |
 //! | [`show`] | the stages as text |
 
 pub mod atom;
+mod build;
 pub mod expression;
 pub mod index;
 pub mod literal;
