@@ -260,7 +260,7 @@ impl EventBuilder<'_> {
     }
     /// Gives `to` the values of `from`, which keeps them; the text is not copied.
     pub fn share(&mut self, from: FieldId, to: FieldId) {
-        let cell = self.cell(from);
+        let cell = *self.cell(from);
         if cell != Cell::Absent {
             self.put(to, cell);
         }
@@ -307,14 +307,14 @@ impl EventBuilder<'_> {
         let here = |entry: &Overflow| matches!(entry.name, OverflowName::Known(id) if id == field);
         of_row.iter().position(here).map(|index| self.start.overflow + index)
     }
-    fn cell(&self, field: FieldId) -> Cell {
+    fn cell(&self, field: FieldId) -> &Cell {
         let found = match self.slot(field) {
-            Some(slot) => self.batch.cells.get(slot).copied(),
+            Some(slot) => self.batch.cells.get(slot),
             None => self
                 .overflow_entry(field)
-                .and_then(|index| self.batch.overflow.get(index).map(|entry| entry.value)),
+                .and_then(|index| self.batch.overflow.get(index).map(|entry| &entry.value)),
         };
-        found.unwrap_or(Cell::Absent)
+        found.unwrap_or(&Cell::Absent)
     }
     fn put(&mut self, field: FieldId, cell: Cell) {
         if let Some(slot) = self.slot(field) {
@@ -330,7 +330,7 @@ impl EventBuilder<'_> {
         }
     }
     fn add(&mut self, field: FieldId, cell: Cell) {
-        let together = self.with_one_more(self.cell(field), cell);
+        let together = self.with_one_more(*self.cell(field), cell);
         self.put(field, together);
     }
     fn add_named(&mut self, name: &str, cell: Cell) {

@@ -49,21 +49,21 @@ impl<'a> Event<'a> {
     pub fn vocabulary(&self) -> &'a Vocabulary {
         self.vocabulary
     }
-    fn of(&self, cell: Cell) -> FieldValues<'a> {
+    fn of(&self, cell: &'a Cell) -> FieldValues<'a> {
         FieldValues { cell, many: self.many, text: self.text, bytes: self.bytes }
     }
     /// The values of a field.
     #[must_use]
     pub fn get(&self, field: FieldId) -> FieldValues<'a> {
         let cell = match self.layout.slot(field) {
-            Some(slot) => self.cells.get(slot).copied(),
+            Some(slot) => self.cells.get(slot),
             None => self
                 .overflow
                 .iter()
                 .find(|entry| matches!(entry.name, OverflowName::Known(id) if id == field))
-                .map(|entry| entry.value),
+                .map(|entry| &entry.value),
         };
-        self.of(cell.unwrap_or(Cell::Absent))
+        self.of(cell.unwrap_or(&Cell::Absent))
     }
     /// The values of a field by its name, also one that no table knows.
     #[must_use]
@@ -75,7 +75,7 @@ impl<'a> Event<'a> {
             OverflowName::Text(span) => span.text(self.text) == name,
             OverflowName::Known(_) => false,
         };
-        self.of(self.overflow.iter().find(named).map_or(Cell::Absent, |entry| entry.value))
+        self.of(self.overflow.iter().find(named).map_or(&Cell::Absent, |entry| &entry.value))
     }
     /// The text of a field's first value that has one.
     #[must_use]
@@ -96,14 +96,14 @@ impl<'a> Event<'a> {
     pub fn each_numbered(&self, mut visit: impl FnMut(FieldId, FieldValues<'a>)) {
         for (id, cell) in self.layout.fields().iter().zip(self.cells) {
             if *cell != Cell::Absent {
-                visit(*id, self.of(*cell));
+                visit(*id, self.of(cell));
             }
         }
         for entry in self.overflow {
             if let OverflowName::Known(id) = entry.name
                 && entry.value != Cell::Absent
             {
-                visit(id, self.of(entry.value));
+                visit(id, self.of(&entry.value));
             }
         }
     }
@@ -111,13 +111,13 @@ impl<'a> Event<'a> {
     pub fn fields(&self) -> impl Iterator<Item = (&'a str, FieldValues<'a>)> + use<'a> {
         let this = *self;
         let slots = this.layout.fields().iter().zip(this.cells);
-        let slots = slots.map(move |(id, cell)| (this.vocabulary.fields.name(*id), this.of(*cell)));
+        let slots = slots.map(move |(id, cell)| (this.vocabulary.fields.name(*id), this.of(cell)));
         let overflow = this.overflow.iter().map(move |entry| {
             let name = match entry.name {
                 OverflowName::Known(id) => this.vocabulary.fields.name(id),
                 OverflowName::Text(span) => span.text(this.text),
             };
-            (name, this.of(entry.value))
+            (name, this.of(&entry.value))
         });
         slots.chain(overflow).filter(|(_, values)| values.is_present())
     }
@@ -135,7 +135,7 @@ pub enum Piece<'a> {
 /// The values of one field: absent, one, several, or present without any.
 #[derive(Clone, Copy, Debug)]
 pub struct FieldValues<'a> {
-    pub(crate) cell: Cell,
+    pub(crate) cell: &'a Cell,
     pub(crate) many: &'a [Cell],
     pub(crate) text: &'a str,
     pub(crate) bytes: &'a [u8],
@@ -145,30 +145,30 @@ impl<'a> FieldValues<'a> {
     /// Whether the field is there, be it without a value.
     #[must_use]
     pub fn is_present(&self) -> bool {
-        self.cell != Cell::Absent
+        *self.cell != Cell::Absent
     }
     /// The values in order.
     pub fn iter(&self) -> impl Iterator<Item = Value<'a>> + use<'a> {
         let (text, bytes) = (self.text, self.bytes);
         let (one, run) = match self.cell {
             Cell::Many(span) => (None, span.of(self.many)),
-            cell => (read(cell, text, bytes), &[][..]),
+            cell => (read(*cell, text, bytes), &[][..]),
         };
         one.into_iter().chain(run.iter().filter_map(move |cell| read(*cell, text, bytes)))
     }
     /// Calls `visit` for each value in order: text by its place in [`Event::row_text`].
     #[inline]
     pub fn each(&self, mut visit: impl FnMut(Piece<'a>)) {
-        let mut one = |cell: Cell| match cell {
+        let mut one = |cell: &Cell| match cell {
             Cell::Text(span) => visit(Piece::Text(span.at as usize, (span.at + span.len) as usize)),
             cell => {
-                if let Some(value) = read(cell, self.text, self.bytes) {
+                if let Some(value) = read(*cell, self.text, self.bytes) {
                     visit(Piece::Other(value));
                 }
             }
         };
         match self.cell {
-            Cell::Many(span) => span.of(self.many).iter().for_each(|cell| one(*cell)),
+            Cell::Many(span) => span.of(self.many).iter().for_each(one),
             cell => one(cell),
         }
     }

@@ -11,8 +11,37 @@ use hashbrown::HashMap;
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
 /// Characters beyond ASCII whose representative is another one.
-static FOLDED: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
-    let mut map = HashMap::new();
+#[derive(Default)]
+struct Varying {
+    /// A bit for each character, as far as there are any.
+    bits: Vec<u64>,
+    to: HashMap<char, char>,
+}
+
+impl Varying {
+    fn add(&mut self, letter: char, representative: char) {
+        let (word, bit) = (letter as usize / 64, letter as usize % 64);
+        if self.bits.len() <= word {
+            self.bits.resize(word + 1, 0);
+        }
+        if let Some(bits) = self.bits.get_mut(word) {
+            *bits |= 1 << bit;
+        }
+        self.to.insert(letter, representative);
+    }
+    #[inline]
+    fn has(&self, letter: char) -> bool {
+        let bits = self.bits.get(letter as usize / 64).copied().unwrap_or(0);
+        bits >> (letter as usize % 64) & 1 == 1
+    }
+    #[inline]
+    fn fold(&self, letter: char) -> char {
+        if self.has(letter) { self.to.get(&letter).copied().unwrap_or(letter) } else { letter }
+    }
+}
+
+static VARYING: LazyLock<Varying> = LazyLock::new(|| {
+    let mut varying = Varying::default();
     let varies = |letter: &char| {
         let same = |mut other: std::char::ToLowercase| other.next() == Some(*letter);
         !(same(letter.to_lowercase()) && letter.to_uppercase().next() == Some(*letter))
@@ -24,10 +53,10 @@ static FOLDED: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
             class.iter().flat_map(|range| range.start()..=range.end()).collect();
         let representative = representative(&members).unwrap_or(letter);
         if representative != letter {
-            map.insert(letter, representative);
+            varying.add(letter, representative);
         }
     }
-    map
+    varying
 });
 
 fn representative(class: &[char]) -> Option<char> {
@@ -42,11 +71,29 @@ fn representative(class: &[char]) -> Option<char> {
 /// The representative of a character's class.
 #[must_use]
 pub fn fold_char(letter: char) -> char {
-    if letter.is_ascii() {
-        letter.to_ascii_lowercase()
-    } else {
-        FOLDED.get(&letter).copied().unwrap_or(letter)
+    if letter.is_ascii() { letter.to_ascii_lowercase() } else { VARYING.fold(letter) }
+}
+
+/// Whether folding changes nothing of `text` but ASCII letters, so that it can be done in place.
+#[must_use]
+pub fn folds_in_place(text: &str) -> bool {
+    /// Bytes that are looked at together.
+    const CHUNK: usize = 32;
+    let varying = &*VARYING;
+    let mut rest = text;
+    while let Some((chunk, _)) = rest.as_bytes().split_at_checked(CHUNK) {
+        if chunk.is_ascii() {
+            rest = rest.get(CHUNK..).unwrap_or_default();
+            continue;
+        }
+        let end = rest.ceil_char_boundary(CHUNK);
+        let (these, behind) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        if these.chars().any(|letter| varying.has(letter)) {
+            return false;
+        }
+        rest = behind;
     }
+    !rest.chars().any(|letter| varying.has(letter))
 }
 
 /// Appends `text`, folded, to `out`.
@@ -64,7 +111,10 @@ pub fn fold_into(text: &str, out: &mut String) {
             new.make_ascii_lowercase();
         }
     } else {
-        out.extend(text.chars().map(fold_char));
+        let varying = &*VARYING;
+        out.extend(text.chars().map(|letter| {
+            if letter.is_ascii() { letter.to_ascii_lowercase() } else { varying.fold(letter) }
+        }));
     }
 }
 
@@ -102,6 +152,9 @@ mod tests {
         for letter in '\0'..=char::MAX {
             let folded = fold_char(letter);
             assert_eq!(fold_char(folded), folded, "{letter:?}");
+            let text = letter.to_string();
+            let in_place = folds_in_place(&text);
+            assert_eq!(in_place, fold(&text) == text.to_ascii_lowercase(), "{letter:?}");
         }
     }
 }

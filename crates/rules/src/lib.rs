@@ -16,7 +16,7 @@
 //! | [`mod@load`] | files and folders to rules |
 //! | [`evaluate`] | whether a rule is true of an event, and why: plainly |
 //! | [`mod@compile`] | rules to expressions, witnesses and programs |
-//! | [`matcher`] | runs what was compiled, event by event |
+//! | [`matcher`] | runs what was compiled, event by event, on its `texts`, folded once |
 //! | [`rule_set`] | all rules, routed by kind of event |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -29,6 +29,7 @@ pub mod load;
 pub mod matcher;
 pub mod rule_set;
 pub mod sigma;
+mod texts;
 pub mod yaml;
 
 pub use diagnostic::{Diagnostic, Severity, SourceFile};

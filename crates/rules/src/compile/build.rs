@@ -1,52 +1,48 @@
 //! How a plan is built.
 //!
 //! Each rule's witnesses are chosen and their literals put into the index of their field; then the
-//! programs are written. A test whose literals are all in the index needs no asking: its *mark* is set by
-//! the search or it is false. So does an *or* over such tests, which becomes one mark; an *or* over many
-//! texts that are in no index becomes one search.
+//! programs are written, from whose tests the index knows what it has to mark (see `answers`).
 
-use aho_corasick::packed;
 use etwatch_event::FieldId;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use crate::compile::atom::{AtomId, Atoms};
 use crate::compile::expression::Expression;
 use crate::compile::index::FieldIndex;
 use crate::compile::literal::{Literal, Place};
-use crate::compile::plan::{Answer, AnyOf, Hit, Plan, PlanField, Program, Residue};
-use crate::compile::program::{self, Tests};
+use crate::compile::plan::{Answer, Hit, Mark, Plan, PlanField, Program, Residue};
+use crate::compile::program::{self, Asking};
 use crate::compile::witness::Witnesses;
 use crate::sigma::detection::Target;
 use crate::sigma::text::TextTest;
-use crate::sigma::value::{Test, TextValue};
+use crate::sigma::value::Test;
 
-/// So many texts of a field are searched for at once; fewer are asked for one by one, and for more the
-/// packed search is not made.
-const SEARCHED_FROM: usize = 4;
-const SEARCHED_TO: usize = 64;
+/// What a test that is dear to ask requires is looked for if that is found so seldom, on the scale of
+/// [`Witnesses::cost`].
+const SELDOM: f32 = 250.0;
 
 /// A literal of a target: what the search reports.
 #[derive(Default)]
 struct Found {
     /// Programs that it nominates.
     programs: Vec<u32>,
-    /// Tests that it proves.
-    marks: Vec<u32>,
+    /// What it says of tests.
+    marks: Vec<Mark>,
 }
 
 /// A plan in the making.
 pub(super) struct Builder<'a> {
     rules: &'a [Residue],
-    atoms: &'a Atoms,
-    witnesses: &'a Witnesses,
+    pub(super) atoms: &'a Atoms,
+    pub(super) witnesses: &'a Witnesses,
     /// Literals by target, with their numbers.
     literals: HashMap<(Target, &'a Literal), u32>,
     order: Vec<(Target, &'a Literal)>,
     found: Vec<Found>,
     /// Numbers of the tests of atoms.
-    test_of: HashMap<AtomId, u32>,
-    groups: HashMap<Vec<AtomId>, u32>,
-    plan: Plan,
+    pub(super) test_of: HashMap<AtomId, Asking>,
+    pub(super) groups: HashMap<Vec<AtomId>, u32>,
+    pub(super) plan: Plan,
 }
 
 impl<'a> Builder<'a> {
@@ -66,7 +62,7 @@ impl<'a> Builder<'a> {
 
     pub(super) fn build(mut self) -> Plan {
         self.index_witnesses();
-        self.index_ends();
+        self.index_tests();
         self.write_programs();
         self.finish()
     }
@@ -108,9 +104,9 @@ impl<'a> Builder<'a> {
         number
     }
 
-    /// Whole values, begins and ends are found by a hash however many there are: all of them are looked
-    /// for, so that no program has to ask.
-    fn index_ends(&mut self) {
+    /// Whole values, begins and ends are found by a table however many there are: all of them are looked
+    /// for, so that no program has to ask; and what dear tests require, so that they are seldom asked.
+    fn index_tests(&mut self) {
         let mut ids = Vec::new();
         for residue in self.rules {
             residue.expression.atoms(&mut |id| ids.push(id));
@@ -123,7 +119,13 @@ impl<'a> Builder<'a> {
                 continue;
             };
             let at_ends = required.literals.iter().all(|one| one.place != Place::Within);
-            if required.enough && at_ends && matches!(atom.target, Target::Field(_)) {
+            let dear = match &atom.test {
+                Test::Regex(_) => true,
+                Test::Text(text) => matches!(text.test, TextTest::Wild(_)),
+                _ => false,
+            };
+            let pays = required.enough && at_ends || dear && self.witnesses.cost(id) < SELDOM;
+            if pays && matches!(atom.target, Target::Field(_)) {
                 for literal in &required.literals {
                     self.look_for(atom.target, literal);
                 }
@@ -131,32 +133,62 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// The literals that prove an atom, if all of them are looked for anyway.
-    fn proofs(&self, id: AtomId) -> Option<Vec<u32>> {
+    /// The literals that an atom requires, if all of them are looked for anyway, and whether they also
+    /// prove it.
+    pub(super) fn looked_for(&self, id: AtomId) -> Option<(Vec<u32>, bool)> {
         let atom = self.atoms.get(id)?;
-        let required = self.witnesses.required(id).filter(|required| required.enough)?;
+        let required = self.witnesses.required(id)?;
         let number = |literal: &'a Literal| self.literals.get(&(atom.target, literal)).copied();
-        required.literals.iter().map(number).collect()
+        let literals: Option<Vec<u32>> = required.literals.iter().map(number).collect();
+        literals.map(|literals| (literals, required.enough))
+    }
+
+    /// The literals that prove an atom, if all of them are looked for anyway.
+    pub(super) fn proofs(&self, id: AtomId) -> Option<Vec<u32>> {
+        self.looked_for(id).and_then(|(literals, enough)| enough.then_some(literals))
+    }
+
+    /// What the program of a rule that was nominated has to decide: of an *and* the part that nominated
+    /// it holds, if the literals found prove it.
+    fn left_open(&self, whole: &Expression) -> Expression {
+        let proven = |part: &Expression| match part {
+            Expression::Atom(id) => self.proofs(*id).is_some(),
+            Expression::Or(parts) => parts
+                .iter()
+                .all(|part| matches!(part, Expression::Atom(id) if self.proofs(*id).is_some())),
+            _ => false,
+        };
+        match whole {
+            Expression::And(parts) => {
+                let witness = self.witnesses.of_parts(parts).map(|(at, _)| at);
+                let proven = witness.filter(|at| parts.get(*at).is_some_and(proven));
+                let others = parts.iter().enumerate().filter(|(at, _)| Some(*at) != proven);
+                Expression::all(&mut others.map(|(_, part)| part.clone()))
+            }
+            part if proven(part) => Expression::Decided(true),
+            part => part.clone(),
+        }
     }
 
     fn write_programs(&mut self) {
         let mut steps = Vec::new();
         for residue in self.rules {
-            let start = program::write(&residue.expression, self, &mut steps);
+            let start = program::write(&self.left_open(&residue.expression), self, &mut steps);
             self.plan.programs.push(Program { rule: residue.rule, start });
         }
         self.plan.steps = steps;
     }
 
-    fn new_test(&mut self, answer: Answer) -> u32 {
+    pub(super) fn new_test(&mut self, answer: Answer) -> u32 {
         self.plan.tests.push(answer);
         u32::try_from(self.plan.tests.len() - 1).unwrap_or(u32::MAX)
     }
 
-    fn mark(&mut self, proofs: &[u32], test: u32) {
-        for proof in proofs {
-            if let Some(found) = self.found.get_mut(*proof as usize) {
-                found.marks.push(test);
+    /// Found literals say of a test that it holds, or that it may.
+    pub(super) fn mark(&mut self, literals: &[u32], test: u32, holds: bool) {
+        for literal in literals {
+            if let Some(found) = self.found.get_mut(*literal as usize) {
+                found.marks.push(Mark::new(test, holds));
             }
         }
     }
@@ -165,14 +197,16 @@ impl<'a> Builder<'a> {
         for found in &mut self.found {
             found.programs.sort_unstable();
             found.programs.dedup();
-            let length = |items: &[u32]| u32::try_from(items.len()).unwrap_or(u32::MAX);
+            found.marks.sort_unstable();
+            found.marks.dedup();
+            let place = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
             let plan = &mut self.plan;
-            let (marks, nominated) = (length(&plan.marks), length(&plan.nominated));
+            let (marks, nominated) = (place(plan.marks.len()), place(plan.nominated.len()));
             plan.marks.extend(&found.marks);
             plan.nominated.extend(&found.programs);
             plan.hits.push(Hit {
-                marks: (marks, length(&plan.marks)),
-                nominated: (nominated, length(&plan.nominated)),
+                marks: (marks, place(plan.marks.len())),
+                nominated: (nominated, place(plan.nominated.len())),
             });
         }
         self.fields();
@@ -189,35 +223,36 @@ impl<'a> Builder<'a> {
                 None => fields.push((field, text)),
             };
         let asked = self.plan.tests.iter().filter_map(|answer| match answer {
-            Answer::Asked(id) => Some(id),
-            _ => None,
+            Answer::Asked(id) | Answer::Gated(id) => Some(id),
+            Answer::Marked | Answer::AnyOf(_) => None,
         });
         let together = self.plan.any_of.iter().flat_map(|any| &any.atoms);
         for id in asked.chain(together) {
             let Some(atom) = self.atoms.get(*id) else { continue };
             let text =
                 matches!(atom.test, Test::Text(_) | Test::Regex(_) | Test::FieldReference { .. });
-            match atom.target {
-                Target::Field(field) => need(field, text),
-                Target::Keywords => self.plan.has_keywords = true,
+            if let Target::Field(field) = atom.target {
+                need(field, text);
             }
             if let Test::FieldReference { field, .. } = atom.test {
                 need(field, true);
             }
         }
         for (target, _) in &self.order {
-            match target {
-                Target::Field(field) => need(*field, true),
-                Target::Keywords => self.plan.has_keywords = true,
+            if let Target::Field(field) = target {
+                need(*field, true);
             }
         }
         fields.sort_unstable();
         let of_target = |target: Target| {
             let numbered = (0_u32..).zip(&self.order);
             let here = numbered.filter(|(_, (other, _))| *other == target);
-            FieldIndex::new(here.map(|(number, (_, literal))| (*literal, number)))
+            let here = here.map(|(number, (_, literal))| (*literal, number));
+            FieldIndex::new(here, &|window| self.witnesses.count(window))
         };
         self.plan.keywords = of_target(Target::Keywords);
+        let mut keywords = self.order.iter().filter(|(target, _)| *target == Target::Keywords);
+        self.plan.keywords_in_others = keywords.any(|(_, literal)| may_be_in_others(&literal.text));
         for (field, text) in fields {
             let slot = u16::try_from(self.plan.fields.len()).unwrap_or(Plan::NO_FIELD);
             if self.plan.slots.len() <= field.index() {
@@ -232,117 +267,8 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// What asking an atom costs, on a scale of its own.
-fn cost(atom: &Test) -> u32 {
-    match atom {
-        Test::Exists(_) | Test::Null | Test::Present => 2,
-        Test::Text(text) => match &text.test {
-            TextTest::Exact(_) | TextTest::Prefix(_) | TextTest::Suffix(_) => 3,
-            TextTest::Substring(_) => 10,
-            TextTest::Wild(_) => 60,
-        },
-        Test::Number { .. } | Test::Boolean(_) => 4,
-        Test::Compare(..) | Test::FieldReference { .. } => 8,
-        Test::Cidr(_) | Test::Time(..) => 20,
-        Test::Regex(_) => 100,
-    }
-}
-
-impl Tests for Builder<'_> {
-    fn of_atom(&mut self, id: AtomId) -> (u32, u32) {
-        let price = |answer: Option<&Answer>| match answer {
-            Some(Answer::Asked(id)) => self.atoms.get(*id).map_or(1, |atom| cost(&atom.test)),
-            _ => 1,
-        };
-        if let Some(test) = self.test_of.get(&id) {
-            return (*test, price(self.plan.tests.get(*test as usize)));
-        }
-        let proofs = self.proofs(id);
-        let test = self.new_test(match proofs {
-            Some(_) => Answer::Marked,
-            None => Answer::Asked(id),
-        });
-        if let Some(proofs) = proofs {
-            self.mark(&proofs, test);
-            self.plan.proven.push((test, id));
-        }
-        self.test_of.insert(id, test);
-        self.of_atom(id)
-    }
-
-    fn of_any(&mut self, parts: &[Expression]) -> (Vec<u32>, Vec<Expression>) {
-        let mut tests = Vec::new();
-        let proven = |part: &Expression| match part {
-            Expression::Atom(id) => self.proofs(*id).map(|proofs| (*id, proofs)),
-            _ => None,
-        };
-        let together: Vec<(AtomId, Vec<u32>)> = parts.iter().filter_map(proven).collect();
-        let mut rest = parts.to_vec();
-        if together.len() >= 2 {
-            let ids: HashSet<AtomId> = together.iter().map(|(id, _)| *id).collect();
-            rest.retain(|part| !matches!(part, Expression::Atom(id) if ids.contains(id)));
-            tests.push(self.marked(&together));
-        }
-        tests.extend(self.searched(&mut rest));
-        (tests, rest)
-    }
-}
-
-impl Builder<'_> {
-    /// One mark for several proven atoms.
-    fn marked(&mut self, together: &[(AtomId, Vec<u32>)]) -> u32 {
-        let ids: Vec<AtomId> = together.iter().map(|(id, _)| *id).collect();
-        if let Some(test) = self.groups.get(&ids) {
-            return *test;
-        }
-        let test = self.new_test(Answer::Marked);
-        for (id, proofs) in together {
-            self.mark(proofs, test);
-            self.plan.proven.push((test, *id));
-        }
-        self.groups.insert(ids, test);
-        test
-    }
-
-    /// One search for each field of which many texts are asked for; takes their atoms out of `rest`.
-    fn searched(&mut self, rest: &mut Vec<Expression>) -> Vec<u32> {
-        let mut by_target: Vec<(Target, Vec<(AtomId, &str)>)> = Vec::new();
-        for part in rest.iter() {
-            let Expression::Atom(id) = part else { continue };
-            let Some(atom) = self.atoms.get(*id) else { continue };
-            let Test::Text(TextValue { test: TextTest::Substring(text), cased: false }) =
-                &atom.test
-            else {
-                continue;
-            };
-            if text.is_empty() || atom.target == Target::Keywords {
-                continue;
-            }
-            match by_target.iter_mut().find(|(target, _)| *target == atom.target) {
-                Some((_, texts)) => texts.push((*id, text)),
-                None => by_target.push((atom.target, vec![(*id, text)])),
-            }
-        }
-        let mut tests = Vec::new();
-        for (target, texts) in by_target {
-            if !(SEARCHED_FROM..=SEARCHED_TO).contains(&texts.len()) {
-                continue;
-            }
-            let ids: Vec<AtomId> = texts.iter().map(|(id, _)| *id).collect();
-            let known = self.groups.get(&ids).copied();
-            let test = known.or_else(|| {
-                let searcher = packed::Searcher::new(texts.iter().map(|(_, text)| text))?;
-                let number = u32::try_from(self.plan.any_of.len()).ok()?;
-                self.plan.any_of.push(AnyOf { target, searcher, atoms: ids.clone() });
-                let test = self.new_test(Answer::AnyOf(number));
-                self.groups.insert(ids.clone(), test);
-                Some(test)
-            });
-            if let Some(test) = test {
-                tests.push(test);
-                rest.retain(|part| !matches!(part, Expression::Atom(id) if ids.contains(id)));
-            }
-        }
-        tests
-    }
+/// Whether a text may stand in that of a number, a time, an address, an identifier, `true`, `false`,
+/// `inf` or `NaN`: by its characters alone.
+fn may_be_in_others(text: &str) -> bool {
+    text.chars().all(|letter| letter.is_ascii_hexdigit() || "+-.:{} ilnrstuxz".contains(letter))
 }

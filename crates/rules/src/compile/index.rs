@@ -3,26 +3,32 @@
 //! | literal | found by |
 //! |---|---|
 //! | the whole value | a hash of it |
-//! | begin or end | a hash of its first or last 8 bytes, then a comparison; shorter ones by length |
-//! | within | few: a packed SIMD search says whether any is there; then, or if there are many, an automaton over the bytes that reports all, overlapping ones too |
+//! | begin or end | a table of its first or last 8 bytes, see `ends` |
+//! | within | few: a packed SIMD search says whether any is there; then, or if there are many, a table of windows, see `windows` |
+//! | within, shorter than a window | an automaton over the bytes |
 //!
-//! Literals that are not ASCII have an automaton of their own, which values that are ASCII never enter.
+//! Literals that are not ASCII are looked for apart, which values that are ASCII never enter.
 
 use aho_corasick::packed;
 use daachorse::DoubleArrayAhoCorasick;
 use hashbrown::HashMap;
 
+use crate::compile::ends::{Ends, Side};
 use crate::compile::literal::{Literal, Place};
+use crate::compile::windows::{Numbered, Windows};
 
 /// Up to so many literals the packed search pays.
 const PACKED_LIMIT: usize = 48;
-/// Bytes that are hashed of a begin or an end.
-const KEY: usize = 8;
+fn length_bit(length: usize) -> u64 {
+    1 << length.min(63)
+}
 
 /// Finds literals in the values of one field; each has a number.
 #[derive(Default)]
 pub struct FieldIndex {
     whole: HashMap<Box<[u8]>, u32>,
+    /// A bit for each length of a whole value; the last one is for all that are longer.
+    lengths: u64,
     starts: Ends,
     ends: Ends,
     within: Option<Scanner>,
@@ -37,25 +43,33 @@ impl std::fmt::Debug for FieldIndex {
 }
 
 impl FieldIndex {
-    /// An index of these literals, each of which is given once, with their numbers.
+    /// An index of these literals, each of which is given once, with their numbers. `rarity` is the
+    /// smaller, the rarer a window of four bytes is thought to be.
     #[must_use]
-    pub fn new<'a>(literals: impl IntoIterator<Item = (&'a Literal, u32)>) -> Self {
+    pub fn new<'a>(
+        literals: impl IntoIterator<Item = (&'a Literal, u32)>,
+        rarity: &dyn Fn(&[u8]) -> u32,
+    ) -> Self {
         let mut index = Self::default();
+        let (mut starts, mut ends) = (Vec::new(), Vec::new());
         let (mut ascii, mut other) = (Vec::new(), Vec::new());
         for (Literal { text, place }, number) in literals {
             index.count += 1;
             match place {
                 Place::Whole => {
+                    index.lengths |= length_bit(text.len());
                     index.whole.insert(text.as_bytes().into(), number);
                 }
-                Place::Start => index.starts.add(text.as_bytes(), number, false),
-                Place::End => index.ends.add(text.as_bytes(), number, true),
+                Place::Start => starts.push((text.as_bytes().into(), number)),
+                Place::End => ends.push((text.as_bytes().into(), number)),
                 Place::Within if text.is_ascii() => ascii.push((text.as_str(), number)),
                 Place::Within => other.push((text.as_str(), number)),
             }
         }
-        index.within = Scanner::new(&ascii);
-        index.within_not_ascii = Scanner::new(&other);
+        index.starts = Ends::new(starts, Side::Start);
+        index.ends = Ends::new(ends, Side::End);
+        index.within = Scanner::new(&ascii, rarity);
+        index.within_not_ascii = Scanner::new(&other, rarity);
         index
     }
 
@@ -75,13 +89,13 @@ impl FieldIndex {
     #[inline]
     pub fn find(&self, value: &str, is_ascii: bool, hit: &mut impl FnMut(u32)) {
         let bytes = value.as_bytes();
-        if !self.whole.is_empty()
+        if self.lengths & length_bit(bytes.len()) != 0
             && let Some(number) = self.whole.get(bytes)
         {
             hit(*number);
         }
-        self.starts.find(bytes, false, hit);
-        self.ends.find(bytes, true, hit);
+        self.starts.find(bytes, hit);
+        self.ends.find(bytes, hit);
         if let Some(scanner) = &self.within {
             scanner.find(bytes, hit);
         }
@@ -106,113 +120,68 @@ impl FieldIndex {
     }
 }
 
-/// A literal and its number.
-type Numbered = (Box<[u8]>, u32);
-
-/// Literals at the begin, or at the end, of values.
-#[derive(Default)]
-struct Ends {
-    /// Of at least [`KEY`] bytes, by their outermost ones.
-    long: HashMap<u64, Vec<Numbered>>,
-    /// Shorter ones: those of one length.
-    short: Vec<(usize, HashMap<u64, u32>)>,
-}
-
-/// The outermost bytes, at most [`KEY`], as a number.
-fn key(bytes: &[u8], length: usize, at_end: bool) -> Option<u64> {
-    let part = if at_end {
-        bytes.get(bytes.len().checked_sub(length)?..)?
-    } else {
-        bytes.get(..length)?
-    };
-    let mut key = [0; KEY];
-    key.get_mut(..length)?.copy_from_slice(part);
-    Some(u64::from_le_bytes(key))
-}
-
-impl Ends {
-    fn is_empty(&self) -> bool {
-        self.long.is_empty() && self.short.is_empty()
-    }
-
-    fn add(&mut self, text: &[u8], number: u32, at_end: bool) {
-        let length = text.len().min(KEY);
-        let Some(key) = key(text, length, at_end) else { return };
-        if length == KEY {
-            self.long.entry(key).or_default().push((text.into(), number));
-            return;
-        }
-        let map = match self.short.iter_mut().find(|(other, _)| *other == length) {
-            Some((_, map)) => map,
-            None => {
-                self.short.push((length, HashMap::new()));
-                match self.short.last_mut() {
-                    Some((_, map)) => map,
-                    None => return,
-                }
-            }
-        };
-        map.insert(key, number);
-    }
-
-    #[inline]
-    fn find(&self, value: &[u8], at_end: bool, hit: &mut impl FnMut(u32)) {
-        if !self.long.is_empty()
-            && let Some(key) = key(value, KEY, at_end)
-            && let Some(literals) = self.long.get(&key)
-        {
-            for (text, number) in literals {
-                let found = if at_end { value.ends_with(text) } else { value.starts_with(text) };
-                if found {
-                    hit(*number);
-                }
-            }
-        }
-        for (length, map) in &self.short {
-            if let Some(key) = key(value, *length, at_end)
-                && let Some(number) = map.get(&key)
-            {
-                hit(*number);
-            }
-        }
-    }
-}
-
 /// Literals anywhere in values.
 struct Scanner {
-    /// Says whether there is any, where that is faster than the automaton.
-    packed: Option<packed::Searcher>,
-    automaton: DoubleArrayAhoCorasick<u32>,
+    /// Says whether there is any.
+    gate: Gate,
+    windows: Option<Windows>,
+    rest: Option<(Gate, DoubleArrayAhoCorasick<u32>)>,
+}
+
+/// Says quickly that none of a few literals is there; of many it says nothing.
+struct Gate(Option<packed::Searcher>);
+
+impl Gate {
+    fn new(literals: &[Numbered<'_>]) -> Self {
+        let few = literals.len() <= PACKED_LIMIT;
+        Self(if few { packed::Searcher::new(literals.iter().map(|one| one.0)) } else { None })
+    }
+    #[inline]
+    fn lets(&self, text: &[u8]) -> bool {
+        self.0.as_ref().is_none_or(|packed| packed.find(text).is_some())
+    }
 }
 
 impl Scanner {
     /// `None` if there are no literals.
-    fn new(literals: &[(&str, u32)]) -> Option<Self> {
+    fn new(literals: &[Numbered<'_>], rarity: &dyn Fn(&[u8]) -> u32) -> Option<Self> {
         if literals.is_empty() {
             return None;
         }
-        let automaton = DoubleArrayAhoCorasick::with_values(literals.iter().copied()).ok()?;
-        let texts = || literals.iter().map(|(text, _)| text);
-        let pays = literals.len() <= PACKED_LIMIT && texts().all(|text| text.len() >= 3);
-        let packed = if pays { packed::Searcher::new(texts()) } else { None };
-        Some(Self { packed, automaton })
+        let (windows, rest) = Windows::new(literals, rarity);
+        let automaton = DoubleArrayAhoCorasick::with_values(rest.iter().copied()).ok();
+        let rest = automaton.map(|automaton| (Gate::new(&rest), automaton));
+        Some(Self { gate: Gate::new(literals), windows, rest })
     }
 
     #[inline]
     fn has_any(&self, text: &[u8]) -> bool {
-        match &self.packed {
-            Some(packed) => packed.find(text).is_some(),
-            None => self.automaton.find_iter(text).next().is_some(),
+        if self.gate.0.is_some() {
+            return self.gate.lets(text);
         }
+        let mut found = false;
+        self.each(text, &mut |_| found = true);
+        found
     }
 
     #[inline]
     fn find(&self, text: &[u8], hit: &mut impl FnMut(u32)) {
-        if self.packed.as_ref().is_some_and(|packed| packed.find(text).is_none()) {
-            return;
+        if self.gate.lets(text) {
+            self.each(text, hit);
         }
-        for found in self.automaton.find_overlapping_iter(text) {
-            hit(found.value());
+    }
+
+    #[inline]
+    fn each(&self, text: &[u8], hit: &mut impl FnMut(u32)) {
+        if let Some(windows) = &self.windows {
+            windows.find(text, hit);
+        }
+        if let Some((gate, automaton)) = &self.rest
+            && gate.lets(text)
+        {
+            for found in automaton.find_overlapping_iter(text) {
+                hit(found.value());
+            }
         }
     }
 }
@@ -241,8 +210,8 @@ mod tests {
                 literals.push(Literal { text: (*text).to_owned(), place });
             }
         }
-        let index =
-            FieldIndex::new((0..).zip(&literals).map(|(number, literal)| (literal, number)));
+        let numbered = (0..).zip(&literals).map(|(number, literal)| (literal, number));
+        let index = FieldIndex::new(numbered, &|_| 0);
         for value in [
             "",
             "a",

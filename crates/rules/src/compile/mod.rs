@@ -18,17 +18,20 @@
 //! | [`expression`] | rules as Boolean expressions |
 //! | [`witness`] | which atoms a rule is looked for by |
 //! | [`literal`] | the literals that text tests and regular expressions require |
-//! | [`index`] | all witnesses of a field, found in one pass |
+//! | [`index`] | all witnesses of a field, found in one pass; those at the ends of values in `ends`, those within in `windows` |
 //! | [`program`] | short-circuit steps |
-//! | [`plan`] | all of it for one kind of event; `build` makes it |
+//! | [`plan`] | all of it for one kind of event; `build` makes it, `answers` its tests |
 //! | [`show`] | the stages as text |
 
+mod answers;
 pub mod atom;
 mod build;
+mod ends;
 pub mod expression;
 pub mod index;
 pub mod literal;
 pub mod plan;
 pub mod program;
 pub mod show;
+mod windows;
 pub mod witness;

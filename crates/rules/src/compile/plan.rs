@@ -24,6 +24,8 @@ pub enum Answer {
     Marked,
     /// By asking the atom, once an event.
     Asked(AtomId),
+    /// By asking the atom if the search has found what it requires.
+    Gated(AtomId),
     /// By one search for the texts of several atoms of a field, see [`Plan::any_of`].
     AnyOf(u32),
 }
@@ -48,6 +50,28 @@ pub struct PlanField {
     pub index: FieldIndex,
     /// Whether the text of its values is needed.
     pub text: bool,
+}
+
+/// What a found literal says of a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark(u32);
+
+impl Mark {
+    /// The test holds, or else it may hold and has to be asked.
+    #[must_use]
+    pub fn new(test: u32, holds: bool) -> Self {
+        Self(test << 1 | u32::from(holds))
+    }
+    /// Number of the test in its plan.
+    #[must_use]
+    pub fn test(self) -> usize {
+        (self.0 >> 1) as usize
+    }
+    /// Whether the test holds for sure.
+    #[must_use]
+    pub fn holds(self) -> bool {
+        self.0 & 1 == 1
+    }
 }
 
 /// What a found literal leads to: ranges of [`Plan::marks`] and [`Plan::nominated`].
@@ -75,10 +99,10 @@ pub struct Plan {
     pub(super) slots: Vec<u16>,
     /// The literals looked for in every value.
     pub keywords: FieldIndex,
-    /// Whether any rule looks at every value.
-    pub has_keywords: bool,
+    /// Whether a value that is no text, such as a number, may have a keyword in it.
+    pub keywords_in_others: bool,
     pub(super) hits: Vec<Hit>,
-    pub(super) marks: Vec<u32>,
+    pub(super) marks: Vec<Mark>,
     pub(super) nominated: Vec<u32>,
     /// How each test is answered.
     pub tests: Vec<Answer>,
@@ -130,9 +154,9 @@ impl Plan {
         let slot = self.slots.get(field.index()).copied().unwrap_or(Self::NO_FIELD);
         (slot != Self::NO_FIELD).then_some(usize::from(slot))
     }
-    /// The tests whose mark a found literal sets.
+    /// What a found literal says of tests.
     #[must_use]
-    pub fn marks(&self, hit: u32) -> &[u32] {
+    pub fn marks(&self, hit: u32) -> &[Mark] {
         let Some(Hit { marks: (from, to), .. }) = self.hits.get(hit as usize) else { return &[] };
         self.marks.get(*from as usize..*to as usize).unwrap_or_default()
     }

@@ -247,6 +247,9 @@ fn steps(plan: &Plan, start: u32, rules: &RuleSet, fields: &FieldTable, out: &mu
         };
         let test = match plan.tests.get(step.test as usize) {
             Some(Answer::Asked(id)) => atom(*id, rules.atoms(), fields),
+            Some(Answer::Gated(id)) => {
+                format!("if what it requires was found: {}", atom(*id, rules.atoms(), fields))
+            }
             Some(Answer::AnyOf(number)) => {
                 let ids = plan.any_of(*number).map_or(&[][..], |any| any.atoms.as_slice());
                 let atoms = ids.iter().map(|id| atom(*id, rules.atoms(), fields));

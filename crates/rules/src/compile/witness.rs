@@ -46,6 +46,8 @@ const SLOTS: usize = 1 << 16;
 pub struct Witnesses {
     required: Vec<Option<Required>>,
     costs: Vec<f32>,
+    /// For each window how often literals have it.
+    counts: Vec<u32>,
 }
 
 fn slot(window: &[u8]) -> usize {
@@ -91,7 +93,27 @@ impl Witnesses {
                 .sum()
         };
         let costs = atoms.all().iter().zip(&required).map(cost_of).collect();
-        Self { required, costs }
+        Self { required, costs, counts }
+    }
+
+    /// What an atom costs as a witness.
+    #[must_use]
+    pub fn cost(&self, atom: AtomId) -> f32 {
+        self.costs.get(atom.index()).copied().unwrap_or(f32::MAX)
+    }
+
+    /// Which part of an *and* has the cheapest witnesses, and these.
+    #[must_use]
+    pub fn of_parts(&self, parts: &[Expression]) -> Option<(usize, (f32, Vec<AtomId>))> {
+        let priced = parts.iter().enumerate();
+        let priced = priced.filter_map(|(at, part)| self.of(part).map(|found| (at, found)));
+        priced.min_by(|(_, one), (_, other)| one.0.total_cmp(&other.0))
+    }
+
+    /// How often literals have a window of four bytes.
+    #[must_use]
+    pub fn count(&self, window: &[u8]) -> u32 {
+        self.counts.get(slot(window)).copied().unwrap_or(0)
     }
 
     /// What an atom requires.
@@ -110,10 +132,7 @@ impl Witnesses {
                 self.required(*atom)?;
                 Some((self.costs.get(atom.index()).copied()?, vec![*atom]))
             }
-            Expression::And(parts) => parts
-                .iter()
-                .filter_map(|part| self.of(part))
-                .min_by(|one, other| one.0.total_cmp(&other.0)),
+            Expression::And(parts) => self.of_parts(parts).map(|(_, found)| found),
             Expression::Or(parts) => {
                 let mut all = (0.0, Vec::new());
                 for part in parts {
