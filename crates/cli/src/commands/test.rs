@@ -27,13 +27,13 @@ A test of the rule NAME.yml is a case in NAME.test.yaml beside it:
   cases:
     - match: reg.exe saves SAM
       events:
-        - {EventID: 1, Provider_Name: Microsoft-Windows-Sysmon, Image: 'C:\\Windows\\System32\\reg.exe',
-           CommandLine: 'reg save HKLM\\SAM C:\\Temp\\s.hiv'}
+        - {EventID: 1, Provider_Name: Microsoft-Windows-Sysmon,
+           Image: 'C:\\Windows\\System32\\reg.exe', CommandLine: 'reg save HKLM\\SAM s.hiv'}
     - no-match: an office day
       fixture: ../../fixtures/benign/office-day.jsonl
 
-Exit status: 0 all passed; 1 a test failed, or with --require-tests a rule has none; 2 wrong usage, or
-a path or a file of tests can't be read (the other tests were run); 4 nothing was tested.")]
+Exit status: 0 all passed; 1 a test failed, or with --require-tests a rule has none; 2 wrong
+usage, or a path or a file of tests can't be read (the rest was run); 4 nothing was tested.")]
 pub(crate) struct RunTests {
     /// Files or folders of tests, and of the rules beside them [default: rules]
     #[arg(value_name = "PATH")]

@@ -63,7 +63,7 @@ impl Run<'_> {
         let bad = AnsiColor::Red.on_default();
         let good = AnsiColor::Green.on_default();
         let count = self.outcomes.len();
-        let mut text = format!("running {count} test{}\n", if count == 1 { "" } else { "s" });
+        let mut text = format!("running {}\n", counted(count, "test"));
         for outcome in self.outcomes {
             let (style, word) = word(outcome.failure.is_some(), bad, good, ["ok", "FAILED"]);
             text.push_str(&format!(
@@ -113,7 +113,7 @@ impl Run<'_> {
     /// How many rules there are, and which of them have no test.
     pub(crate) fn coverage(&self) -> String {
         let (all, without) = (self.rules.rules().len(), self.untested.len());
-        let mut text = format!("{all} rules, {without} without a test");
+        let mut text = format!("{}, {without} without a test", counted(all, "rule"));
         let untested = self.untested.iter().filter_map(|index| self.rules.get(*index));
         for rule in untested.take(UNTESTED_SHOWN) {
             text.push_str(&format!("\n  {}", escape(&name_of(rule))));
@@ -134,7 +134,12 @@ fn word(failed: bool, bad: Style, good: Style, words: [&str; 2]) -> (Style, &str
 pub(crate) fn list(tests: &[Test]) -> String {
     let names: String =
         tests.iter().map(|test| format!("{}: test\n", escape(&test.name()))).collect();
-    names + &format!("\n{} tests\n", tests.len())
+    names + &format!("\n{}\n", counted(tests.len(), "test"))
+}
+
+/// A number of things.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 #[derive(Serialize)]

@@ -56,13 +56,19 @@ pub(crate) fn files(
 /// The folders of rules beside the cases: beside the folder that SigmaHQ keeps all of them in, if the path
 /// leads there, else beside what the path names.
 fn beside(tests: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+    let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
     let mut found = Vec::new();
     for path in tests {
         let path = path.canonicalize().unwrap_or_else(|_| path.clone());
         let is_root =
             |path: &&Path| path.ends_with("regression_data") || path.ends_with("regression");
         let cases = path.ancestors().find(is_root).unwrap_or(&path);
-        found.extend(cases.parent().map(rule_folders).unwrap_or_default());
+        let near = cases.parent().map(rule_folders).unwrap_or_default();
+        // As the user would name them.
+        found.extend(near.into_iter().map(|path| match path.strip_prefix(&here) {
+            Ok(relative) => relative.to_owned(),
+            Err(_) => path,
+        }));
     }
     found.sort();
     found.dedup();
