@@ -14,6 +14,8 @@ use std::ffi::OsStr;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
+use crate::rule_tests::whole;
+
 /// What marks a regression case of SigmaHQ.
 const REGRESSION_KEY: &str = "regression_tests_info:";
 /// Bytes of an `info.yml` in which that key is looked for; real ones have less than one KiB.
@@ -68,7 +70,7 @@ pub(crate) fn rule_beside(case_file: &Path) -> Option<PathBuf> {
 /// Keeps the first of several paths to one file.
 pub(crate) fn once_each(files: &mut Vec<PathBuf>) {
     let mut seen = BTreeSet::new();
-    files.retain(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
+    files.retain(|path| seen.insert(whole(path)));
 }
 
 fn walk(folder: &Path, found: &mut Found) {
@@ -76,7 +78,7 @@ fn walk(folder: &Path, found: &mut Found) {
     let mut seen = BTreeSet::new();
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
-        if !seen.insert(folder.canonicalize().unwrap_or_else(|_| folder.clone())) {
+        if !seen.insert(whole(&folder)) {
             continue;
         }
         match std::fs::read_dir(&folder).and_then(Iterator::collect::<Result<Vec<_>, _>>) {

@@ -141,3 +141,8 @@ pub(crate) fn read_tests(found: &Found) -> (Vec<Test>, Vec<Diagnostic>) {
 fn shown(path: &Path) -> String {
     Location::File(path.to_owned()).name()
 }
+
+/// A path that is the same however the file was named.
+fn whole(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}

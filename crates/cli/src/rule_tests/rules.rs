@@ -4,6 +4,7 @@
 //! name. If only SigmaHQ's cases were found and no `--rules` is given, the rules are looked for where that
 //! project keeps them: in `sigma`, or in `rules` and `rules-…`, beside the folder of the cases.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ use etwatch_rules::load::{LoadOptions, Loaded};
 use etwatch_rules::{Diagnostic, Rule, RuleIndex, RuleSet, Severity, yaml};
 
 use crate::rule_tests::find::{Found, find, once_each};
-use crate::rule_tests::{Meant, Test, shown};
+use crate::rule_tests::{Meant, Test, shown, whole};
 
 /// Where rules may be.
 pub(crate) struct Places<'a> {
@@ -59,7 +60,7 @@ fn beside(tests: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
     let mut found = Vec::new();
     for path in tests {
-        let path = path.canonicalize().unwrap_or_else(|_| path.clone());
+        let path = whole(path);
         let is_root =
             |path: &&Path| path.ends_with("regression_data") || path.ends_with("regression");
         let cases = path.ancestors().find(is_root).unwrap_or(&path);
@@ -97,6 +98,8 @@ pub(crate) struct Rules {
     pub(crate) engine: Engine,
     /// What else loading led to.
     pub(crate) loaded: Loaded,
+    /// The names that the files were loaded under, by their whole paths.
+    names: BTreeMap<PathBuf, String>,
 }
 
 impl Rules {
@@ -106,7 +109,8 @@ impl Rules {
     /// [`EngineError`] if a built-in table is malformed.
     pub(crate) fn load(files: &[PathBuf], options: &LoadOptions) -> Result<Self, EngineError> {
         let (engine, loaded) = Engine::load(files, options, None)?;
-        Ok(Self { engine, loaded })
+        let names = files.iter().map(|path| (whole(path), shown(path))).collect();
+        Ok(Self { engine, loaded, names })
     }
 
     /// The rules themselves.
@@ -130,16 +134,13 @@ impl Rules {
     }
 
     fn find_in_file(&self, path: &Path, name: Option<&str>) -> Result<RuleIndex, String> {
-        let file = shown(path);
-        let same_file = |other: &str| {
-            other == file || Path::new(other).canonicalize().ok() == path.canonicalize().ok()
-        };
+        let file = self.names.get(&whole(path)).cloned().unwrap_or_else(|| shown(path));
         let all = self.set().rules().iter().enumerate();
-        let of_file: Vec<_> = all.filter(|(_, rule)| same_file(&rule.file)).collect();
+        let of_file: Vec<_> = all.filter(|(_, rule)| rule.file == file).collect();
         let Some(name) = name else {
             return self.only(&of_file, &format!("the rule of `{file}`"), || {
                 let mut problems = self.loaded.diagnostics.iter();
-                problems.find(|found| explains_refusal(found) && same_file(&found.file.name))
+                problems.find(|found| explains_refusal(found) && found.file.name == file)
             });
         };
         let called: Vec<_> =
