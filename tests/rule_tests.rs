@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 
 use support::cases::{PASSING, failing, json_lines, run_here, with_tests};
 use support::place::{EVENT, Place, RULE, err, out, status};
+use support::root;
 
 #[test]
 fn the_shipped_rules_pass_their_tests_and_each_has_enough_of_them() {
@@ -32,6 +33,22 @@ fn the_shipped_rules_pass_their_tests_and_each_has_enough_of_them() {
     for (file, [matches, none]) in by_file {
         assert!(matches >= 2 && none >= 2, "{file}: {matches} that match, {none} that do not");
     }
+}
+
+/// What the documentation shows is true.
+#[test]
+fn the_documented_example_passes() {
+    let page = std::fs::read_to_string(root().join("docs/rule-tests.md")).unwrap();
+    let (_, rest) = page.split_once("```yaml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let fixtures = root().join("fixtures").canonicalize().unwrap();
+    let example = example.replace("../../fixtures", fixtures.to_str().unwrap());
+    let rule = root().join("rules/credential-access/process-creation-registry-hive-save.yml");
+    let place = with_tests(&example);
+    place.write("rules/r.yml", std::fs::read(rule).unwrap());
+    let output = place.run(&["test"]);
+    assert_eq!(status(&output), 0, "{}{}", out(&output), err(&output));
+    assert!(out(&output).contains("5 passed"), "{}", out(&output));
 }
 
 #[test]
