@@ -12,66 +12,11 @@
 
 mod support;
 
-use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_yaml::Value;
-
-const EVENT: &str = concat!(
-    r#"{"Provider_Name":"Microsoft-Windows-Sysmon","EventID":1,"Computer":"h","#,
-    r#""UtcTime":"2026-01-02 03:04:05","Image":"C:\\a.exe","CommandLine":"a\u001b[2J\u202e b"}"#,
-    "\n"
-);
-const RULE: &str = "title: t\nid: 5a4c0d0e-6a2b-4a53-9d53-0d8e2f5f3a11\nlevel: high\nlogsource: {category: process_creation, product: windows}\ndetection: {s: {Image|endswith: '\\a.exe'}, condition: s}\n";
-
-struct Place {
-    folder: tempfile::TempDir,
-}
-
-impl Place {
-    /// A folder with one rule and one event.
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let place = Self { folder };
-        place.write("rules/r.yml", RULE);
-        place.write("events.jsonl", EVENT);
-        place
-    }
-    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
-        let path = self.folder.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-    fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.folder.path().join(name)).unwrap()
-    }
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.run_with(arguments, "")
-    }
-    fn run_with(&self, arguments: &[&str], input: &str) -> Output {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_etwatch"))
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        child.wait_with_output().unwrap()
-    }
-}
-
-fn out(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-fn err(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-fn status(output: &Output) -> i32 {
-    output.status.code().unwrap()
-}
+use support::place::{EVENT, Place, RULE, err, out, status};
 
 #[test]
 fn exit_status_says_how_it_went() {
@@ -269,9 +214,13 @@ fn check_shows_place_text_and_cure_and_goes_on() {
 #[test]
 fn help_has_examples_and_completions_are_scripts() {
     let place = Place::new();
-    for arguments in
-        [&["--help"][..], &["replay", "--help"], &["check", "--help"], &["rules", "list", "--help"]]
-    {
+    for arguments in [
+        &["--help"][..],
+        &["replay", "--help"],
+        &["check", "--help"],
+        &["test", "--help"],
+        &["rules", "list", "--help"],
+    ] {
         let text = out(&place.run(arguments));
         assert!(text.contains("Examples:"), "{arguments:?}");
     }

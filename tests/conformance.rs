@@ -16,19 +16,21 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::Command;
 
-use etwatch_engine::Engine;
 use etwatch_event::LogSource;
 use serde_yaml::Value;
 use sha2::{Digest, Sha256};
+use support::cases::json_lines;
+use support::place::{err, out, status};
 use support::{corpus, engine, files_under, golden, options, root, run};
 
 /// Cases whose recording holds more events that the rule's own text describes than the case says:
 /// `info.yml` counts one, the recording has each registry value that the rule lists (checked by hand).
 const COUNTED_OTHERWISE: &[(&str, u64, u64)] = &[
-    ("c7dcacd0-cc59-4004-b0a4-1d6cdebe6f3e", 1, 2), // AutoShareServer and AutoShareWks, both set to 0
-    ("45e112d0-7759-4c2a-aa36-9f8fb79d3393", 1, 3), // https, http and * of one domain, each put into zone 2
+    ("/registry_set_disable_administrative_share/", 1, 2), // AutoShareServer and AutoShareWks, both set to 0
+    ("/registry_set_change_security_zones/", 1, 3), // https, http and * of one domain, each put into zone 2
 ];
 
 #[test]
@@ -74,61 +76,34 @@ fn every_log_source_of_windows_is_covered() {
     println!("categories and services of Windows that are covered: {count} of {count}");
 }
 
-struct Case {
-    name: String,
-    rules: Vec<String>,
-    /// Stated matches; not all cases state them.
-    count: Option<u64>,
-    folder: PathBuf,
-}
-
-fn cases(corpus: &Path) -> Vec<Case> {
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let one = |path: PathBuf| {
-        let info: Value = serde_yaml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
-        let rules = info["rule_metadata"].as_sequence().unwrap();
-        let tests = info["regression_tests_info"].as_sequence().unwrap();
-        Case {
-            name: path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned(),
-            rules: rules.iter().map(|rule| text(&rule["id"])).collect(),
-            count: tests.iter().map(|test| test.get("match_count").and_then(Value::as_u64)).sum(),
-            folder: path.parent().unwrap().to_path_buf(),
-        }
-    };
-    files_under(&corpus.join("regression"), "info.yml").into_iter().map(one).collect()
-}
-
+/// SigmaHQ's own cases, as a user would run them: `etwatch test`.
 #[test]
 fn every_regression_case_matches_from_evtx_and_from_json() {
     let Some(corpus) = corpus() else { return };
-    let (engine, _) = engine(&[&corpus.join("sigma")]);
-    let cases = cases(&corpus);
-    assert_eq!(cases.len(), 116);
-    for ending in [".evtx", ".json"] {
-        let failed: Vec<_> =
-            cases.iter().filter_map(|case| check_case(&engine, case, ending)).collect();
-        assert!(failed.is_empty(), "{ending}: {failed:#?}");
-        println!("regression cases that match from *{ending}: {} of {}", cases.len(), cases.len());
-    }
-}
-
-/// What is wrong with a case, if anything.
-fn check_case(engine: &Engine, case: &Case, ending: &str) -> Option<String> {
-    let (alerts, report) = run(engine, &files_under(&case.folder, ending), options(0, 256));
-    assert_eq!(report.ledger.lost(), 0, "{}: {:?}", case.name, report.damage);
-    for rule in &case.rules {
-        let found =
-            alerts.alerts().iter().filter(|one| one.rule.id.as_ref() == Some(rule)).count() as u64;
-        let otherwise = COUNTED_OTHERWISE.iter().find(|(id, ..)| id == rule);
-        let expected = otherwise.map_or(case.count, |(_, stated, actual)| {
-            assert_eq!(case.count, Some(*stated), "{}: the case was corrected", case.name);
-            Some(*actual)
-        });
-        if found == 0 || expected.is_some_and(|expected| found != expected) {
-            return Some(format!("{}: {rule} matched {found} times, not {expected:?}", case.name));
+    let output = Command::new(env!("CARGO_BIN_EXE_etwatch"))
+        .args(["test", "regression", "--format", "json"])
+        .current_dir(&corpus)
+        .output()
+        .unwrap();
+    let mut lines = json_lines(&out(&output));
+    let run = lines.pop().unwrap();
+    assert_eq!(run["rules"].as_u64(), Some(3_009), "{}", err(&output));
+    for form in ["(evtx)", "(json)"] {
+        let of_form = |test: &&Value| test["case"].as_str().unwrap().ends_with(form);
+        let tests: Vec<_> = lines.iter().filter(of_form).collect();
+        assert_eq!(tests.len(), 116, "{form}");
+        let failed: Vec<_> = tests.iter().filter(|test| test["passed"] != true).collect();
+        for test in &failed {
+            let name = test["name"].as_str().unwrap();
+            let known = COUNTED_OTHERWISE.iter().find(|(case, ..)| name.contains(case));
+            let (_, stated, actual) = known.unwrap_or_else(|| panic!("{test:#?}"));
+            assert_eq!(test["expected"]["exactly"].as_u64(), Some(*stated), "{name}");
+            assert_eq!(test["matches"].as_u64(), Some(*actual), "{name}");
         }
+        assert_eq!(failed.len(), COUNTED_OTHERWISE.len(), "{form}: a case was corrected");
+        println!("regression cases that match {form}: {} of {}", tests.len(), tests.len());
     }
-    None
+    assert_eq!((lines.len(), status(&output)), (232, 1));
 }
 
 #[test]

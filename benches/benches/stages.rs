@@ -87,7 +87,7 @@ fn stages(c: &mut Criterion) {
 fn json_texts(locations: &[Location]) -> Vec<Vec<u8>> {
     let text = |location: &Location| match location {
         Location::File(path) => std::fs::read(path).ok(),
-        Location::Stdin => None,
+        Location::Stdin | Location::Text { .. } => None,
     };
     locations.iter().filter_map(text).collect()
 }

@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test target uses a part of it")]
 
+pub(crate) mod cases;
+pub(crate) mod place;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};

@@ -38,7 +38,7 @@ pub fn table(corpus: &Path) {
         .into_iter()
         .filter_map(|location| match location {
             Location::File(path) => Some(path),
-            Location::Stdin => None,
+            Location::Stdin | Location::Text { .. } => None,
         })
         .collect();
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -30,6 +30,7 @@ pub fn open(location: &Location, limits: Limits) -> Result<Box<dyn Source>, Sour
     let raw: Box<dyn Read + Send> = match location {
         Location::File(path) => Box::new(File::open(path).map_err(failed)?),
         Location::Stdin => Box::new(io::stdin()),
+        Location::Text { text, .. } => Box::new(Cursor::new(Arc::<[u8]>::from(Arc::clone(text)))),
     };
     let (counted, count) = Counted::new(raw);
     let (first, input) = sniff(Box::new(counted)).map_err(failed)?;
@@ -40,7 +41,7 @@ pub fn open(location: &Location, limits: Limits) -> Result<Box<dyn Source>, Sour
     };
     let named_evtx = match location {
         Location::File(path) => is_named_evtx(path),
-        Location::Stdin => false,
+        Location::Stdin | Location::Text { .. } => false,
     };
     if first.starts_with(evtx::FILE_MAGIC) || named_evtx {
         let file = match (location, packing) {

@@ -1,6 +1,7 @@
 //! What every source is: pieces in order, each decodable by itself.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use etwatch_event::{Ledger, Reason, RecordBatch, Timestamp};
 
@@ -144,6 +145,13 @@ pub enum Location {
     File(PathBuf),
     /// Standard input.
     Stdin,
+    /// No place at all: the text of a recording, and what to call it.
+    Text {
+        /// The name shown in reports and alerts.
+        name: String,
+        /// The recording.
+        text: Arc<str>,
+    },
 }
 
 impl Location {
@@ -156,6 +164,7 @@ impl Location {
                 if cfg!(windows) { name.replace('\\', "/") } else { name.into_owned() }
             }
             Self::Stdin => "-".to_owned(),
+            Self::Text { name, .. } => name.clone(),
         }
     }
 }

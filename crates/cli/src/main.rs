@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`commands`] | one file a subcommand, with its help |
 //! | [`config`] | `etwatch.toml`: what flags set, flags win |
+//! | [`rule_tests`] | tests of rules: from files to outcomes |
 //! | [`terminal`] | what a person sees: styles, progress, the summary |
 //!
 //! Exit status, the same for all subcommands:
@@ -11,7 +12,7 @@
 //! | | |
 //! |---|---|
 //! | 0 | done |
-//! | 1 | `check` found errors; alerts could not be delivered; a fault of etwatch |
+//! | 1 | `check` found errors; a test failed; alerts could not be delivered; a fault of etwatch |
 //! | 2 | wrong usage: flags, configuration, rules folder |
 //! | 3 | some input could not be read; the rest was |
 //! | 4 | nothing was tested |
@@ -19,6 +20,7 @@
 
 mod commands;
 mod config;
+mod rule_tests;
 mod terminal;
 
 use std::process::ExitCode;
@@ -35,7 +37,8 @@ use clap::{CommandFactory, Parser};
 Examples:
   etwatch replay fixtures                     the shipped recordings, the shipped rules
   etwatch replay case.evtx --rules sigma      one event log, a folder of Sigma rules
-  etwatch check rules                         what is wrong with rules, and what to write instead"
+  etwatch check rules                         what is wrong with rules, and what to write instead
+  etwatch test rules                          do rules match what they should, and nothing else"
 )]
 struct Arguments {
     /// Say more about what is done, on standard error (-v, -vv)

@@ -58,6 +58,7 @@ impl Bar {
         let size = |input: &Location| match input {
             Location::File(path) => std::fs::metadata(path).map_or(0, |data| data.len()),
             Location::Stdin => 0,
+            Location::Text { text, .. } => text.len() as u64,
         };
         let total = inputs.iter().map(size).sum();
         let visible = !quiet && std::io::stderr().is_terminal();

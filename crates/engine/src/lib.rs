@@ -22,5 +22,6 @@ pub mod report;
 pub mod work;
 
 pub use engine::{Engine, EngineError};
-pub use pipeline::{Observer, Options, Progress, replay};
+pub use pipeline::{Observer, Options, Progress, replay, replay_on};
 pub use report::Report;
+pub use work::Workers;

@@ -28,7 +28,7 @@ pub const HELD_LIMIT: usize = 256 << 20;
 /// How a replay is run. None of it changes the alerts.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Worker threads; 0 is one for each processor.
+    /// Worker threads to start; 0 is one for each processor.
     pub workers: usize,
     /// Events in a batch that is matched at once.
     pub batch: usize,
@@ -81,12 +81,28 @@ pub fn replay(
     observer: &mut dyn Observer,
 ) -> Result<Report, EngineError> {
     let workers = Workers::start(engine.clone(), options.workers)?;
+    replay_on(&workers, locations, sinks, options, observer)
+}
+
+/// The same by workers that were started before, and on which other runs may be under way: the calling
+/// thread must be none of them.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_on(
+    workers: &Workers,
+    locations: Vec<Location>,
+    sinks: &mut [Box<dyn Sink>],
+    options: Options,
+    observer: &mut dyn Observer,
+) -> Result<Report, EngineError> {
+    let engine = workers.engine();
     let mut run = Run {
         engine,
         options,
         builder: Builder::new(&engine.vocabulary),
         ordered: workers.batch(),
-        workers,
+        workers: workers.clone(),
         matching: VecDeque::new(),
         watermarks: Watermarks::default(),
         inputs: Vec::new(),

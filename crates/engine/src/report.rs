@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use etwatch_alert::{Alert, RuleReference, SinkError};
 use etwatch_capture::Damage;
-use etwatch_event::{Ledger, Shape, Vocabulary};
+use etwatch_event::{Ledger, LogSourceSetId, Shape, Vocabulary};
+use etwatch_rules::{RuleIndex, RuleSet};
 use serde::Serialize;
 
 use crate::engine::EngineError;
@@ -162,6 +163,13 @@ impl Report {
         } else {
             None
         }
+    }
+
+    /// How many events have a log source that the rule is for.
+    #[must_use]
+    pub fn events_for(&self, rule: RuleIndex, rules: &RuleSet) -> u64 {
+        let sets = (0..).map_while(LogSourceSetId::from_index).zip(&self.sets);
+        sets.filter(|(set, _)| rules.applying(*set).contains(&rule)).map(|(_, count)| count).sum()
     }
 
     /// Whether some of the input could not be read.

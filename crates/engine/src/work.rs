@@ -108,6 +108,11 @@ impl Workers {
     pub fn count(&self) -> usize {
         self.pool.current_num_threads()
     }
+    /// What they work with.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.shared.engine
+    }
     /// The pool itself, for work of another kind.
     #[must_use]
     pub fn pool(&self) -> &rayon::ThreadPool {

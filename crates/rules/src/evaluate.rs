@@ -169,7 +169,7 @@ impl Evaluator {
         }
     }
 
-    fn detection(&mut self, detection: &Detection, event: &Event<'_>) -> bool {
+    pub(crate) fn detection(&mut self, detection: &Detection, event: &Event<'_>) -> bool {
         match detection {
             Detection::All(parts) => parts.iter().all(|part| self.detection(part, event)),
             Detection::Any(parts) => parts.iter().any(|part| self.detection(part, event)),
@@ -230,7 +230,7 @@ impl Evaluator {
         entry.1..entry.2
     }
 
-    fn test(&mut self, target: Target, test: &Test, event: &Event<'_>) -> bool {
+    pub(crate) fn test(&mut self, target: Target, test: &Test, event: &Event<'_>) -> bool {
         match test {
             Test::Text(TextValue { test, cased }) => {
                 let places = self.prepare(target, event);

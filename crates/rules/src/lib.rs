@@ -15,6 +15,7 @@
 //! | [`fold`] | comparison without case |
 //! | [`mod@load`] | files and folders to rules |
 //! | [`evaluate`] | whether a rule is true of an event, and why: plainly |
+//! | [`explain`] | which detections hold for an event, and what fails in the others |
 //! | [`mod@compile`] | rules to expressions, witnesses and programs |
 //! | [`matcher`] | runs what was compiled, event by event, on its `texts`, folded once |
 //! | [`rule_set`] | all rules, routed by kind of event |
@@ -24,6 +25,7 @@
 pub mod compile;
 pub mod diagnostic;
 pub mod evaluate;
+pub mod explain;
 pub mod fold;
 pub mod load;
 pub mod matcher;
@@ -34,6 +36,7 @@ pub mod yaml;
 
 pub use diagnostic::{Diagnostic, Severity, SourceFile};
 pub use evaluate::{Evaluator, Reasoning};
+pub use explain::{Shortfall, Verdict};
 pub use load::{LoadOptions, Loaded, load};
 pub use matcher::Matcher;
 pub use rule_set::{Match, RuleIndex, RuleSet};

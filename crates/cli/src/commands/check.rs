@@ -116,7 +116,7 @@ fn some(count: usize, what: &str) -> String {
 
 /// The problem with the offending text underlined, in which nothing but our own colours acts on the
 /// terminal: a file of rules, and its name, may come from anybody.
-fn text_block(diagnostic: &Diagnostic) -> String {
+pub(crate) fn text_block(diagnostic: &Diagnostic) -> String {
     let harmless = Diagnostic {
         message: escape(&diagnostic.message),
         label: escape(&diagnostic.label),

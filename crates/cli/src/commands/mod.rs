@@ -6,12 +6,13 @@ pub(crate) mod completions;
 mod outputs;
 pub(crate) mod replay;
 pub(crate) mod rules;
+pub(crate) mod test;
 
 use crate::config::Config;
 
 /// Exit status: done.
 pub(crate) const DONE: u8 = 0;
-/// Exit status: errors in rules, undelivered alerts, a fault.
+/// Exit status: errors in rules, failed tests, undelivered alerts, a fault.
 pub(crate) const FAILED: u8 = 1;
 /// Exit status: wrong usage.
 pub(crate) const USAGE: u8 = 2;
@@ -25,6 +26,7 @@ pub(crate) const NOTHING_TESTED: u8 = 4;
 pub(crate) enum Command {
     Replay(Box<replay::Replay>),
     Check(check::Check),
+    Test(test::RunTests),
     Rules(rules::Rules),
     Completions(completions::Completions),
 }
@@ -35,6 +37,7 @@ impl Command {
         match self {
             Self::Replay(command) => command.run(config),
             Self::Check(command) => command.run(config),
+            Self::Test(command) => command.run(config),
             Self::Rules(command) => command.run(config),
             Self::Completions(command) => command.run(whole),
         }

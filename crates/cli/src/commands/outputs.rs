@@ -205,6 +205,7 @@ fn refuse_overlaps(
         let path = match input {
             Location::File(path) => path.as_path(),
             Location::Stdin => Path::new("/dev/stdin"),
+            Location::Text { .. } => continue,
         };
         taken.extend(Identity::of(path).map(|id| (id, "a recording that is to be read")));
     }

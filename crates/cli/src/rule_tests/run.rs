@@ -1,0 +1,176 @@
+//! Tests to outcomes, several at once.
+//!
+//! Each test is a replay of its own, so that tests can't see each other's events. All replays share one
+//! pool of workers, which decode and match; a few threads beside it drive the replays and wait for them.
+//! (They are none of the pool: a worker that waited for workers could wait for ever.) Outcomes are in the
+//! order of the tests, whoever was done first.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use etwatch_alert::{Alert, Sink, SinkError};
+use etwatch_engine::{EngineError, Options, Report, Workers, replay_on};
+use etwatch_rules::{Rule, RuleIndex};
+
+use crate::rule_tests::rules::{Rules, name_of};
+use crate::rule_tests::{Expected, Outcome, Test, why};
+
+/// Runs the tests by `workers` threads, 0 for one a processor.
+///
+/// # Errors
+/// [`EngineError::Workers`] if the operating system refuses the threads.
+pub(crate) fn run(
+    tests: &[Test],
+    rules: &Rules,
+    workers: usize,
+) -> Result<Vec<Outcome>, EngineError> {
+    let workers = Workers::start(rules.engine.clone(), workers)?;
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::with_capacity(tests.len()));
+    let drive = || {
+        while let Some((number, test)) = take(tests, &next) {
+            let outcome = one(test, rules, &workers);
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((number, outcome));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..workers.count().min(tests.len()) {
+            // Where no thread can be had, those that are there do its share.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, drive);
+        }
+        drive();
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(number, _)| *number);
+    Ok(done.into_iter().map(|(_, outcome)| outcome).collect())
+}
+
+fn take<'t>(tests: &'t [Test], next: &AtomicUsize) -> Option<(usize, &'t Test)> {
+    let number = next.fetch_add(1, Ordering::Relaxed);
+    Some((number, tests.get(number)?))
+}
+
+/// A failed outcome for each rule that no test means.
+pub(crate) fn untested_as_failures(rules: &Rules, untested: &[RuleIndex]) -> Vec<Outcome> {
+    let one = |rule: &Rule| Outcome {
+        file: rule.file.clone(),
+        case: format!("`{}` has a test", rule.title),
+        expected: None,
+        matches: None,
+        failure: Some(
+            "no test is for this rule\nwrite some into NAME.test.yaml beside it".to_owned(),
+        ),
+    };
+    untested.iter().filter_map(|index| rules.set().get(*index)).map(one).collect()
+}
+
+/// The rules that none of the tests means.
+pub(crate) fn untested(tests: &[Test], rules: &Rules) -> Vec<RuleIndex> {
+    let mut tested: Vec<_> = tests.iter().filter_map(|test| rules.find(&test.rule).ok()).collect();
+    tested.sort_unstable();
+    let all = (0..rules.set().rules().len()).filter_map(RuleIndex::from_index);
+    all.filter(|index| tested.binary_search(index).is_err()).collect()
+}
+
+fn one(test: &Test, rules: &Rules, workers: &Workers) -> Outcome {
+    let (matches, failure) = match judge(test, rules, workers) {
+        Ok(matches) => (Some(matches), None),
+        Err(Failure { matches, what }) => (matches, Some(what)),
+    };
+    let (file, case) = (test.file.clone(), test.case.clone());
+    Outcome { file, case, expected: Some(test.expected), matches, failure }
+}
+
+/// Why a test failed, and how often its rule matched, if that was found out.
+struct Failure {
+    matches: Option<u64>,
+    what: String,
+}
+
+impl From<String> for Failure {
+    fn from(what: String) -> Self {
+        Self { matches: None, what }
+    }
+}
+
+/// How often the rule matched, which is as often as expected.
+fn judge(test: &Test, rules: &Rules, workers: &Workers) -> Result<u64, Failure> {
+    let index = rules.find(&test.rule)?;
+    let Some(rule) = rules.set().get(index) else { return Err("no such rule".to_owned().into()) };
+    let (matches, report) = replayed(test, rule, workers).map_err(|error| error.to_string())?;
+    if let Some(what) = lost(&report) {
+        return Err(what.into());
+    }
+    if !test.lines.is_empty() && report.events.contains_key("none") {
+        return Err(why::no_log_source(test, workers).into());
+    }
+    let of_rule = format!("rule {}", name_of(rule));
+    if !test.expected.is_met_by(matches) {
+        let expected = test.expected;
+        let details = why::otherwise(test, rule, index, workers);
+        let what = format!("expected {expected}, got {matches}\n{of_rule}\n{details}");
+        return Err(Failure { matches: Some(matches), what });
+    }
+    if test.expected == Expected::Exactly(0) && report.events_for(index, rules.set()) == 0 {
+        let sources = why::log_sources(rule, &report);
+        let what =
+            format!("nothing was tested: the rule applies to no event\n{of_rule}\n{sources}");
+        return Err(Failure { matches: Some(matches), what });
+    }
+    Ok(matches)
+}
+
+/// How often the rule matched, and how the replay went.
+fn replayed(test: &Test, rule: &Rule, workers: &Workers) -> Result<(u64, Report), EngineError> {
+    let count = Arc::new(Mutex::new(0));
+    let counter = Counter { rule: rule.clone(), count: Arc::clone(&count) };
+    let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(counter)];
+    let events = vec![test.events.clone()];
+    let report = replay_on(workers, events, &mut sinks, Options::default(), &mut ())?;
+    let matches = *count.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok((matches, report))
+}
+
+/// What was not read, if anything.
+fn lost(report: &Report) -> Option<String> {
+    if !report.ledger.is_balanced() {
+        return Some("the counts of records do not add up: a fault of etwatch".to_owned());
+    }
+    if !report.input_was_lost() {
+        return (report.ledger.events() == 0).then(|| "there is no event in it".to_owned());
+    }
+    let mut what = "some of the recording could not be read".to_owned();
+    for message in &report.unreadable {
+        what.push_str(&format!("\n{message}"));
+    }
+    for (file, damage) in &report.damage {
+        let (offset, reason, detail) = (damage.offset, damage.reason, &damage.detail);
+        what.push_str(&format!("\n{file}, byte {offset}: {reason}: {detail}"));
+    }
+    Some(what)
+}
+
+/// Counts the alerts of one rule.
+struct Counter {
+    rule: Rule,
+    count: Arc<Mutex<u64>>,
+}
+
+impl Sink for Counter {
+    fn name(&self) -> &'static str {
+        "test"
+    }
+    fn accept(&mut self, alert: &Alert, _: &str) -> Result<(), SinkError> {
+        let (found, rule) = (&alert.rule, &self.rule);
+        if found.id == rule.id && found.title == rule.title && found.file == rule.file {
+            *self.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        }
+        Ok(())
+    }
+    fn acknowledged(&self) -> u64 {
+        *self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    fn flush(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
