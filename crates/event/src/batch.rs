@@ -52,7 +52,7 @@ struct Ends {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Row {
     pub(crate) time: Timestamp,
-    layout: LayoutId,
+    pub(crate) layout: LayoutId,
     pub(crate) sources: LogSourceSetId,
     pub(crate) origin: Origin,
     ends: Ends,

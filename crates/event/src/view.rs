@@ -8,7 +8,7 @@ use crate::field::FieldId;
 use crate::logsource::{LogSource, LogSourceSetId};
 use crate::time::Timestamp;
 use crate::value::Value;
-use crate::vocabulary::{Layout, Vocabulary};
+use crate::vocabulary::{Layout, LayoutId, Vocabulary};
 
 /// A view of one event.
 #[derive(Clone, Copy, Debug)]
@@ -90,15 +90,25 @@ impl<'a> Event<'a> {
     pub fn row_text(&self) -> &'a str {
         self.text
     }
-    /// Calls `visit` for each field that has a number and is present, in the order of
-    /// [`Event::fields`]. (For matching, where an iterator's bookkeeping costs more than the work.)
+    /// The number of its layout.
+    #[must_use]
+    pub fn layout_id(&self) -> LayoutId {
+        self.row.layout
+    }
+    /// Which of its slots holds which field.
+    #[must_use]
+    pub fn layout(&self) -> &'a Layout {
+        self.layout
+    }
+    /// The values in a slot of its layout. (For matching, which knows the slots of the fields it wants.)
     #[inline]
-    pub fn each_numbered(&self, mut visit: impl FnMut(FieldId, FieldValues<'a>)) {
-        for (id, cell) in self.layout.fields().iter().zip(self.cells) {
-            if *cell != Cell::Absent {
-                visit(*id, self.of(cell));
-            }
-        }
+    #[must_use]
+    pub fn in_slot(&self, slot: usize) -> FieldValues<'a> {
+        self.of(self.cells.get(slot).unwrap_or(&Cell::Absent))
+    }
+    /// Calls `visit` for each field that is present, has a number and no slot in the layout.
+    #[inline]
+    pub fn each_beyond(&self, mut visit: impl FnMut(FieldId, FieldValues<'a>)) {
         for entry in self.overflow {
             if let OverflowName::Known(id) = entry.name
                 && entry.value != Cell::Absent
@@ -170,6 +180,17 @@ impl<'a> FieldValues<'a> {
         match self.cell {
             Cell::Many(span) => span.of(self.many).iter().for_each(one),
             cell => one(cell),
+        }
+    }
+    /// The value of a field that has exactly one.
+    #[must_use]
+    pub fn only(&self) -> Option<Value<'a>> {
+        match self.cell {
+            Cell::Many(_) => {
+                let mut values = self.iter();
+                values.next().filter(|_| values.next().is_none())
+            }
+            cell => read(*cell, self.text, self.bytes),
         }
     }
     /// The first value.

@@ -103,6 +103,11 @@ impl Vocabulary {
     pub fn layout(&self, id: LayoutId) -> Option<&Layout> {
         self.layouts.get(id.index())
     }
+    /// How many layouts there are.
+    #[must_use]
+    pub fn layout_count(&self) -> usize {
+        self.layouts.len()
+    }
     /// The number of a set, given one if it is new.
     pub fn add_set(&mut self, set: LogSourceSet) -> LogSourceSetId {
         if let Some(id) = self.set_ids.get(&set) {

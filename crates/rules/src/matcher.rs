@@ -8,7 +8,7 @@
 //!
 //! All buffers are kept between events: nothing is allocated once they have grown.
 
-use etwatch_event::Event;
+use etwatch_event::{Event, FieldValues};
 
 use crate::compile::atom::{Atom, Atoms};
 use crate::compile::plan::{Answer, Plan};
@@ -163,23 +163,39 @@ impl Matcher {
     /// Folds the event's text, notes where the values of the plan's fields lie and sends them through
     /// the fields' indices.
     fn search(&mut self, plan: &Plan, event: &Event<'_>) {
-        let Self { texts, slots, marks, .. } = self;
-        texts.begin(event);
-        event.each_numbered(|id, values| {
-            let Some(slot) = plan.slot(id) else { return };
-            let Some(field) = plan.fields.get(slot).filter(|field| field.text) else { return };
-            let run = texts.add(event, values);
-            if let Some(place) = slots.get_mut(slot) {
-                *place = Slot { epoch: marks.epoch, run };
+        self.texts.begin(event);
+        for wanted in plan.wanted(event) {
+            let values = event.in_slot(usize::from(wanted.slot));
+            if values.is_present() {
+                self.search_field(plan, usize::from(wanted.field), event, values);
             }
-            if !field.index.is_empty() {
-                for value in texts.of(run) {
-                    let mut hit = |number| marks.hit(number, plan);
-                    field.index.find(texts.folded(value), value.is_ascii, &mut hit);
-                }
+        }
+        event.each_beyond(|id, values| {
+            if let Some(position) = plan.slot(id) {
+                self.search_field(plan, position, event, values);
             }
         });
         self.search_all(plan, event);
+    }
+
+    #[inline]
+    fn search_field(
+        &mut self,
+        plan: &Plan,
+        position: usize,
+        event: &Event<'_>,
+        values: FieldValues<'_>,
+    ) {
+        let Self { texts, slots, marks, .. } = self;
+        let Some(field) = plan.fields.get(position).filter(|field| field.text) else { return };
+        let run = texts.add(event, values);
+        if let Some(place) = slots.get_mut(position) {
+            *place = Slot { epoch: marks.epoch, run };
+        }
+        for value in texts.of(run) {
+            let mut hit = |number| marks.hit(number, plan);
+            field.index.find(texts.folded(value), value.is_ascii, &mut hit);
+        }
     }
 
     /// Looks for keywords: first in all text in one piece, in which few events have any.
@@ -262,22 +278,30 @@ impl Matcher {
 
     fn ask(&self, atom: &Atom, plan: &Plan, event: &Event<'_>) -> bool {
         let target = atom.target;
+        let mut values = self.of(target, plan).iter();
         match &atom.test {
-            Test::Text(TextValue { test: TextTest::Substring(wanted), cased }) => {
-                let mut values = self.of(target, plan).iter();
-                values.any(|value| atom.finds(wanted, self.texts.text(value, *cased, event)))
+            Test::Text(TextValue { test: TextTest::Substring(_), cased: false }) => {
+                values.any(|value| {
+                    let text = self.texts.folded(value);
+                    atom.gate().lets(text, text)
+                })
             }
-            Test::Text(TextValue { test, cased }) => self
-                .of(target, plan)
-                .iter()
-                .any(|value| test.is_true_of(self.texts.text(value, *cased, event))),
-            Test::Regex(regex) => self
-                .of(target, plan)
-                .iter()
-                .any(|value| regex.is_match(self.texts.text(value, true, event))),
+            Test::Text(TextValue { test: test @ TextTest::Wild(_), cased: false }) => {
+                values.any(|value| {
+                    let text = self.texts.folded(value);
+                    atom.gate().lets(text, text) && test.is_true_of(text)
+                })
+            }
+            Test::Text(TextValue { test, cased }) => {
+                values.any(|value| test.is_true_of(self.texts.text(value, *cased, event)))
+            }
+            Test::Regex(regex) => values.any(|value| {
+                let text = self.texts.text(value, true, event);
+                atom.gate().lets(text, self.texts.folded(value)) && regex.is_match(text)
+            }),
             Test::FieldReference { field, anchor, cased } => {
                 let others = self.of(Target::Field(*field), plan);
-                self.of(target, plan).iter().any(|mine| {
+                values.any(|mine| {
                     let mine = self.texts.text(mine, *cased, event);
                     let mut others = others.iter();
                     others

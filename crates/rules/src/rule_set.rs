@@ -69,6 +69,7 @@ pub struct RuleSet {
     atoms: Atoms,
     witnesses: Witnesses,
     kinds: Vec<Kinds>,
+    layout_count: usize,
     /// Plans by what is in them: many kinds of events come to the same.
     plans: Mutex<HashMap<PlanKey, Arc<Plan>>>,
 }
@@ -83,7 +84,8 @@ impl RuleSet {
         let witnesses = Witnesses::new(&atoms, &expressions, &vocabulary.fields);
         let kinds = route(&rules, &expressions, &atoms, vocabulary);
         let plans = Mutex::default();
-        Self { rules, expressions, atoms, witnesses, kinds, plans }
+        let layout_count = vocabulary.layout_count();
+        Self { rules, expressions, atoms, witnesses, kinds, layout_count, plans }
     }
     /// The rules in order.
     #[must_use]
@@ -176,7 +178,8 @@ impl RuleSet {
             residues.push(Residue { rule: *index, expression });
         }
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Plan::new(&residues, &self.atoms, &self.witnesses));
+        let new =
+            || Arc::new(Plan::new(&residues, &self.atoms, &self.witnesses, self.layout_count));
         Arc::clone(plans.entry(key).or_insert_with(new))
     }
 
@@ -233,9 +236,8 @@ impl RuleSet {
 
 /// The event's id, if it is one plain number.
 fn event_id(event: &Event<'_>) -> Option<u64> {
-    let mut values = event.get(FieldId::EVENT_ID).iter();
-    match (values.next(), values.next()) {
-        (Some(Value::Unsigned(id)), None) => Some(id),
+    match event.get(FieldId::EVENT_ID).only() {
+        Some(Value::Unsigned(id)) => Some(id),
         _ => None,
     }
 }

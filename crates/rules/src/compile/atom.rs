@@ -5,8 +5,8 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::OnceLock;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
-use memchr::memmem::Finder;
 
+use crate::compile::gate::Gate;
 use crate::sigma::detection::Target;
 use crate::sigma::value::Test;
 
@@ -24,22 +24,21 @@ impl AtomId {
 }
 
 /// One test, and where it looks.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Atom {
     /// The field, or every value.
     pub target: Target,
     /// The test: true if any value of the target satisfies it.
     pub test: Test,
-    /// A search for the text of a `contains`, made when it is first asked.
-    finder: OnceLock<Box<Finder<'static>>>,
+    /// What is asked first, made when it is first needed.
+    gate: OnceLock<Box<Gate>>,
 }
 
 impl Atom {
-    /// Whether the text `wanted`, which is the one of this atom's test, stands in `text`.
-    #[must_use]
-    pub fn finds(&self, wanted: &str, text: &str) -> bool {
-        let finder = self.finder.get_or_init(|| Box::new(Finder::new(wanted).into_owned()));
-        finder.find(text.as_bytes()).is_some()
+    /// What is asked before the test.
+    #[inline]
+    pub(crate) fn gate(&self) -> &Gate {
+        self.gate.get_or_init(|| Box::new(Gate::new(&self.test)))
     }
     fn same(&self, target: Target, test: &Test) -> bool {
         self.target == target
@@ -80,7 +79,7 @@ impl Atoms {
             return *id;
         }
         let id = AtomId(u32::try_from(atoms.len()).unwrap_or(u32::MAX));
-        atoms.push(Atom { target, test: test.clone(), finder: OnceLock::new() });
+        atoms.push(Atom { target, test: test.clone(), gate: OnceLock::new() });
         by_test.insert_unique(key, id, |id| {
             atoms.get(id.index()).map_or(0, |atom| hash(hasher, atom.target, &atom.test))
         });

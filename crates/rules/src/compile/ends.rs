@@ -1,8 +1,10 @@
-//! Literals at the begin, or at the end, of values.
+//! Literals at the begin, or at the end, of values, or that are the whole value.
 //!
 //! The outermost eight bytes of a value are one number; of a shorter literal as many of them count as it
 //! has. For each length that occurs the number, cut to that length, is looked up in a table; what is found
-//! there is compared with the value.
+//! there is compared with the value. For whole values both ends and the length make one number.
+
+use crate::compile::bits::{Bits, top};
 
 /// Bytes of a key.
 const KEY: usize = 8;
@@ -18,6 +20,8 @@ pub(super) enum Side {
     Start,
     /// Where they end.
     End,
+    /// Both: the whole value.
+    Whole,
 }
 
 /// A place of the table: a key and its literals, from one to another; empty if there are none.
@@ -32,34 +36,39 @@ struct Place {
 #[derive(Debug, Default)]
 pub(super) struct Ends {
     side: Side,
-    /// The masks of the lengths that occur, with the lengths, up to that of a key.
-    masks: Vec<(u64, usize)>,
-    /// Open addressing; its size is a power of two.
-    table: Vec<Place>,
+    /// A bit for each length that occurs, from 0; the last bit is for all that are longer.
+    lengths: u64,
+    /// A few bits for each literal, so that most keys need no look at the table.
+    bits: Bits,
     shift: u32,
-    literals: Vec<Numbered>,
+    /// Open addressing; its size is a power of two.
+    table: Box<[Place]>,
+    literals: Box<[Numbered]>,
 }
 
 impl Ends {
-    /// An index of these literals; empty ones can't be found.
+    /// An index of these literals; empty ones can't be found at an end.
     pub(super) fn new(mut literals: Vec<Numbered>, side: Side) -> Self {
-        literals.retain(|(text, _)| !text.is_empty());
-        let of = |text: &[u8]| {
-            let length = text.len().min(KEY);
-            outermost(text, side) & mask(length, side)
+        literals.retain(|(text, _)| side == Side::Whole || !text.is_empty());
+        let of = |text: &[u8]| match side {
+            Side::Whole => whole(text),
+            _ => outermost(text, side) & mask(text.len(), side),
         };
         literals.sort_by_cached_key(|(text, number)| (of(text), *number));
-        let mut ends = Self { side, literals, ..Self::default() };
-        let mut lengths: Vec<usize> =
-            ends.literals.iter().map(|(text, _)| text.len().min(KEY)).collect();
-        lengths.sort_unstable();
-        lengths.dedup();
-        ends.masks = lengths.into_iter().map(|length| (mask(length, side), length)).collect();
-        let size = (ends.literals.len() * 4).next_power_of_two().max(2);
-        ends.shift = 64 - size.trailing_zeros();
-        ends.table = vec![Place::default(); size];
+        let length =
+            |text: &[u8]| if side == Side::Whole { text.len() } else { text.len().min(KEY) };
+        let lengths = literals.iter().fold(0, |bits, (text, _)| bits | length_bit(length(text)));
+        let size = (literals.len() * 2).next_power_of_two().max(2);
+        let keys: Vec<u64> = literals.iter().map(|(text, _)| of(text)).collect();
+        let mut ends = Self {
+            side,
+            lengths,
+            bits: Bits::new(literals.len()),
+            shift: 64 - size.trailing_zeros(),
+            table: vec![Place::default(); size].into(),
+            literals: literals.into(),
+        };
         let mut from = 0;
-        let keys: Vec<u64> = ends.literals.iter().map(|(text, _)| of(text)).collect();
         for same in keys.chunk_by(|one, next| one == next) {
             let to = from + u32::try_from(same.len()).unwrap_or(0);
             ends.insert(Place { key: same.first().copied().unwrap_or(0), from, to });
@@ -72,13 +81,11 @@ impl Ends {
         self.literals.is_empty()
     }
 
-    fn slot(&self, key: u64) -> usize {
-        usize::try_from(key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift).unwrap_or(0)
-    }
-
     fn insert(&mut self, place: Place) {
         let last = self.table.len() - 1;
-        let mut at = self.slot(place.key);
+        let spread = spread(place.key);
+        self.bits.set(spread);
+        let mut at = top(spread, self.shift);
         while let Some(here) = self.table.get_mut(at) {
             if here.from == here.to {
                 *here = place;
@@ -90,8 +97,12 @@ impl Ends {
 
     #[inline]
     fn look_up(&self, key: u64) -> &[Numbered] {
+        let spread = spread(key);
+        if !self.bits.has(spread) {
+            return &[];
+        }
         let last = self.table.len().wrapping_sub(1);
-        let mut at = self.slot(key);
+        let mut at = top(spread, self.shift);
         while let Some(here) = self.table.get(at) {
             if here.from == here.to {
                 break;
@@ -104,28 +115,59 @@ impl Ends {
         &[]
     }
 
-    /// Calls `hit` with the number of each literal that the value begins, or ends, with.
+    /// Calls `hit` with the number of each literal that the value begins or ends with, or is.
     #[inline]
     pub(super) fn find(&self, value: &[u8], hit: &mut impl FnMut(u32)) {
-        if self.masks.is_empty() {
+        if self.side == Side::Whole {
+            if self.lengths & length_bit(value.len()) != 0 {
+                self.compare(whole(value), value, hit);
+            }
+            return;
+        }
+        // Of the lengths that occur those that the value has.
+        let mut lengths = self.lengths & (length_bit(value.len().min(KEY) + 1) - 1);
+        if lengths == 0 {
             return;
         }
         let whole = outermost(value, self.side);
-        for (mask, length) in &self.masks {
-            if *length > value.len() {
-                break;
-            }
-            for (text, number) in self.look_up(whole & mask) {
-                let found = match self.side {
-                    Side::Start => value.starts_with(text),
-                    Side::End => value.ends_with(text),
-                };
-                if found {
-                    hit(*number);
-                }
+        while lengths != 0 {
+            let length = lengths.trailing_zeros() as usize;
+            lengths &= lengths - 1;
+            self.compare(whole & mask(length, self.side), value, hit);
+        }
+    }
+
+    #[inline]
+    fn compare(&self, key: u64, value: &[u8], hit: &mut impl FnMut(u32)) {
+        for (text, number) in self.look_up(key) {
+            let found = match self.side {
+                Side::Start => value.starts_with(text),
+                Side::End => value.ends_with(text),
+                Side::Whole => value == &**text,
+            };
+            if found {
+                hit(*number);
             }
         }
     }
+}
+
+fn length_bit(length: usize) -> u64 {
+    1 << length.min(63)
+}
+
+/// Spreads a key over all bits, of which the upper ones are used.
+#[inline]
+fn spread(key: u64) -> u64 {
+    key.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// Both ends and the length as one number.
+#[inline]
+fn whole(value: &[u8]) -> u64 {
+    let length = (value.len() as u64).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let mixed = outermost(value, Side::Start) ^ length;
+    mixed.wrapping_mul(0xc4ce_b9fe_1a85_ec53).rotate_left(29) ^ outermost(value, Side::End)
 }
 
 /// The outermost bytes as a number, as if zeros followed or came before.
@@ -133,7 +175,7 @@ impl Ends {
 fn outermost(value: &[u8], side: Side) -> u64 {
     let whole = match side {
         Side::Start => value.first_chunk::<KEY>(),
-        Side::End => value.last_chunk::<KEY>(),
+        Side::End | Side::Whole => value.last_chunk::<KEY>(),
     };
     if let Some(whole) = whole {
         return u64::from_le_bytes(*whole);
@@ -141,16 +183,17 @@ fn outermost(value: &[u8], side: Side) -> u64 {
     let place = |(at, byte): (usize, &u8)| u64::from(*byte) << (8 * at);
     match side {
         Side::Start => value.iter().enumerate().map(place).sum(),
-        Side::End => (KEY - value.len()..).zip(value).map(place).sum(),
+        Side::End | Side::Whole => (KEY - value.len()..).zip(value).map(place).sum(),
     }
 }
 
-/// The bits of so many outermost bytes.
+/// The bits of so many outermost bytes, of at least one.
+#[inline]
 fn mask(length: usize, side: Side) -> u64 {
     let unused = 8 * (KEY - length.min(KEY));
     match side {
         Side::Start => u64::MAX >> unused,
-        Side::End => u64::MAX << unused,
+        Side::End | Side::Whole => u64::MAX << unused,
     }
 }
 
@@ -167,9 +210,10 @@ mod tests {
 
     #[test]
     fn literals_of_every_length_are_found_at_their_side_alone() {
+        let letters = "abcdefghijklmnopqrstuv";
         let texts: Vec<String> =
-            (1..20).map(|length| "abcdefghijklmnopqrstuv"[..length].to_owned()).collect();
-        for side in [Side::Start, Side::End] {
+            (1..20).map(|length| letters.chars().take(length).collect()).collect();
+        for side in [Side::Start, Side::End, Side::Whole] {
             let numbered = (0..).zip(&texts).map(|(number, text)| (text.as_bytes().into(), number));
             let ends = Ends::new(numbered.collect(), side);
             for value in
@@ -180,6 +224,7 @@ mod tests {
                     .filter(|(_, text)| match side {
                         Side::Start => value.starts_with(text.as_str()),
                         Side::End => value.ends_with(text.as_str()),
+                        Side::Whole => value == text.as_str(),
                     })
                     .map(|(number, _)| number)
                     .collect();

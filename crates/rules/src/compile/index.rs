@@ -2,16 +2,14 @@
 //!
 //! | literal | found by |
 //! |---|---|
-//! | the whole value | a hash of it |
-//! | begin or end | a table of its first or last 8 bytes, see `ends` |
+//! | the whole value, its begin or end | a table of its outermost 8 bytes, see `ends` |
 //! | within | few: a packed SIMD search says whether any is there; then, or if there are many, a table of windows, see `windows` |
-//! | within, shorter than a window | an automaton over the bytes |
+//! | within, a single byte, or more of them than may share a window | an automaton over the bytes |
 //!
 //! Literals that are not ASCII are looked for apart, which values that are ASCII never enter.
 
-use aho_corasick::packed;
-use daachorse::DoubleArrayAhoCorasick;
-use hashbrown::HashMap;
+use aho_corasick::{AhoCorasick, packed};
+use memchr::memmem;
 
 use crate::compile::ends::{Ends, Side};
 use crate::compile::literal::{Literal, Place};
@@ -19,20 +17,14 @@ use crate::compile::windows::{Numbered, Windows};
 
 /// Up to so many literals the packed search pays.
 const PACKED_LIMIT: usize = 48;
-fn length_bit(length: usize) -> u64 {
-    1 << length.min(63)
-}
-
 /// Finds literals in the values of one field; each has a number.
 #[derive(Default)]
 pub struct FieldIndex {
-    whole: HashMap<Box<[u8]>, u32>,
-    /// A bit for each length of a whole value; the last one is for all that are longer.
-    lengths: u64,
+    whole: Ends,
     starts: Ends,
     ends: Ends,
-    within: Option<Scanner>,
-    within_not_ascii: Option<Scanner>,
+    within: Option<Box<Scanner>>,
+    within_not_ascii: Option<Box<Scanner>>,
     count: usize,
 }
 
@@ -51,25 +43,23 @@ impl FieldIndex {
         rarity: &dyn Fn(&[u8]) -> u32,
     ) -> Self {
         let mut index = Self::default();
-        let (mut starts, mut ends) = (Vec::new(), Vec::new());
+        let (mut whole, mut starts, mut ends) = (Vec::new(), Vec::new(), Vec::new());
         let (mut ascii, mut other) = (Vec::new(), Vec::new());
         for (Literal { text, place }, number) in literals {
             index.count += 1;
             match place {
-                Place::Whole => {
-                    index.lengths |= length_bit(text.len());
-                    index.whole.insert(text.as_bytes().into(), number);
-                }
+                Place::Whole => whole.push((text.as_bytes().into(), number)),
                 Place::Start => starts.push((text.as_bytes().into(), number)),
                 Place::End => ends.push((text.as_bytes().into(), number)),
                 Place::Within if text.is_ascii() => ascii.push((text.as_str(), number)),
                 Place::Within => other.push((text.as_str(), number)),
             }
         }
+        index.whole = Ends::new(whole, Side::Whole);
         index.starts = Ends::new(starts, Side::Start);
         index.ends = Ends::new(ends, Side::End);
-        index.within = Scanner::new(&ascii, rarity);
-        index.within_not_ascii = Scanner::new(&other, rarity);
+        index.within = Scanner::new(&ascii, rarity).map(Box::new);
+        index.within_not_ascii = Scanner::new(&other, rarity).map(Box::new);
         index
     }
 
@@ -89,11 +79,7 @@ impl FieldIndex {
     #[inline]
     pub fn find(&self, value: &str, is_ascii: bool, hit: &mut impl FnMut(u32)) {
         let bytes = value.as_bytes();
-        if self.lengths & length_bit(bytes.len()) != 0
-            && let Some(number) = self.whole.get(bytes)
-        {
-            hit(*number);
-        }
+        self.whole.find(bytes, hit);
         self.starts.find(bytes, hit);
         self.ends.find(bytes, hit);
         if let Some(scanner) = &self.within {
@@ -113,7 +99,7 @@ impl FieldIndex {
     /// Whether a text may have any literal in it that is looked for within values.
     #[must_use]
     pub fn may_have_within(&self, text: &str) -> bool {
-        let may = |scanner: &Option<Scanner>| {
+        let may = |scanner: &Option<Box<Scanner>>| {
             scanner.as_ref().is_some_and(|scanner| scanner.has_any(text.as_bytes()))
         };
         may(&self.within) || may(&self.within_not_ascii)
@@ -124,8 +110,25 @@ impl FieldIndex {
 struct Scanner {
     /// Says whether there is any.
     gate: Gate,
-    windows: Option<Windows>,
-    rest: Option<(Gate, DoubleArrayAhoCorasick<u32>)>,
+    windows: Option<Windows<4, 2>>,
+    /// Those that are too short for two windows.
+    short: Option<Short>,
+}
+
+/// Literals of up to four bytes, and those of which too many share a window.
+struct Short {
+    gate: Gate,
+    of_three: Option<Windows<3, 1>>,
+    of_two: Option<Windows<2, 1>>,
+    /// Single bytes.
+    rest: Option<Rest>,
+}
+
+/// Literals that windows can't take.
+struct Rest {
+    /// Too large for an automaton they are looked for one by one.
+    automaton: Option<AhoCorasick>,
+    literals: Vec<(Box<str>, u32)>,
 }
 
 /// Says quickly that none of a few literals is there; of many it says nothing.
@@ -148,10 +151,8 @@ impl Scanner {
         if literals.is_empty() {
             return None;
         }
-        let (windows, rest) = Windows::new(literals, rarity);
-        let automaton = DoubleArrayAhoCorasick::with_values(rest.iter().copied()).ok();
-        let rest = automaton.map(|automaton| (Gate::new(&rest), automaton));
-        Some(Self { gate: Gate::new(literals), windows, rest })
+        let (windows, short) = Windows::new(literals, rarity);
+        Some(Self { gate: Gate::new(literals), windows, short: Short::new(&short, rarity) })
     }
 
     #[inline]
@@ -176,11 +177,62 @@ impl Scanner {
         if let Some(windows) = &self.windows {
             windows.find(text, hit);
         }
-        if let Some((gate, automaton)) = &self.rest
-            && gate.lets(text)
+        if let Some(short) = &self.short
+            && short.gate.lets(text)
         {
-            for found in automaton.find_overlapping_iter(text) {
-                hit(found.value());
+            short.each(text, hit);
+        }
+    }
+}
+
+impl Short {
+    fn new(literals: &[Numbered<'_>], rarity: &dyn Fn(&[u8]) -> u32) -> Option<Self> {
+        if literals.is_empty() {
+            return None;
+        }
+        // What a window can't take, a shorter one may.
+        let (of_three, rest) = Windows::new(literals, rarity);
+        let (of_two, rest) = Windows::new(&rest, rarity);
+        Some(Self { gate: Gate::new(literals), of_three, of_two, rest: Rest::new(&rest) })
+    }
+
+    #[inline]
+    fn each(&self, text: &[u8], hit: &mut impl FnMut(u32)) {
+        if let Some(windows) = &self.of_three {
+            windows.find(text, hit);
+        }
+        if let Some(windows) = &self.of_two {
+            windows.find(text, hit);
+        }
+        if let Some(rest) = &self.rest {
+            rest.each(text, hit);
+        }
+    }
+}
+
+impl Rest {
+    fn new(literals: &[Numbered<'_>]) -> Option<Self> {
+        if literals.is_empty() {
+            return None;
+        }
+        let automaton = AhoCorasick::new(literals.iter().map(|one| one.0)).ok();
+        let literals = literals.iter().map(|(text, number)| ((*text).into(), *number)).collect();
+        Some(Self { automaton, literals })
+    }
+
+    fn each(&self, text: &[u8], hit: &mut impl FnMut(u32)) {
+        let Self { automaton, literals } = self;
+        match automaton {
+            Some(automaton) => {
+                for found in automaton.find_overlapping_iter(text) {
+                    if let Some((_, number)) = literals.get(found.pattern().as_usize()) {
+                        hit(*number);
+                    }
+                }
+            }
+            None => {
+                let there = |one: &&(Box<str>, u32)| memmem::find(text, one.0.as_bytes()).is_some();
+                literals.iter().filter(there).for_each(|(_, number)| hit(*number));
             }
         }
     }

@@ -134,20 +134,29 @@ fn of_pattern(pattern: &Pattern, cased: bool) -> Option<Required> {
 
 fn of_regex(pattern: &str) -> Option<Required> {
     let parsed = regex_syntax::parse(pattern).ok()?;
-    let mut texts = within(&parsed)?;
-    texts.sort_unstable();
-    texts.dedup();
+    let texts = texts_within(&parsed, SHORTEST_OF_REGEX)?;
     let literals = texts.into_iter().map(|text| Literal { text, place: Place::Within }).collect();
     Some(Required { literals, enough: false })
 }
 
+/// Texts, folded, of which each match of a regular expression has one in it, if there are any of at least
+/// so many bytes.
+pub(super) fn texts_within(parsed: &Hir, shortest: usize) -> Option<Vec<String>> {
+    let mut texts = within(parsed).filter(|texts| shortest_of(texts) >= shortest)?;
+    texts.sort_unstable();
+    texts.dedup();
+    Some(texts)
+}
+
+fn shortest_of(texts: &[String]) -> usize {
+    texts.iter().map(String::len).min().unwrap_or(0)
+}
+
 /// The better of two sets of alternatives: the one whose shortest is longer.
 fn better(one: Option<Vec<String>>, other: Option<Vec<String>>) -> Option<Vec<String>> {
-    let worth = |texts: &Option<Vec<String>>| {
-        texts.as_ref().and_then(|texts| texts.iter().map(String::len).min()).unwrap_or(0)
-    };
+    let worth = |texts: &Option<Vec<String>>| texts.as_deref().map_or(0, shortest_of);
     let best = if worth(&other) > worth(&one) { other } else { one };
-    if worth(&best) >= SHORTEST_OF_REGEX { best } else { None }
+    if worth(&best) > 0 { best } else { None }
 }
 
 /// Texts of which each match has one in it.

@@ -25,9 +25,11 @@
 
 mod answers;
 pub mod atom;
+mod bits;
 mod build;
 mod ends;
 pub mod expression;
+mod gate;
 pub mod index;
 pub mod literal;
 pub mod plan;

@@ -3,8 +3,10 @@
 //! What the event id decides of each rule is decided and rules that can't hold are left out; the rest is
 //! built in `build`.
 
+use std::sync::OnceLock;
+
 use aho_corasick::packed;
-use etwatch_event::{FieldId, Value};
+use etwatch_event::{Event, FieldId, Value};
 
 use crate::compile::atom::{AtomId, Atoms};
 use crate::compile::build::Builder;
@@ -90,6 +92,15 @@ pub struct Program {
     pub start: u32,
 }
 
+/// A slot of a layout, and the position in [`Plan::fields`] of the field that it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The slot.
+    pub slot: u16,
+    /// The position.
+    pub field: u16,
+}
+
 /// Everything that is run for one kind of event.
 #[derive(Debug, Default)]
 pub struct Plan {
@@ -97,6 +108,8 @@ pub struct Plan {
     pub fields: Vec<PlanField>,
     /// For each field id the position in `fields`, or [`Plan::NO_FIELD`].
     pub(super) slots: Vec<u16>,
+    /// For each layout the slots whose text is wanted, found out when the first such event comes.
+    wanted: Vec<OnceLock<Box<[Wanted]>>>,
     /// The literals looked for in every value.
     pub keywords: FieldIndex,
     /// Whether a value that is no text, such as a number, may have a keyword in it.
@@ -144,8 +157,32 @@ impl Plan {
 
     /// Builds the plan of these rules, which are in order.
     #[must_use]
-    pub fn new(rules: &[Residue], atoms: &Atoms, witnesses: &Witnesses) -> Self {
-        Builder::new(rules, atoms, witnesses).build()
+    pub fn new(
+        rules: &[Residue],
+        atoms: &Atoms,
+        witnesses: &Witnesses,
+        layout_count: usize,
+    ) -> Self {
+        let mut plan = Builder::new(rules, atoms, witnesses).build();
+        plan.wanted.resize_with(layout_count, OnceLock::new);
+        plan
+    }
+
+    /// The slots of an event's layout whose text is wanted.
+    #[inline]
+    #[must_use]
+    pub fn wanted(&self, event: &Event<'_>) -> &[Wanted] {
+        let Some(wanted) = self.wanted.get(event.layout_id().index()) else { return &[] };
+        wanted.get_or_init(|| {
+            let slots = (0_u16..).zip(event.layout().fields());
+            let wanted = slots.filter_map(|(slot, id)| {
+                let field = self.slot(*id)?;
+                let text = self.fields.get(field).is_some_and(|field| field.text);
+                let field = u16::try_from(field).ok().filter(|_| text)?;
+                Some(Wanted { slot, field })
+            });
+            wanted.collect()
+        })
     }
 
     /// The position of a field in [`Plan::fields`].
