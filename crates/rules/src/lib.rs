@@ -11,6 +11,7 @@
 //! |---|---|
 //! | [`yaml`] | documents as nodes that know their place and the text of scalars |
 //! | [`diagnostic`] | what is wrong with a rule, where, and its cure |
+//! | [`explain`] | what is documented of each code |
 //! | [`sigma`] | the language: attributes, detections, modifiers, conditions |
 //! | [`fold`] | comparison without case |
 //! | [`mod@load`] | files and folders to rules |
@@ -24,6 +25,7 @@
 pub mod compile;
 pub mod diagnostic;
 pub mod evaluate;
+pub mod explain;
 pub mod fold;
 pub mod load;
 pub mod matcher;
