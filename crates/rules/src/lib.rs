@@ -17,6 +17,7 @@
 //! | [`mod@load`] | files and folders to rules |
 //! | [`evaluate`] | whether a rule is true of an event, and why: plainly |
 //! | [`mod@compile`] | rules to expressions, witnesses and programs |
+//! | [`lint`] | what is sound and yet hardly meant |
 //! | [`matcher`] | runs what was compiled, event by event |
 //! | [`rule_set`] | all rules, routed by kind of event |
 #![forbid(unsafe_code)]
@@ -27,6 +28,7 @@ pub mod diagnostic;
 pub mod evaluate;
 pub mod explain;
 pub mod fold;
+pub mod lint;
 pub mod load;
 pub mod matcher;
 pub mod rule_set;

@@ -7,10 +7,12 @@ use std::path::PathBuf;
 
 use etwatch_alert::json::{harmless_line, is_active};
 use etwatch_alert::pretty::escape;
-use etwatch_event::FieldTable;
+use etwatch_engine::known_fields;
+use etwatch_event::Vocabulary;
 use etwatch_rules::diagnostic::nearest;
+use etwatch_rules::lint::unsearchable;
 use etwatch_rules::load::{LoadOptions, Loaded, load};
-use etwatch_rules::{Diagnostic, Severity, explain};
+use etwatch_rules::{Diagnostic, RuleSet, Severity, explain};
 use serde::Serialize;
 
 use crate::commands::{DONE, FAILED, NOTHING_TESTED, USAGE};
@@ -77,11 +79,22 @@ impl Check {
             return explain_code(code);
         }
         let paths = config.rule_paths(&self.paths);
+        let known = match known_fields() {
+            Ok(known) => known,
+            Err(error) => {
+                terminal::error(&error.to_string());
+                return FAILED;
+            }
+        };
         let options = LoadOptions {
             placeholders: config.placeholders(),
             include_deprecated: self.include_deprecated,
+            examine: Some(known),
         };
-        let loaded = load(&paths, &options, &mut FieldTable::default());
+        let mut vocabulary = Vocabulary::default();
+        let mut loaded = load(&paths, &options, &mut vocabulary.fields);
+        let rules = RuleSet::new(loaded.rules.clone(), &vocabulary);
+        loaded.diagnostics.extend(unsearchable::notes(&rules, &loaded.places, &vocabulary.fields));
         if !terminal::print(&self.output(&loaded)) {
             return FAILED;
         }
