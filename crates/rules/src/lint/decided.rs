@@ -21,6 +21,8 @@ use crate::yaml::{Kind, Node};
 
 /// Rules with more tests are not looked at.
 const TESTS: usize = 20_000;
+/// Levels of a condition whose sides are looked at.
+const LEVELS: usize = 8;
 /// Characters of a test that a message shows.
 const SHOWN: usize = 60;
 
@@ -49,7 +51,7 @@ pub(super) fn check(
     } else if !dead {
         look.detections(detection);
         for (condition, span) in rule.conditions.iter().zip(&spans) {
-            look.sides(condition, span);
+            look.sides(condition, span, LEVELS);
         }
     }
 }
@@ -130,17 +132,18 @@ impl Look<'_> {
     }
 
     /// The sides of each `or` that are more than a name.
-    fn sides(&mut self, condition: &Condition, span: &Range<usize>) {
+    fn sides(&mut self, condition: &Condition, span: &Range<usize>, levels: usize) {
+        let Some(levels) = levels.checked_sub(1) else { return };
         match condition {
             Condition::Detection(_) | Condition::Not(_) => {}
-            Condition::And(parts) => parts.iter().for_each(|part| self.sides(part, span)),
+            Condition::And(parts) => parts.iter().for_each(|part| self.sides(part, span, levels)),
             Condition::Or(parts) => {
                 for part in parts {
                     let expression = Expression::of_condition(part, self.rule, &mut self.atoms);
                     let what = format!("`{}`", show::condition_text(part, self.rule));
                     let is_name = matches!(part, Condition::Detection(_));
                     if is_name || !self.never(&expression, span, &what) {
-                        self.sides(part, span);
+                        self.sides(part, span, levels);
                     }
                 }
             }

@@ -24,6 +24,8 @@ const MESSAGE: &str = "Message";
 const LONG_NAME: usize = 8;
 /// The field with all hashes of a file, such as `MD5=…,SHA256=…`.
 const HASHES: &str = "Hashes";
+/// Unknown names of a rule that are looked at: each is compared with all known ones.
+const UNKNOWN: usize = 200;
 /// Names that a hint lists at most.
 const LISTED: usize = 16;
 
@@ -75,15 +77,17 @@ pub(super) fn check(
     for (_, detection) in entries {
         collect(detection, &mut used);
     }
-    let mut told = HashSet::new();
+    let mut seen = HashSet::new();
+    let all: HashSet<&str> = names.iter().chain(HEADER_FIELDS).copied().collect();
     for (name, at) in used {
         let without_blanks = name.replace('_', "");
-        let is_known = names.contains(&name)
-            || names.contains(&without_blanks.as_str())
-            || HEADER_FIELDS.contains(&name)
-            || name == MESSAGE;
-        if is_known || name.is_empty() || name.contains('.') || !told.insert(name) {
+        let is_known =
+            all.contains(name) || all.contains(without_blanks.as_str()) || name == MESSAGE;
+        if is_known || name.is_empty() || name.contains('.') || !seen.insert(name) {
             continue;
+        }
+        if seen.len() > UNKNOWN {
+            break;
         }
         let slip = names.iter().find(|known| is_slip(name, known));
         if !complete && slip.is_none() {

@@ -6,9 +6,9 @@
 //! | module | finds |
 //! |---|---|
 //! | [`known_fields`] | fields that no event of the rule's log source has (`SIG024`) |
-//! | [`decided`] | conditions that never hold (`SIG034`), or always (`SIG035`) |
-//! | [`satisfiable`] | whether a Boolean expression can hold at all |
-//! | [`exclusion`] | which two tests can't hold of one event |
+//! | `decided` | conditions that never hold (`SIG034`), or always (`SIG035`) |
+//! | `satisfiable` | whether a Boolean expression can hold at all |
+//! | `exclusion` | which two tests can't hold of one event |
 //! | [`unsearchable`] | rules that are evaluated on each event of their log source (`SIG030`) |
 //!
 //! A finding is only told if it is certain: where too little is known, or a rule is too large to find out

@@ -16,7 +16,7 @@
 
 use std::collections::BTreeMap;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::compile::atom::{AtomId, Atoms};
 use crate::compile::expression::Expression;
@@ -25,8 +25,8 @@ use crate::sigma::detection::Target;
 
 /// Pairs of literals that are compared at most.
 const PAIRS: usize = 200_000;
-/// Steps of the search.
-const STEPS: u32 = 2_000;
+/// Steps of the search: goals that are looked at or carried along.
+const STEPS: usize = 200_000;
 
 /// An atom that holds, or that does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,7 +50,7 @@ pub(super) fn why_never(
     let conflicts = conflicts(expression, atoms, assumption)?;
     let rest = without_free(expression, &conflicts);
     let mut search = Search { conflicts: &conflicts, steps: STEPS, clash: None };
-    let possible = search.solve(vec![&rest], Vec::new());
+    let possible = search.solve(vec![&rest], HashSet::new());
     (!possible).then_some(search.clash)
 }
 
@@ -132,22 +132,28 @@ fn without_free(expression: &Expression, conflicts: &Conflicts) -> Expression {
 
 struct Search<'a> {
     conflicts: &'a Conflicts,
-    steps: u32,
+    steps: usize,
     /// The first two literals that were seen to exclude each other.
     clash: Option<Conflict>,
 }
 
 impl Search<'_> {
     /// Whether all of `goals` can hold together with what is `chosen`; true when out of steps.
-    fn solve(&mut self, mut goals: Vec<&Expression>, mut chosen: Vec<Literal>) -> bool {
-        let Some(steps) = self.steps.checked_sub(1) else { return true };
-        self.steps = steps;
+    fn solve(&mut self, mut goals: Vec<&Expression>, mut chosen: HashSet<Literal>) -> bool {
+        if !self.spend(goals.len() + chosen.len()) {
+            return true;
+        }
         let mut choices = Vec::new();
         while let Some(goal) = goals.pop() {
             match goal {
                 Expression::Decided(true) => {}
                 Expression::Decided(false) => return false,
-                Expression::And(parts) => goals.extend(parts),
+                Expression::And(parts) => {
+                    if !self.spend(parts.len()) {
+                        return true;
+                    }
+                    goals.extend(parts);
+                }
                 Expression::Or(parts) => choices.push((goal, parts)),
                 Expression::Atom(atom) | Expression::Not(atom) => {
                     let holds = matches!(goal, Expression::Atom(_));
@@ -164,17 +170,24 @@ impl Search<'_> {
         })
     }
 
+    /// Takes steps; false if there are no more.
+    fn spend(&mut self, steps: usize) -> bool {
+        let left = self.steps.checked_sub(steps + 1);
+        self.steps = left.unwrap_or(0);
+        left.is_some()
+    }
+
     /// Adds a literal to those chosen; false if one of them excludes it.
-    fn choose(&mut self, literal: Literal, chosen: &mut Vec<Literal>) -> bool {
+    fn choose(&mut self, literal: Literal, chosen: &mut HashSet<Literal>) -> bool {
         if chosen.contains(&literal) {
             return true;
         }
         let excluded = self.conflicts.get(&literal).map_or(&[][..], Vec::as_slice);
-        if let Some(other) = chosen.iter().find(|other| excluded.contains(other)) {
+        if let Some(other) = excluded.iter().find(|other| chosen.contains(*other)) {
             self.clash.get_or_insert((*other, literal));
             return false;
         }
-        chosen.push(literal);
+        chosen.insert(literal);
         true
     }
 }
