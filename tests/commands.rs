@@ -112,6 +112,37 @@ fn json_output_is_one_harmless_object_a_line() {
     assert!(!text.contains('\u{202e}') && text.contains(r"\u202e"));
 }
 
+/// Of a list of conditions the alert tells which held, and names no items of the others.
+#[test]
+fn an_alert_tells_which_of_several_conditions_held() {
+    let place = Place::new();
+    let detections = "{a: {Image|endswith: '\\a.exe'}, b: {Computer: h, User: x}, c: {EventID: 1}";
+    let rule = |condition: &str| {
+        RULE.replace("{s: {Image|endswith: '\\a.exe'}", detections)
+            .replace("condition: s", &format!("condition: {condition}"))
+    };
+    for (condition, held, detections) in [
+        ("[a and b, a and not b, 'c ']", vec!["a and not b", "c "], vec!["a", "c"]),
+        ("[b, c]", vec!["c"], vec!["c"]),
+        ("[a]", vec![], vec!["a"]),
+        ("a or c", vec![], vec!["a", "c"]),
+    ] {
+        place.write("rules/r.yml", rule(condition));
+        let text = out(&place.run(&["replay", "events.jsonl", "--format", "json", "-q"]));
+        let alert: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let matched = alert["matched"].as_array().unwrap();
+        let matched: Vec<_> =
+            matched.iter().map(|one| one["detection"].as_str().unwrap()).collect();
+        assert_eq!(matched, detections, "{condition}");
+        let conditions =
+            if held.is_empty() { serde_json::Value::Null } else { held.clone().into() };
+        assert_eq!(alert["conditions"], conditions, "{condition}");
+        let text = out(&place.run(&["replay", "events.jsonl", "-q"]));
+        let because = text.lines().find(|line| line.contains("because")).unwrap();
+        assert!(held.iter().all(|one| because.contains(&format!("`{one}`"))), "{because}");
+    }
+}
+
 #[test]
 fn the_summary_is_json_and_adds_up() {
     let place = Place::new();

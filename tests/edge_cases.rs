@@ -48,6 +48,9 @@ fn outcome(case: &Case) -> (Expectation, Vec<String>) {
     let mut vocabulary = Vocabulary::default();
     let loaded = load_text("case.yml", &case.rule, &LoadOptions::default(), &mut vocabulary.fields);
     assert!(loaded.is_balanced(), "{}", case.name);
+    for diagnostic in &loaded.diagnostics {
+        assert!(diagnostic.hint.is_some(), "{}: no hint for {diagnostic}", case.name);
+    }
     let errors: Vec<_> = loaded
         .diagnostics
         .iter()

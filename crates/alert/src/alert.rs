@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use etwatch_event::{
     Event, FieldId, FieldValues, Guid, ProcessIdentity, ProcessKey, Value, Vocabulary,
 };
-use etwatch_rules::{Evaluator, Reasoning, RuleIndex, RuleSet};
+use etwatch_rules::{Evaluator, Reasoning, Rule, RuleIndex, RuleSet};
 use serde::Serialize;
 
 use crate::id::alert_id;
@@ -29,6 +29,9 @@ pub struct Alert {
     /// The process that acted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<Process>,
+    /// Which of the rule's conditions held, as written; empty if the rule has but one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<String>,
     /// Which detection items held, and on what.
     pub matched: Vec<Matched>,
     /// The event.
@@ -186,6 +189,7 @@ impl Builder {
     ) -> Option<Alert> {
         let rule = rules.get(index)?;
         let reasons = rules.reasons(index, event, &mut self.evaluator);
+        let conditions = self.conditions(rule, event);
         let host = text(event, FieldId::COMPUTER);
         Some(Alert {
             id: alert_id(&rule.identity(), event),
@@ -201,6 +205,7 @@ impl Builder {
             },
             process: self.process(event, host.as_deref().unwrap_or_default()),
             host,
+            conditions,
             matched: reasons.into_iter().map(Matched::from).collect(),
             event: EventReference {
                 provider: text(event, FieldId::PROVIDER_NAME),
@@ -211,6 +216,15 @@ impl Builder {
                 fields: fields(event),
             },
         })
+    }
+
+    /// Those of several conditions that hold, of an event for which the evaluator is prepared.
+    fn conditions(&mut self, rule: &Rule, event: &Event<'_>) -> Vec<String> {
+        if rule.conditions.len() < 2 {
+            return Vec::new();
+        }
+        let held = self.evaluator.conditions(rule, event).into_iter();
+        held.filter_map(|number| rule.written_conditions.get(number).cloned()).collect()
     }
 
     fn process(&self, event: &Event<'_>, host: &str) -> Option<Process> {

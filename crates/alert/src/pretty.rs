@@ -153,7 +153,7 @@ fn process_lines(process: &Process) -> Vec<String> {
     lines
 }
 
-/// The items that held; those of one key together.
+/// The items that held; those of one key together. Of a list of conditions those that held come first.
 fn reasons(alert: &Alert) -> String {
     let mut parts: Vec<String> = Vec::new();
     for matched in &alert.matched {
@@ -163,10 +163,17 @@ fn reasons(alert: &Alert) -> String {
             parts.push(part);
         }
     }
-    if parts.is_empty() {
-        return "nothing that the rule excludes is there".to_owned();
+    let items = if parts.is_empty() {
+        "nothing that the rule excludes is there".to_owned()
+    } else {
+        parts.join(", ")
+    };
+    if alert.conditions.is_empty() {
+        return items;
     }
-    parts.join(", ")
+    let held: Vec<_> =
+        alert.conditions.iter().map(|text| format!("`{}`", harmless(text))).collect();
+    format!("of {}: {items}", held.join(" and "))
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ fn alert(number: u64) -> Alert {
         },
         host: None,
         process: None,
+        conditions: Vec::new(),
         matched: Vec::new(),
         event: EventReference {
             provider: None,

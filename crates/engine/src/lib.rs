@@ -8,6 +8,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`mod@engine`] | rules and tables, loaded and numbered for each other |
+//! | [`mod@known_fields`] | which fields log sources have, for the examination of rules |
 //! | [`pipeline`] | the wiring of a replay |
 //! | [`input`] | one recording being read: pieces in flight, the next event |
 //! | [`work`] | what a worker does with a piece and with a batch |
@@ -17,11 +18,13 @@
 
 pub mod engine;
 pub mod input;
+pub mod known_fields;
 pub mod pipeline;
 pub mod report;
 pub mod work;
 
 pub use engine::{Engine, EngineError};
+pub use known_fields::known_fields;
 pub use pipeline::{Observer, Options, Progress, replay, replay_on};
 pub use report::Report;
 pub use work::Workers;

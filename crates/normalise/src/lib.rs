@@ -27,4 +27,4 @@ pub mod taxonomy;
 
 pub use normaliser::{Normaliser, normalise};
 pub use table::{Log, Table, TableError};
-pub use taxonomy::Taxonomy;
+pub use taxonomy::{Kind, Taxonomy};

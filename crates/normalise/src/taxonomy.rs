@@ -29,6 +29,7 @@ pub(crate) struct Row {
     when: Vec<(Box<str>, Vec<Box<str>>)>,
     log: usize,
     pub(crate) layout: LayoutId,
+    listed: bool,
     /// The set with the service of the row's own log, and the one without a service.
     with_service: LogSourceSetId,
     without_service: LogSourceSetId,
@@ -38,6 +39,17 @@ pub(crate) struct Row {
     pub(crate) values: Vec<(FieldId, ValueMap)>,
     pub(crate) conversions: Vec<(FieldId, Conversion)>,
     pub(crate) constants: Vec<(FieldId, Box<str>)>,
+}
+
+/// What events of one kind can be, and which fields they have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// Their log sources.
+    pub sources: LogSourceSetId,
+    /// Their known fields.
+    pub layout: LayoutId,
+    /// Whether the table lists all fields of its own for them; events outside of rows may have any.
+    pub listed: bool,
 }
 
 /// What normalisation does with a record.
@@ -130,6 +142,15 @@ impl Taxonomy {
             }
         }
         Ok(())
+    }
+
+    /// The kinds of events that the tables tell apart: those of rows, then those of logs.
+    pub fn kinds(&self) -> impl Iterator<Item = Kind> {
+        let of_row =
+            |row: &Row| Kind { sources: row.with_service, layout: row.layout, listed: row.listed };
+        let of_log =
+            |log: &CompiledLog| Kind { sources: log.sources, layout: log.layout, listed: false };
+        self.rows.iter().map(of_row).chain(self.logs.iter().map(of_log))
     }
 
     /// Decides what `record` is. `scratch` is room for two lower-cased names.
@@ -309,6 +330,7 @@ fn compile_row(
         when: row.when.iter().map(|(name, values)| (name.as_str().into(), boxed(values))).collect(),
         log: log_number,
         layout: vocabulary.add_layout(&fields),
+        listed: !row.fields.is_empty(),
         with_service: vocabulary.add_set(set(&row.category, &services.own)),
         without_service: vocabulary.add_set(set(&row.category, &[])),
         renames: in_order(renames).ok_or_else(|| refuse("renames in a circle".to_owned()))?,

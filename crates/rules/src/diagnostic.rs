@@ -104,6 +104,13 @@ impl Diagnostic {
     pub fn place(&self) -> (usize, usize) {
         self.file.place(self.span.start)
     }
+    /// Line and column behind the last character of the offending text, blanks at its end not counted.
+    #[must_use]
+    pub fn end_place(&self) -> (usize, usize) {
+        let span = self.within_text();
+        let text = self.file.text.get(span.clone()).unwrap_or_default().trim_end();
+        self.file.place(span.start + text.len())
+    }
     /// The span, widened to whole characters and cut to the text.
     fn within_text(&self) -> Range<usize> {
         let text = &self.file.text;

@@ -11,12 +11,14 @@
 //! |---|---|
 //! | [`yaml`] | documents as nodes that know their place and the text of scalars |
 //! | [`diagnostic`] | what is wrong with a rule, where, and its cure |
+//! | [`explain`] | what is documented of each code |
 //! | [`sigma`] | the language: attributes, detections, modifiers, conditions |
 //! | [`fold`] | comparison without case |
 //! | [`mod@load`] | files and folders to rules |
 //! | [`evaluate`] | whether a rule is true of an event, and why: plainly |
-//! | [`explain`] | which detections hold for an event, and what fails in the others |
+//! | [`verdict`] | which detections hold for an event, and what fails in the others |
 //! | [`mod@compile`] | rules to expressions, witnesses and programs |
+//! | [`lint`] | what is sound and yet hardly meant |
 //! | [`matcher`] | runs what was compiled, event by event, on its `texts`, folded once |
 //! | [`rule_set`] | all rules, routed by kind of event |
 #![forbid(unsafe_code)]
@@ -27,17 +29,19 @@ pub mod diagnostic;
 pub mod evaluate;
 pub mod explain;
 pub mod fold;
+pub mod lint;
 pub mod load;
 pub mod matcher;
 pub mod rule_set;
 pub mod sigma;
 mod texts;
+pub mod verdict;
 pub mod yaml;
 
 pub use diagnostic::{Diagnostic, Severity, SourceFile};
 pub use evaluate::{Evaluator, Reasoning};
-pub use explain::{Shortfall, Verdict};
 pub use load::{LoadOptions, Loaded, load};
 pub use matcher::Matcher;
 pub use rule_set::{Match, RuleIndex, RuleSet};
 pub use sigma::{Level, Rule};
+pub use verdict::{Shortfall, Verdict};

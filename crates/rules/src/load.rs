@@ -1,8 +1,9 @@
 //! Files and folders to rules.
 //!
 //! Every document is a rule, a filter, a template or refused, whatever else is in its file; a syntax
-//! error ends its file, what came before it stays. Filters are joined to rules when all are known. Files are taken in byte order of their paths, so that the same
-//! folder gives the same rules in the same order everywhere.
+//! error ends its file, what came before it stays. Filters are joined to rules when all are known. Files
+//! are taken in byte order of their paths, so that the same folder gives the same rules in the same order
+//! everywhere.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,9 @@ use etwatch_event::FieldTable;
 use hashbrown::{HashMap, HashSet};
 
 use crate::diagnostic::{Diagnostic, Problem, Severity, SourceFile};
+use crate::lint;
+use crate::lint::known_fields::KnownFields;
+use crate::lint::unsearchable::Place;
 use crate::sigma::attributes::Surroundings;
 use crate::sigma::collection::{Collection, Step};
 use crate::sigma::filter::{self, Filter};
@@ -26,6 +30,8 @@ pub struct LoadOptions {
     pub placeholders: Placeholders,
     /// Load rules with status `deprecated` and `unsupported` too.
     pub include_deprecated: bool,
+    /// Look closer at each rule ([`crate::lint`]), with the fields that log sources are known to have.
+    pub examine: Option<KnownFields>,
 }
 
 /// What loading led to.
@@ -47,6 +53,8 @@ pub struct Loaded {
     pub unreadable: Vec<(PathBuf, std::io::Error)>,
     /// Rule files that were read.
     pub files: usize,
+    /// Where the conditions of the rules are, if they were examined.
+    pub places: Vec<Place>,
 }
 
 impl Loaded {
@@ -205,6 +213,7 @@ impl<'a> Loader<'a> {
         if empty {
             self.loaded.documents += 1;
             let problem = Problem::error("SIG006", 0..0, "the file has no rule in it");
+            let problem = problem.hint("write the rule, or delete the file");
             self.refuse(problem.of(&file));
         }
     }
@@ -230,7 +239,8 @@ impl<'a> Loader<'a> {
         let line = file.place(node.span.start).0;
         if let Some(value) = node.get("correlation") {
             let what = "correlation rules are not evaluated by this version";
-            return Err(Problem::error("SIG041", value.span.start..value.span.start + 1, what));
+            let problem = Problem::error("SIG041", value.span.start..value.span.start + 1, what);
+            return Err(problem.hint("the rules that it refers to are evaluated as they stand"));
         }
         let placeholders = &self.options.placeholders;
         if node.get("filter").is_some() {
@@ -238,6 +248,9 @@ impl<'a> Loader<'a> {
             let filter = filter::parse(node, &mut around)?;
             self.check_status(node, filter.status)?;
             self.check_unique(node, filter.id.as_deref(), filter.name.as_deref(), file, line)?;
+            if let Some(known) = &self.options.examine {
+                lint::filter(node, &filter.log_source, known, warnings);
+            }
             self.loaded.filters.push(filter);
             self.filter_files.push(Arc::clone(file));
             return Ok(());
@@ -260,6 +273,12 @@ impl<'a> Loader<'a> {
             *same += 1;
             rule.namesake = *same - 1;
         }
+        if let Some(known) = &self.options.examine {
+            lint::rule(&node, &rule, known, self.fields, warnings);
+            let spans = node.get("detection").map(lint::condition_spans).unwrap_or_default();
+            let span = spans.into_iter().next().unwrap_or_default();
+            self.loaded.places.push(Place { file: Arc::clone(file), span });
+        }
         self.loaded.rules.push(rule);
         Ok(())
     }
@@ -273,7 +292,8 @@ impl<'a> Loader<'a> {
         let span = node.get("status").map_or(0..0, |status| status.span.clone());
         let status = status.map_or("", Status::name);
         let problem =
-            Problem::warning("SIG042", span, format!("left out: its status is `{status}`"));
+            Problem::warning("SIG042", span, format!("left out: its status is `{status}`"))
+                .hint("--include-deprecated loads it");
         Err(Problem { severity: Severity::Note, ..problem })
     }
 

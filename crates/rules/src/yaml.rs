@@ -23,6 +23,7 @@ pub const ANCHOR_LIMIT: usize = 100_000;
 pub const DEPTH_LIMIT: usize = 64;
 /// Nodes that aliases may add to a document.
 pub const ALIAS_LIMIT: usize = 10_000;
+const ALIAS_HINT: &str = "write out what the aliases stand for, and divide the rule";
 
 /// What a plain scalar means, or what quoting makes of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,7 +121,7 @@ pub fn documents(text: &str) -> Documents {
     let mut read = Documents::default();
     if text.len() > FILE_LIMIT {
         let message = format!("file of {} bytes, the limit is {FILE_LIMIT}", text.len());
-        read.broken = Some(Problem::error("SIG003", 0..0, message));
+        read.broken = Some(Problem::error("SIG003", 0..0, message).hint("divide the file"));
         return read;
     }
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -252,7 +253,8 @@ impl<'a> Builder<'a> {
             _ if self.problem.is_some() => {}
             _ if range.end.saturating_sub(self.start) > DOCUMENT_LIMIT => {
                 let message = format!("a document of more than {DOCUMENT_LIMIT} bytes");
-                self.refuse(Problem::error("SIG003", range, message));
+                let problem = Problem::error("SIG003", range, message);
+                self.refuse(problem.hint("divide the rule"));
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let scalar = self.scalar(&text, style, tag.as_deref(), &range);
@@ -286,7 +288,9 @@ impl<'a> Builder<'a> {
         }
         if self.open.len() >= DEPTH_LIMIT {
             let message = format!("more than {DEPTH_LIMIT} levels of nesting");
-            return self.refuse(Problem::error("SIG003", range.clone(), message));
+            let problem = Problem::error("SIG003", range.clone(), message);
+            return self
+                .refuse(problem.hint("lists in lists have no meaning of their own: flatten them"));
         }
         if self.problem.is_none() {
             let start = range.start;
@@ -303,16 +307,17 @@ impl<'a> Builder<'a> {
 
     fn alias(&mut self, anchor: usize, range: Range<usize>) {
         let Some(anchored) = self.anchors.get(&anchor) else {
-            return self.refuse(Problem::error("SIG004", range, "alias within its own anchor"));
+            let problem = Problem::error("SIG004", range, "alias within its own anchor");
+            return self.refuse(problem.hint("write out what it stands for"));
         };
         self.added_by_aliases += anchored.size;
         if self.added_by_aliases > ALIAS_LIMIT {
             let message = format!("aliases add more than {ALIAS_LIMIT} nodes");
-            return self.refuse(Problem::error("SIG003", range, message));
+            return self.refuse(Problem::error("SIG003", range, message).hint(ALIAS_HINT));
         }
         if self.open.len() + anchored.depth > DEPTH_LIMIT {
             let message = format!("an alias makes more than {DEPTH_LIMIT} levels of nesting");
-            return self.refuse(Problem::error("SIG003", range, message));
+            return self.refuse(Problem::error("SIG003", range, message).hint(ALIAS_HINT));
         }
         let kind = anchored.node.kind.clone();
         self.complete(Node { kind, span: range }, 0);
@@ -327,7 +332,8 @@ impl<'a> Builder<'a> {
             self.kept_by_anchors += size;
             if self.kept_by_anchors > ANCHOR_LIMIT {
                 let message = format!("anchors stand for more than {ANCHOR_LIMIT} nodes");
-                return self.refuse(Problem::error("SIG003", node.span, message));
+                let problem = Problem::error("SIG003", node.span, message);
+                return self.refuse(problem.hint(ALIAS_HINT));
             }
             self.anchors.insert(anchor, Anchored { node: node.clone(), size, depth });
         }
@@ -373,7 +379,7 @@ impl<'a> Builder<'a> {
             for map in maps {
                 let Kind::Map(entries) = map.kind else {
                     let problem = Problem::error("SIG004", map.span, "`<<` needs a mapping");
-                    self.refuse(problem);
+                    self.refuse(problem.hint("an alias of a mapping, or a list of such"));
                     continue;
                 };
                 for (key, value) in entries {

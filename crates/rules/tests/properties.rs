@@ -11,21 +11,35 @@
     reason = "a failure in a test is a finding"
 )]
 
-use etwatch_event::FieldTable;
+use etwatch_event::{FieldTable, LogSource, LogSourceSet};
 use etwatch_rules::fold::fold;
+use etwatch_rules::lint::known_fields::KnownFields;
 use etwatch_rules::load::{LoadOptions, load_text};
 use etwatch_rules::sigma::text::{Part, Pattern, TextTest};
 use etwatch_rules::{Diagnostic, Severity};
 use proptest::prelude::*;
 
 fn check(text: &str) -> Vec<Diagnostic> {
-    let loaded = load_text("r.yml", text, &LoadOptions::default(), &mut FieldTable::default());
+    let options = LoadOptions { examine: Some(known_fields()), ..LoadOptions::default() };
+    let loaded = load_text("r.yml", text, &options, &mut FieldTable::default());
     assert!(loaded.is_balanced());
+    assert_eq!(loaded.places.len(), loaded.rules.len());
     for diagnostic in &loaded.diagnostics {
+        assert!(diagnostic.hint.is_some(), "{diagnostic}: no hint");
+        let (begin, end) = (diagnostic.place(), diagnostic.end_place());
+        assert!(begin <= end, "{diagnostic}: ends at {end:?}");
         assert!(!diagnostic.render(false).is_empty());
         assert!(diagnostic.span.end <= text.len().max(diagnostic.span.start + 1));
     }
     loaded.diagnostics
+}
+
+/// Windows' events, of one kind alone.
+fn known_fields() -> KnownFields {
+    let mut known = KnownFields::default();
+    let source = LogSource::new(None, Some("windows"), None);
+    known.add(LogSourceSet::new(vec![source]), vec!["Image".to_owned()], true);
+    known
 }
 
 /// Text that is nearly a rule.

@@ -1,12 +1,18 @@
-//! `etwatch check`: what is wrong with rules, and what to write instead.
+//! `etwatch check`: what is wrong with rules, and what to write instead; `--explain` tells what a code
+//! means.
+
+mod sarif;
 
 use std::path::PathBuf;
 
 use etwatch_alert::json::{harmless_line, is_active};
 use etwatch_alert::pretty::escape;
-use etwatch_event::FieldTable;
+use etwatch_engine::known_fields;
+use etwatch_event::Vocabulary;
+use etwatch_rules::diagnostic::nearest;
+use etwatch_rules::lint::unsearchable;
 use etwatch_rules::load::{LoadOptions, Loaded, load};
-use etwatch_rules::{Diagnostic, Severity};
+use etwatch_rules::{Diagnostic, RuleSet, Severity, explain};
 use serde::Serialize;
 
 use crate::commands::{DONE, FAILED, NOTHING_TESTED, USAGE};
@@ -20,8 +26,10 @@ Examples:
   etwatch check                        the folder rules/
   etwatch check sigma --format json    one JSON object a problem, for a program
   etwatch check new.yml --quiet        errors alone
+  etwatch check --explain SIG012       what a code means, with an example and its cure
+  etwatch check rules --format sarif > rules.sarif    for code scanning of a rule repository
 
-Exit status: 0 no errors, 1 errors, 2 a path can't be read, 4 there was no rule.")]
+Exit status: 0 no errors, 1 errors, 2 a path can't be read or wrong usage, 4 there was no rule.")]
 pub(crate) struct Check {
     /// Files or folders of rules [default: rules]
     #[arg(value_name = "RULES")]
@@ -35,6 +43,9 @@ pub(crate) struct Check {
     /// Load rules whose status is `deprecated` or `unsupported` too
     #[arg(long)]
     include_deprecated: bool,
+    /// Print what a code means instead, such as SIG012
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["paths", "format", "quiet"])]
+    explain: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -43,6 +54,8 @@ enum Format {
     Text,
     /// One JSON object a line
     Json,
+    /// One SARIF 2.1.0 document, for code scanning
+    Sarif,
 }
 
 #[derive(Serialize)]
@@ -53,29 +66,36 @@ struct Line<'a> {
     file: &'a str,
     line: usize,
     column: usize,
+    end_line: usize,
+    end_column: usize,
     text: &'a str,
     hint: Option<&'a str>,
 }
 
 impl Check {
-    /// Prints the problems.
+    /// Prints the problems, or what a code means.
     pub(crate) fn run(&self, config: &Config) -> u8 {
+        if let Some(code) = &self.explain {
+            return explain_code(code);
+        }
         let paths = config.rule_paths(&self.paths);
+        let known = match known_fields() {
+            Ok(known) => known,
+            Err(error) => {
+                terminal::error(&error.to_string());
+                return FAILED;
+            }
+        };
         let options = LoadOptions {
             placeholders: config.placeholders(),
             include_deprecated: self.include_deprecated,
+            examine: Some(known),
         };
-        let loaded = load(&paths, &options, &mut FieldTable::default());
-        let lowest = if self.quiet { Severity::Error } else { Severity::Note };
-        let mut text = String::new();
-        for diagnostic in loaded.diagnostics.iter().filter(|found| found.severity >= lowest) {
-            text.push_str(&match self.format {
-                Format::Text => text_block(diagnostic) + "\n",
-                Format::Json => json_line(diagnostic),
-            });
-            text.push('\n');
-        }
-        if !terminal::print(&text) {
+        let mut vocabulary = Vocabulary::default();
+        let mut loaded = load(&paths, &options, &mut vocabulary.fields);
+        let rules = RuleSet::new(loaded.rules.clone(), &vocabulary);
+        loaded.diagnostics.extend(unsearchable::notes(&rules, &loaded.places, &vocabulary.fields));
+        if !terminal::print(&self.output(&loaded)) {
             return FAILED;
         }
         terminal::unreadable(&loaded.unreadable);
@@ -91,6 +111,34 @@ impl Check {
             DONE
         }
     }
+
+    /// The problems in the form that is asked for.
+    fn output(&self, loaded: &Loaded) -> String {
+        let lowest = if self.quiet { Severity::Error } else { Severity::Note };
+        let shown = loaded.diagnostics.iter().filter(|found| found.severity >= lowest);
+        match self.format {
+            Format::Text => shown.map(|found| text_block(found) + "\n\n").collect(),
+            Format::Json => shown.map(|found| json_line(found) + "\n").collect(),
+            Format::Sarif => {
+                harmless_line(&sarif::document(&shown.collect::<Vec<_>>(), &loaded.unreadable))
+                    + "\n"
+            }
+        }
+    }
+}
+
+/// Prints what is documented of a code; names the nearest code, or all, if there is no such code.
+fn explain_code(code: &str) -> u8 {
+    if let Some(section) = explain::section(code) {
+        return if terminal::print(&section.text()) { DONE } else { FAILED };
+    }
+    let codes: Vec<_> = explain::sections().map(|section| section.code).collect();
+    let hint = match nearest(code, codes.iter().copied()) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("the codes are {}", codes.join(", ")),
+    };
+    terminal::error(&format!("there is no code `{code}`; {hint}"));
+    USAGE
 }
 
 fn summary(loaded: &Loaded) -> String {
@@ -134,6 +182,7 @@ pub(crate) fn text_block(diagnostic: &Diagnostic) -> String {
 
 fn json_line(diagnostic: &Diagnostic) -> String {
     let (line, column) = diagnostic.place();
+    let (end_line, end_column) = diagnostic.end_place();
     let line = Line {
         code: diagnostic.code,
         severity: diagnostic.severity.to_string(),
@@ -141,6 +190,8 @@ fn json_line(diagnostic: &Diagnostic) -> String {
         file: &diagnostic.file.name,
         line,
         column,
+        end_line,
+        end_column,
         text: diagnostic.offending(),
         hint: diagnostic.hint.as_deref(),
     };

@@ -46,7 +46,8 @@ impl Compile {
     pub(crate) fn run(&self, config: &Config) -> u8 {
         let paths = config.rule_paths(&self.paths);
         let placeholders = config.placeholders();
-        let options = LoadOptions { placeholders, include_deprecated: true };
+        let options =
+            LoadOptions { placeholders, include_deprecated: true, ..LoadOptions::default() };
         let (engine, loaded) = match Engine::load(&paths, &options, None) {
             Ok(loaded) => loaded,
             Err(error) => {

@@ -104,6 +104,7 @@ impl Replay {
         let options = LoadOptions {
             placeholders: config.placeholders(),
             include_deprecated: self.include_deprecated,
+            ..LoadOptions::default()
         };
         let min_level = self.min_level.or(config.min_level());
         let (engine, loaded) = Engine::load(&rule_paths, &options, min_level)

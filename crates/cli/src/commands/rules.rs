@@ -84,6 +84,7 @@ impl List {
         let options = LoadOptions {
             placeholders: config.placeholders(),
             include_deprecated: self.include_deprecated,
+            ..LoadOptions::default()
         };
         let loaded = load(&paths, &options, &mut FieldTable::default());
         terminal::unreadable(&loaded.unreadable);

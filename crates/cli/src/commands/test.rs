@@ -91,6 +91,7 @@ impl RunTests {
         let options = LoadOptions {
             placeholders: config.placeholders(),
             include_deprecated: self.include_deprecated,
+            examine: None,
         };
         let rules = Rules::load(&files, &options).map_err(|error| (FAILED, error.to_string()))?;
         unreadable.extend(rules.loaded.unreadable.iter().map(|(path, error)| {

@@ -34,6 +34,30 @@ impl Expression {
         Self::any(&mut conditions)
     }
 
+    /// The expression of one condition of a rule.
+    #[must_use]
+    pub fn of_condition(condition: &Condition, rule: &Rule, atoms: &mut Atoms) -> Self {
+        of_condition(condition, false, rule, atoms)
+    }
+
+    /// The expression of a detection.
+    #[must_use]
+    pub fn of_detection(part: &Detection, atoms: &mut Atoms) -> Self {
+        of_detection(part, false, atoms)
+    }
+
+    /// What holds where this does not.
+    #[must_use]
+    pub fn negated(&self) -> Self {
+        match self {
+            Self::Decided(decided) => Self::Decided(!decided),
+            Self::Atom(id) => Self::Not(*id),
+            Self::Not(id) => Self::Atom(*id),
+            Self::And(parts) => Self::any(&mut parts.iter().map(Self::negated)),
+            Self::Or(parts) => Self::all(&mut parts.iter().map(Self::negated)),
+        }
+    }
+
     /// All of the parts.
     pub fn all(parts: &mut dyn Iterator<Item = Self>) -> Self {
         Self::join(parts, true)

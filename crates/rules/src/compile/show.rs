@@ -61,7 +61,8 @@ fn detection(part: &Detection, fields: &FieldTable, depth: usize, out: &mut Stri
     }
 }
 
-fn condition_text(condition: &Condition, rule: &Rule) -> String {
+/// A condition by the names of its detections.
+pub(crate) fn condition_text(condition: &Condition, rule: &Rule) -> String {
     let join = |parts: &[Condition], word: &str| {
         let parts: Vec<_> = parts.iter().map(|part| condition_text(part, rule)).collect();
         format!("({})", parts.join(word))
@@ -135,7 +136,8 @@ fn pattern_text(pattern: &Pattern) -> String {
     pattern.parts().iter().map(part).collect::<Vec<_>>().join(" ")
 }
 
-fn atom(id: AtomId, atoms: &Atoms, fields: &FieldTable) -> String {
+/// An atom in a line.
+pub(crate) fn atom(id: AtomId, atoms: &Atoms, fields: &FieldTable) -> String {
     atoms.get(id).map_or_else(String::new, |atom| {
         format!("{} {}", target(atom.target, fields), test_text(&atom.test, fields))
     })

@@ -92,7 +92,8 @@ impl<'a> Attributes<'a> {
                 "SIG005",
                 first_line(&node.span),
                 "a document must be a mapping",
-            )),
+            )
+            .hint("begin with `title:`; `---` separates the rules of a file")),
         }
     }
 
@@ -100,11 +101,15 @@ impl<'a> Attributes<'a> {
     pub(super) fn common(&self, warnings: &mut Vec<Problem>) -> Result<Common, Problem> {
         let title = self.text("title")?.ok_or_else(|| self.missing("title", "a short title"))?;
         if title.is_empty() || title.chars().count() > 256 {
-            return Err(self.wrong("title", "must have 1 to 256 characters"));
+            return Err(self
+                .wrong("title", "must have 1 to 256 characters")
+                .hint("`description` has room for more"));
         }
         let description = self.text("description")?;
         if description.as_ref().is_some_and(|text| text.chars().count() > 65_535) {
-            return Err(self.wrong("description", "must have at most 65535 characters"));
+            return Err(self
+                .wrong("description", "must have at most 65535 characters")
+                .hint("name what is longer in `references`"));
         }
         self.warn_of_near_misses(warnings);
         self.check_formal(warnings)?;
@@ -143,7 +148,7 @@ impl<'a> Attributes<'a> {
             Kind::Scalar(_, Scalar::Null) => Ok(None),
             Kind::Scalar(text, Scalar::Text) => Ok(Some(text.clone())),
             Kind::Scalar(..) => Err(self.wrong(name, "must be text").hint("put it in quotes")),
-            _ => Err(self.wrong(name, "must be text")),
+            _ => Err(self.wrong(name, "must be text").hint("one text, no list and no mapping")),
         }
     }
 
@@ -155,7 +160,8 @@ impl<'a> Attributes<'a> {
             return Err(self.wrong(name, "must be a list").hint("put `- ` before each entry"));
         };
         let texts = items.iter().map(|item| item.text().map(str::to_owned));
-        texts.collect::<Option<_>>().ok_or_else(|| self.wrong(name, "must be a list of text"))
+        let wrong = || self.wrong(name, "must be a list of text").hint("one text an entry");
+        texts.collect::<Option<_>>().ok_or_else(wrong)
     }
 
     fn one_of<T: Copy>(
@@ -203,7 +209,7 @@ impl<'a> Attributes<'a> {
             return Err(problem.hint("field names must be those of Sigma's own taxonomy"));
         }
         if self.node.get("name").is_some_and(|name| name.text() == Some("")) {
-            return Err(self.wrong("name", "must not be empty"));
+            return Err(self.wrong("name", "must not be empty").hint("leave it out"));
         }
         for name in ["fields", "scope"] {
             self.list(name)?;
@@ -251,7 +257,8 @@ impl<'a> Attributes<'a> {
             if !(tag.contains('.') && tag.chars().all(sound)) {
                 let span = self.node.get("tags").map_or(0..0, |tags| tags.span.clone());
                 let message = format!("tag `{tag}` is not of the form `namespace.name`");
-                warnings.push(Problem::warning("SIG011", span, message));
+                let problem = Problem::warning("SIG011", span, message);
+                warnings.push(problem.hint("such as `attack.t1059.001`, in lower case"));
             }
         }
     }
@@ -260,7 +267,9 @@ impl<'a> Attributes<'a> {
         let what = "at least one of category, product, service";
         let source = self.node.get("logsource").ok_or_else(|| self.missing("logsource", what))?;
         let Kind::Map(entries) = &source.kind else {
-            return Err(self.wrong("logsource", "must be a mapping"));
+            return Err(self
+                .wrong("logsource", "must be a mapping")
+                .hint("such as `{category: process_creation, product: windows}`"));
         };
         let inner = Attributes { node: source };
         let mut parts = Vec::new();
@@ -274,6 +283,7 @@ impl<'a> Attributes<'a> {
             {
                 let message = format!("`{text}` is written in lower case in Sigma");
                 let problem = inner.wrong(name, &message);
+                let problem = problem.hint(format!("write `{}`", text.to_lowercase()));
                 warnings.push(Problem { severity: Severity::Warning, ..problem });
             }
             parts.push(text);
@@ -282,17 +292,19 @@ impl<'a> Attributes<'a> {
             let name = key.text().unwrap_or_default();
             if !["category", "product", "service", "definition"].contains(&name) {
                 let message = format!("`{name}` is not looked at");
-                warnings.push(Problem::warning("SIG011", key.span.clone(), message));
+                let problem = Problem::warning("SIG011", key.span.clone(), message);
+                warnings.push(problem.hint("a log source has category, product, service"));
             }
         }
         match parts.as_slice() {
             [None, None, None] => {
-                Err(self.wrong("logsource", &format!("names none of its parts: {what}")))
+                let problem = self.wrong("logsource", &format!("names none of its parts: {what}"));
+                Err(problem.hint("such as `category: process_creation`"))
             }
             [category, product, service] => {
                 Ok(LogSource::new(category.as_deref(), product.as_deref(), service.as_deref()))
             }
-            _ => Err(self.wrong("logsource", "is not complete")),
+            _ => Err(self.wrong("logsource", "is not complete").hint(what)),
         }
     }
 
@@ -307,14 +319,17 @@ impl<'a> Attributes<'a> {
         let what = "a detection and a condition";
         let node = self.node.get(name).ok_or_else(|| self.missing(name, what))?;
         let Kind::Map(entries) = &node.kind else {
-            return Err(self.wrong(name, "must be a mapping"));
+            return Err(self
+                .wrong(name, "must be a mapping")
+                .hint("names of detections with what they look for, and `condition`"));
         };
         let mut parser = DetectionParser { around, values: 0, regexes: 0 };
         let (mut detections, mut spans) = (Vec::new(), Vec::new());
         for (key, value) in entries {
             let Some(name) = key.text() else {
                 let message = "a detection's name must be text";
-                return Err(Problem::error("SIG011", key.span.clone(), message));
+                let problem = Problem::error("SIG011", key.span.clone(), message);
+                return Err(problem.hint("such as `selection`"));
             };
             match name {
                 "condition" => {}
@@ -348,7 +363,8 @@ fn conditions(node: &Node, detections: &[NamedDetection]) -> Result<Vec<Conditio
             .hint("add `condition:` with the name of a detection"));
     };
     if detections.is_empty() {
-        return Err(Problem::error("SIG020", at, "the rule has no detection"));
+        return Err(Problem::error("SIG020", at, "the rule has no detection")
+            .hint("add one beside `condition`, such as `selection: {Image|endswith: '\\a.exe'}`"));
     }
     let names: Vec<String> = detections.iter().map(|detection| detection.name.clone()).collect();
     let mut room = condition::NAMED_LIMIT;
@@ -356,11 +372,13 @@ fn conditions(node: &Node, detections: &[NamedDetection]) -> Result<Vec<Conditio
         Kind::Scalar(text, Scalar::Text | Scalar::Integer(_)) => {
             condition::parse(text, &names, &node.span, &mut room)
         }
-        _ => Err(Problem::error("SIG021", node.span.clone(), "a condition must be text")),
+        _ => Err(Problem::error("SIG021", node.span.clone(), "a condition must be text")
+            .hint("names of detections with `and`, `or`, `not`")),
     };
     match &value.kind {
         Kind::List(items) if items.is_empty() => {
-            Err(Problem::error("SIG021", value.span.clone(), "an empty list of conditions"))
+            Err(Problem::error("SIG021", value.span.clone(), "an empty list of conditions")
+                .hint("name a detection"))
         }
         Kind::List(items) => items.iter().map(one).collect(),
         _ => one(value).map(|condition| vec![condition]),
@@ -402,7 +420,13 @@ fn warn_of_unused(
     for ((detection, span), used) in detections.iter().zip(spans).zip(&used) {
         if !used {
             let message = format!("no condition uses `{}`", detection.name);
-            warnings.push(Problem::warning("SIG031", span.clone(), message));
+            let problem = Problem::warning("SIG031", span.clone(), message);
+            let name = &detection.name;
+            warnings.push(problem.hint(if name.starts_with("filter") {
+                format!("add `and not {name}` to the condition, or take it out")
+            } else {
+                "use it in the condition, or take it out".to_owned()
+            }));
         }
     }
 }

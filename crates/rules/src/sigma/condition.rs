@@ -108,13 +108,16 @@ pub fn parse(
 ) -> Result<Condition, Problem> {
     if text.len() > TEXT_LIMIT {
         let message = format!("a condition of {} bytes, the limit is {TEXT_LIMIT}", text.len());
-        return Err(Problem::error("SIG003", at.clone(), message));
+        return Err(Problem::error("SIG003", at.clone(), message)
+            .hint("patterns such as `1 of selection_*` name many detections at once"));
     }
     let mut parser =
         Parser { tokens: Vec::new(), position: 0, names, at: at.clone(), depth: 0, room };
     parser.tokens = tokens(text, at)?;
     if parser.tokens.is_empty() {
-        return Err(Problem::error("SIG021", at.clone(), "an empty condition"));
+        return Err(
+            Problem::error("SIG021", at.clone(), "an empty condition").hint("name a detection")
+        );
     }
     let condition = parser.or()?;
     match parser.tokens.get(parser.position) {
@@ -191,7 +194,17 @@ impl Parser<'_> {
             Some(Token::Word(word)) if matches!(word.as_str(), "AND" | "OR" | "NOT" | "OF") => {
                 problem.hint(format!("operators are lower case: `{}`", word.to_lowercase()))
             }
-            _ => problem,
+            None => problem.hint("a name or `(` must follow; each `(` needs its `)`"),
+            Some(Token::Close) => problem.hint("between `(` and `)` stands a condition"),
+            Some(Token::Word(word)) if matches!(word.as_str(), "and" | "or") => {
+                problem.hint("it stands between names or parentheses")
+            }
+            Some(Token::Word(word)) if matches!(word.as_str(), "of" | "them") => {
+                problem.hint("`1 of them`, `any of them` and `all of them` have a meaning")
+            }
+            Some(Token::Open | Token::Word(_)) => {
+                problem.hint("join with `and` or `or`; `not` stands before a name or `(`")
+            }
         }
     }
 
@@ -199,7 +212,8 @@ impl Parser<'_> {
         self.depth += 1;
         if self.depth > DEPTH_LIMIT {
             let message = format!("more than {DEPTH_LIMIT} levels in a condition");
-            return Err(Problem::error("SIG003", self.at.clone(), message));
+            return Err(Problem::error("SIG003", self.at.clone(), message)
+                .hint("leave out parentheses that change nothing"));
         }
         Ok(())
     }
@@ -275,7 +289,9 @@ impl Parser<'_> {
     fn take_room(&mut self, detections: usize) -> Result<(), Problem> {
         let Some(room) = self.room.checked_sub(detections) else {
             let message = format!("conditions name more than {NAMED_LIMIT} detections");
-            return Err(Problem::error("SIG003", self.at.clone(), message));
+            return Err(
+                Problem::error("SIG003", self.at.clone(), message).hint("name each detection once")
+            );
         };
         *self.room = room;
         Ok(())

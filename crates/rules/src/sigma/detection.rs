@@ -115,7 +115,8 @@ impl DetectionParser<'_, '_> {
 
     fn item(&mut self, key: &Node, value: &Node) -> Result<Detection, Problem> {
         let Some(text) = key.text() else {
-            return Err(Problem::error("SIG014", key.span.clone(), "a field's name must be text"));
+            let problem = Problem::error("SIG014", key.span.clone(), "a field's name must be text");
+            return Err(problem.hint("one name a key; several fields are several items"));
         };
         let (field, chain) = modifier::parse(text, &key.span, self.around.warnings)?;
         let values = std::slice::from_ref(value);
@@ -173,11 +174,13 @@ impl DetectionParser<'_, '_> {
         }
         if self.regexes > REGEX_LIMIT {
             let message = format!("more than {REGEX_LIMIT} regular expressions in one rule");
-            return Err(Problem::error("SIG003", at.span.clone(), message));
+            let hint = "join patterns with `|`, or divide the rule";
+            return Err(Problem::error("SIG003", at.span.clone(), message).hint(hint));
         }
         if self.values > VALUE_LIMIT {
             let message = format!("more than {VALUE_LIMIT} values in one rule");
-            return Err(Problem::error("SIG003", at.span.clone(), message));
+            let problem = Problem::error("SIG003", at.span.clone(), message);
+            return Err(problem.hint("divide the rule"));
         }
         if let Some(null) = nodes.iter().find(|node| node.is_null())
             && is_list
@@ -190,16 +193,19 @@ impl DetectionParser<'_, '_> {
             .hint("use a detection of its own, joined with `or` in the condition"));
         }
         if chain.operator == Operator::Exists && nodes.len() > 1 {
-            return Err(Problem::error("SIG014", at.span.clone(), "`exists` takes one value"));
+            let problem = Problem::error("SIG014", at.span.clone(), "`exists` takes one value");
+            return Err(problem.hint("write `true` or `false`"));
         }
         if chain.all && nodes.len() == 1 {
             let message = "`all` on a single value changes nothing";
-            self.around.warnings.push(Problem::warning("SIG013", at.span.clone(), message));
+            let problem = Problem::warning("SIG013", at.span.clone(), message);
+            self.around.warnings.push(problem.hint("leave `all` out, or give it a list"));
         }
         if chain.windash && chain.operator == Operator::Text(Anchor::Whole) && key.starts_with('|')
         {
             let message = "`windash` on keywords looks at every value of the event";
-            self.around.warnings.push(Problem::warning("SIG013", at.span.clone(), message));
+            let problem = Problem::warning("SIG013", at.span.clone(), message);
+            self.around.warnings.push(problem.hint("name the field, such as `CommandLine`"));
         }
         Ok(())
     }

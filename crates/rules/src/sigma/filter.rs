@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use etwatch_event::LogSource;
 
-use crate::diagnostic::Problem;
+use crate::diagnostic::{Problem, nearest};
 use crate::sigma::attributes::{Attributes, Common, Surroundings};
 use crate::sigma::condition::Condition;
 use crate::sigma::rule::{NamedDetection, Rule, Status};
@@ -117,14 +117,22 @@ impl Filter {
                 for (name, span) in listed {
                     let Some(rule) = rules.iter_mut().find(|rule| rule.is_called(name)) else {
                         let message = format!("no rule that is loaded is called `{name}`");
-                        problems.push(Problem::warning("SIG033", span.clone(), message));
+                        let problem = Problem::warning("SIG033", span.clone(), message);
+                        let called = rules.iter().filter_map(|rule| rule.name.as_deref());
+                        let near = nearest(name, called);
+                        problems.push(problem.hint(near.map_or_else(
+                            || "name a rule by its `id` or `name`, not its title".to_owned(),
+                            |near| format!("did you mean `{near}`?"),
+                        )));
                         continue;
                     };
                     if self.log_source.covers(&rule.log_source) {
                         self.join(rule);
                     } else {
                         let message = format!("`{name}` has another log source than the filter");
-                        problems.push(Problem::warning("SIG033", span.clone(), message));
+                        let problem = Problem::warning("SIG033", span.clone(), message);
+                        let hint = "the rule's log source must name all that the filter's names";
+                        problems.push(problem.hint(hint));
                     }
                 }
             }

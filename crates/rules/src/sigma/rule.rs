@@ -10,7 +10,7 @@ use crate::diagnostic::Problem;
 use crate::sigma::attributes::{Attributes, Common, Surroundings};
 use crate::sigma::condition::Condition;
 use crate::sigma::detection::Detection;
-use crate::yaml::Node;
+use crate::yaml::{Kind, Node};
 
 /// How bad it is if the rule matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,6 +129,8 @@ pub struct Rule {
     pub detections: Vec<NamedDetection>,
     /// The conditions, any of which suffices.
     pub conditions: Vec<Condition>,
+    /// The conditions as written.
+    pub written_conditions: Vec<String>,
     /// Titles of the global filters that were joined to its conditions.
     pub filters: Vec<String>,
     /// The file it is in.
@@ -183,9 +185,19 @@ pub fn parse(node: &Node, around: &mut Surroundings<'_>) -> Result<Rule, Problem
         log_source,
         detections,
         conditions,
+        written_conditions: written_conditions(node),
         filters: Vec::new(),
         file: String::new(),
         line: 0,
         namesake: 0,
     })
+}
+
+fn written_conditions(node: &Node) -> Vec<String> {
+    let condition = node.get("detection").and_then(|detection| detection.get("condition"));
+    let written = match condition {
+        Some(Node { kind: Kind::List(items), .. }) => items.as_slice(),
+        other => other.map_or(&[][..], std::slice::from_ref),
+    };
+    written.iter().filter_map(|node| node.text().map(str::to_owned)).collect()
 }

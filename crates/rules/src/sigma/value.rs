@@ -145,7 +145,8 @@ pub fn parse(
         return Err(misfit(node, "a mapping or list can't be a value here").hint(hint));
     };
     if *scalar == Scalar::NotFinite {
-        return Err(misfit(node, format!("`{text}` is no number that can be compared")));
+        return Err(misfit(node, format!("`{text}` is no number that can be compared"))
+            .hint("put it in quotes if it is meant as text"));
     }
     let tests = match chain.operator {
         Operator::Text(anchor) => {
@@ -173,7 +174,10 @@ pub fn parse(
         Operator::FieldReference(anchor) => {
             require_text(node, scalar, "fieldref")?;
             if text.contains(['*', '?']) {
-                return Err(misfit(node, "`fieldref` names a field; wildcards are not possible"));
+                let hint = "`fieldref|startswith` and its like compare a part of the value";
+                return Err(
+                    misfit(node, "`fieldref` names a field; wildcards are not possible").hint(hint)
+                );
             }
             vec![Test::FieldReference { field: fields.intern(text), anchor, cased: chain.cased }]
         }
@@ -231,14 +235,13 @@ fn regex_test(
     warnings: &mut Vec<Problem>,
 ) -> Result<Test, Problem> {
     if *scalar == Scalar::Null {
-        return Err(misfit(node, "`re` needs text"));
+        return Err(misfit(node, "`re` needs text").hint("`null` without `re` asks for absence"));
     }
     if text.is_empty() {
-        warnings.push(Problem::warning(
-            "SIG015",
-            node.span.clone(),
-            "an empty pattern matches any value",
-        ));
+        warnings.push(
+            Problem::warning("SIG015", node.span.clone(), "an empty pattern matches any value")
+                .hint("`'*'` without `re` says so plainly"),
+        );
     }
     let compiled = pattern::compile(text, flags).map_err(|what| {
         Problem::error("SIG015", node.span.clone(), format!("regular expression: {what}")).hint(
@@ -262,13 +265,17 @@ fn text_tests(
 ) -> Result<Vec<Test>, Problem> {
     let plain = anchor == Anchor::Whole && chain.wide.is_none() && chain.base64.is_none();
     if keyword && (text.is_empty() || *scalar == Scalar::Null) {
-        return Err(misfit(node, "an empty keyword would match every event"));
+        return Err(misfit(node, "an empty keyword would match every event")
+            .hint("give it a text, or leave it out"));
     }
     match scalar {
         Scalar::Null if plain && !chain.windash && !chain.expand && !chain.cased => {
             return Ok(vec![Test::Null]);
         }
-        Scalar::Null => return Err(misfit(node, "null does not go with a text operator")),
+        Scalar::Null => {
+            return Err(misfit(node, "null does not go with a text operator")
+                .hint("leave the modifiers out: `Field: null`"));
+        }
         Scalar::Integer(number) if plain && !keyword => {
             check_text_only(node, chain)?;
             note_lexeme(node, text, &number.to_string(), warnings);
@@ -286,7 +293,8 @@ fn text_tests(
     }
     if *scalar == Scalar::Text && text.is_empty() && anchor != Anchor::Whole {
         let message = "an empty text is contained in any value";
-        warnings.push(Problem::warning("SIG014", node.span.clone(), message));
+        let problem = Problem::warning("SIG014", node.span.clone(), message);
+        warnings.push(problem.hint("`'*'` without the modifier says so plainly"));
     }
     if !keyword && chain.wide.is_none() && chain.base64.is_none() {
         warn_of_backslashes(node, text, anchor, warnings);
@@ -302,7 +310,8 @@ fn text_tests(
         let pattern = if chain.windash { pattern.with_dashes() } else { pattern };
         let forms = if encodes { pattern.dash_forms() } else { Some(vec![pattern]) };
         let Some(forms) = forms else {
-            return Err(misfit(node, "too many dashes to encode all combinations"));
+            return Err(misfit(node, "too many dashes to encode all combinations")
+                .hint("at most five with `windash`; write out the ones that occur"));
         };
         for form in forms {
             for pattern in encoded(node, form, chain, anchor, warnings)? {
@@ -349,7 +358,8 @@ fn warn_of_backslashes(node: &Node, text: &str, anchor: Anchor, warnings: &mut V
         && !text.starts_with(r"\\?")
     {
         let message = r"two backslashes mean one; a UNC path begins with four";
-        warnings.push(Problem::warning("SIG019", node.span.clone(), message));
+        let problem = Problem::warning("SIG019", node.span.clone(), message);
+        warnings.push(problem.hint(r"write `\\\\` for a UNC path, `\` for one backslash"));
     }
     let before_star = text.strip_suffix('*').unwrap_or_default();
     let backslashes = before_star.len() - before_star.trim_end_matches('\\').len();
@@ -395,14 +405,16 @@ fn encoded(
     Ok(match chain.base64 {
         None => {
             let message = "UTF-16 without base64 matches text with NUL characters alone";
-            warnings.push(Problem::warning("SIG014", node.span.clone(), message));
+            let problem = Problem::warning("SIG014", node.span.clone(), message);
+            warnings.push(problem.hint("add `base64offset|contains`, or leave the encoding out"));
             vec![Pattern::literal(&bytes.into_iter().map(char::from).collect::<String>())]
         }
         Some(false) => vec![Pattern::literal(&encoding::base64(&bytes))],
         Some(true) => {
             if anchor != Anchor::Anywhere {
                 let message = "`base64offset` without `contains` looks at whole values";
-                warnings.push(Problem::warning("SIG014", node.span.clone(), message));
+                let problem = Problem::warning("SIG014", node.span.clone(), message);
+                warnings.push(problem.hint("write `base64offset|contains`"));
             }
             encoding::base64_offsets(&bytes).iter().map(|form| Pattern::literal(form)).collect()
         }
@@ -445,7 +457,8 @@ fn expand(
                 let count = forms.len().saturating_mul(values.len());
                 if count > FORM_LIMIT {
                     let message = format!("more than {FORM_LIMIT} combinations of placeholders");
-                    return Err(Problem::error("SIG003", at.clone(), message));
+                    let problem = Problem::error("SIG003", at.clone(), message);
+                    return Err(problem.hint("one placeholder a value, or fewer values of each"));
                 }
                 let mut joined = Vec::with_capacity(count);
                 for form in &forms {
