@@ -134,6 +134,11 @@ fn check(case: &Node) -> Result<(), String> {
     let text = |key: &str| case.get(key).and_then(Node::text);
     let (loaded, fields) = load(&(RULES.to_owned() + text("documents").ok_or("no documents")?));
     let part = text("says").unwrap_or_default();
+    let own = ["SIG041", "SIG050", "SIG051", "SIG052", "SIG053"];
+    let own = loaded.diagnostics.iter().filter(|one| own.contains(&one.code));
+    if let Some(one) = own.into_iter().find(|one| one.hint.is_none()) {
+        return Err(format!("no hint: {one}"));
+    }
     if let Some(code) = text("refused") {
         if loaded.refused == 0 {
             return Err("nothing was refused".to_owned());

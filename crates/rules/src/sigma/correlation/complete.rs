@@ -163,7 +163,7 @@ fn alias_fields<'a>(
             Some(place @ None) => *place = Some(*id),
             Some(Some(_)) => {
                 let message = format!("the alias `{}` names `{}` twice", alias.name, mention.text);
-                return Err(wrong(message));
+                return Err(wrong(message).hint("name it once"));
             }
             None => {
                 let message = format!(

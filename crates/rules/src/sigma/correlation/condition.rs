@@ -46,6 +46,9 @@ impl Stated {
     }
 }
 
+/// Advice where two comparisons exclude each other.
+const ROOM: &str = "the lower bound must leave room below the upper one";
+
 fn error(node: &Node, message: impl Into<String>) -> Problem {
     let span = match node.kind {
         Kind::Scalar(..) => node.span.clone(),
@@ -115,12 +118,13 @@ fn number(kind: CorrelationType, name: &str, value: &Node) -> Result<Number, Pro
         Kind::Scalar(_, Scalar::Integer(number)) => Ok(Number::Integer(*number)),
         Kind::Scalar(_, Scalar::Float(number)) if !kind.is_count() => Ok(Number::Float(*number)),
         Kind::Scalar(_, Scalar::Float(_)) => {
-            Err(error(value, format!("`{name}` must be a whole number: things are counted")))
+            let message = format!("`{name}` must be a whole number: things are counted");
+            Err(error(value, message).hint("leave the fraction out"))
         }
         Kind::Scalar(text, Scalar::Text) if text.parse::<f64>().is_ok() => {
             Err(error(value, format!("`{name}` must be a number")).hint("take the quotes away"))
         }
-        _ => Err(error(value, format!("`{name}` must be a number"))),
+        _ => Err(error(value, format!("`{name}` must be a number")).hint("such as `gte: 10`")),
     }
 }
 
@@ -150,10 +154,10 @@ fn check_relations(
             let message = "a count of zero can't be seen: where nothing happens, no window begins";
             return Err(error(node, message).hint("ask for at least 1"));
         }
-        return Err(error(node, "no count fulfils the condition"));
+        return Err(error(node, "no count fulfils the condition").hint(ROOM));
     }
     if !kind.is_count() && is_empty_range(relations) {
-        return Err(error(node, "no value fulfils the condition"));
+        return Err(error(node, "no value fulfils the condition").hint(ROOM));
     }
     Ok(())
 }
@@ -206,7 +210,10 @@ fn fields(
     if kind.is_temporal() || kind == CorrelationType::EventCount {
         if let Some(field) = field {
             let message = format!("`field` means nothing to `{}`", kind.name());
-            around.warnings.push(Problem::warning("SIG052", field.span.clone(), message));
+            let problem = Problem::warning("SIG052", field.span.clone(), message);
+            around
+                .warnings
+                .push(problem.hint("leave it out, or use a type that starts with `value_`"));
         }
         return Ok(Vec::new());
     }
@@ -233,7 +240,8 @@ fn percentile(
     if kind != CorrelationType::ValuePercentile {
         if let Some(value) = value {
             let message = format!("`percentile` means nothing to `{}`", kind.name());
-            around.warnings.push(Problem::warning("SIG052", value.span.clone(), message));
+            let problem = Problem::warning("SIG052", value.span.clone(), message);
+            around.warnings.push(problem.hint("leave it out, or use `value_percentile`"));
         }
         return Ok(None);
     }
@@ -245,7 +253,9 @@ fn percentile(
         _ => None,
     };
     let rank = rank.filter(|rank| (0.0..=100.0).contains(rank));
-    let wrong = || error(value, "`percentile` must be a number from 0 to 100");
+    let wrong = || {
+        error(value, "`percentile` must be a number from 0 to 100").hint("such as `percentile: 95`")
+    };
     rank.map(Some).ok_or_else(wrong)
 }
 

@@ -110,7 +110,8 @@ pub(crate) fn parse(node: &Node, around: &mut Surroundings<'_>) -> Result<Unreso
         return Err(missing(node, "correlation", "a type, rules and a timespan"));
     };
     let Kind::Map(entries) = &body.kind else {
-        return Err(attributes.wrong("correlation", "must be a mapping"));
+        let problem = attributes.wrong("correlation", "must be a mapping");
+        return Err(problem.hint("with `type`, `rules`, `group-by`, `timespan` and `condition`"));
     };
     warn_of_strangers(node, entries, around.warnings);
     let inner = Attributes { node: body };
@@ -158,7 +159,7 @@ fn check_limit(node: &Node, count: usize, limit: usize, what: &str) -> Result<()
         return Ok(());
     }
     let message = format!("a correlation that names {count} {what}, the limit is {limit}");
-    Err(Problem::error("SIG003", first_line(&node.span), message))
+    Err(Problem::error("SIG003", first_line(&node.span), message).hint("divide the correlation"))
 }
 
 /// What a mapping of the correlation lacks.
@@ -199,7 +200,7 @@ fn warn_of_strangers(node: &Node, entries: &[(Node, Node)], warnings: &mut Vec<P
 /// A word that refers to something.
 fn word(node: &Node, what: &str) -> Result<String, Problem> {
     let text = node.text().filter(|text| !text.is_empty() && !node.is_null());
-    text.map(str::to_owned).ok_or_else(|| wrong(node, what))
+    text.map(str::to_owned).ok_or_else(|| wrong(node, what).hint("write it as plain text"))
 }
 
 fn mention(node: &Node) -> Result<Mention, Problem> {
@@ -336,7 +337,10 @@ fn generate(node: &Node, body: &Node) -> Result<bool, Problem> {
         };
         match value.kind {
             Kind::Scalar(_, Scalar::Boolean(yes)) => Ok(Some((yes, value.span.clone()))),
-            _ => Err(wrong(value, "`generate` must be `true` or `false`")),
+            _ => {
+                let problem = wrong(value, "`generate` must be `true` or `false`");
+                Err(problem.hint("without quotes"))
+            }
         }
     };
     match (read(node)?, read(body)?) {

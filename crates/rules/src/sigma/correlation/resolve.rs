@@ -149,7 +149,8 @@ impl<'u, 'f, 'a> Settling<'u, 'f, 'a> {
         }
         if depth + 1 > DEPTH_LIMIT {
             let message = format!("more than {DEPTH_LIMIT} correlations above one another");
-            return Err(Problem::error("SIG003", unresolved.at.clone(), message));
+            return Err(Problem::error("SIG003", unresolved.at.clone(), message)
+                .hint("refer to the rules below them directly"));
         }
         Ok((complete(unresolved, targets, level, self.find)?, depth + 1))
     }
