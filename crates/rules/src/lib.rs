@@ -14,6 +14,7 @@
 //! | [`sigma`] | the language: attributes, detections, modifiers, conditions |
 //! | [`fold`] | comparison without case |
 //! | [`mod@load`] | files and folders to rules |
+//! | [`reload`] | rules that are loaded again while they are in use |
 //! | [`evaluate`] | whether a rule is true of an event, and why: plainly |
 //! | [`mod@compile`] | rules to expressions, witnesses and programs |
 //! | [`matcher`] | runs what was compiled, event by event |
@@ -27,6 +28,7 @@ pub mod evaluate;
 pub mod fold;
 pub mod load;
 pub mod matcher;
+pub mod reload;
 pub mod rule_set;
 pub mod sigma;
 pub mod yaml;
@@ -35,5 +37,6 @@ pub use diagnostic::{Diagnostic, Severity, SourceFile};
 pub use evaluate::{Evaluator, Reasoning};
 pub use load::{LoadOptions, Loaded, load};
 pub use matcher::Matcher;
+pub use reload::{Changes, Library, Reload};
 pub use rule_set::{Match, RuleIndex, RuleSet};
 pub use sigma::{Level, Rule};

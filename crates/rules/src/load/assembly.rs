@@ -28,7 +28,7 @@ pub(crate) struct Assembly {
     correlations: Vec<(Unresolved, usize, Arc<SourceFile>)>,
     /// What is to be said, by the number of the document.
     diagnostics: Vec<(usize, Diagnostic)>,
-    refused: Vec<(usize, Diagnostic)>,
+    refused: HashMap<usize, Problem>,
     /// Documents so far.
     count: usize,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Assembly {
 pub(crate) struct Assembled {
     pub(crate) loaded: Loaded,
     /// The documents that were refused, by their number, and why.
-    pub(crate) refused: Vec<(usize, Diagnostic)>,
+    pub(crate) refused: HashMap<usize, Problem>,
 }
 
 impl Assembly {
@@ -48,29 +48,37 @@ impl Assembly {
     }
 
     /// Adds a document; the result is its number.
-    pub(crate) fn add(&mut self, mut document: Document) -> usize {
+    pub(crate) fn add(&mut self, document: Document) -> usize {
+        self.loaded.documents += 1;
+        self.take(document)
+    }
+
+    /// Adds an earlier version that stands in for a document that was refused, and says so; the result
+    /// is its number.
+    pub(crate) fn add_kept(&mut self, document: Document, told: Diagnostic) -> usize {
+        self.loaded.kept += 1;
+        self.diagnostics.push((self.count, told));
+        // Its warnings were told when it was new.
+        self.take(Document { warnings: Vec::new(), ..document })
+    }
+
+    fn take(&mut self, mut document: Document) -> usize {
         let number = self.count;
         self.count += 1;
-        self.loaded.documents += 1;
         let file = Arc::clone(&document.file);
         for problem in std::mem::take(&mut document.warnings) {
             self.diagnostics.push((number, problem.of(&file)));
         }
         if let Err(problem) = self.place(document, number) {
-            self.refuse(number, problem.of(&file));
+            self.refuse(number, problem, &file);
         }
         number
     }
 
-    /// Says something behind what was said of the last document.
-    pub(crate) fn tell(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push((self.count.saturating_sub(1), diagnostic));
-    }
-
-    fn refuse(&mut self, number: usize, diagnostic: Diagnostic) {
+    fn refuse(&mut self, number: usize, problem: Problem, file: &Arc<SourceFile>) {
         self.loaded.refused += 1;
-        self.refused.push((number, diagnostic.clone()));
-        self.diagnostics.push((number, diagnostic));
+        self.refused.insert(number, problem.clone());
+        self.diagnostics.push((number, problem.of(file)));
     }
 
     fn place(&mut self, document: Document, number: usize) -> Result<(), Problem> {
@@ -125,7 +133,6 @@ impl Assembly {
         }
         self.resolve_correlations();
         self.diagnostics.sort_by_key(|(number, _)| *number);
-        self.refused.sort_by_key(|(number, _)| *number);
         let diagnostics = self.diagnostics.into_iter().map(|(_, diagnostic)| diagnostic);
         self.loaded.diagnostics.extend(diagnostics);
         Assembled { loaded: self.loaded, refused: self.refused }
@@ -147,7 +154,7 @@ impl Assembly {
                     self.diagnostics.push((number, told));
                     self.loaded.correlations.push(correlation);
                 }
-                Err(problem) => self.refuse(number, problem.of(&file)),
+                Err(problem) => self.refuse(number, problem, &file),
             }
         }
     }

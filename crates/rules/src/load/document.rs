@@ -65,8 +65,8 @@ pub(crate) enum Content {
 #[derive(Clone, Debug)]
 pub(crate) struct Document {
     pub(crate) file: Arc<SourceFile>,
-    /// The line it begins at, from 1.
-    pub(crate) line: usize,
+    /// The byte it begins at.
+    pub(crate) start: usize,
     pub(crate) called: Called,
     pub(crate) content: Content,
     pub(crate) warnings: Vec<Problem>,
@@ -74,7 +74,18 @@ pub(crate) struct Document {
     pub(crate) digest: u64,
 }
 
-/// The documents of a file.
+impl Document {
+    /// Whether it was refused by itself. (What is left out on purpose is not.)
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(&self.content, Content::Refused(problem) if problem.severity == Severity::Error)
+    }
+    /// Whether it is a rule, a filter or a correlation.
+    pub(crate) fn is_of_use(&self) -> bool {
+        matches!(&self.content, Content::Rule(_) | Content::Filter(_) | Content::Correlation(_))
+    }
+}
+
+/// The documents of a file, at least one.
 #[derive(Debug)]
 pub(crate) struct FileDocuments {
     pub(crate) documents: Vec<Document>,
@@ -112,6 +123,7 @@ pub(crate) fn read(
     documents.extend(read.broken.map(|problem| refused(&file, problem)));
     if is_empty {
         let problem = Problem::error("SIG006", 0..0, "the file has no rule in it");
+        let problem = problem.hint("write the rule, or delete the file");
         documents.push(refused(&file, problem));
     }
     FileDocuments { documents, is_cut }
@@ -120,7 +132,7 @@ pub(crate) fn read(
 fn refused(file: &Arc<SourceFile>, problem: Problem) -> Document {
     Document {
         file: Arc::clone(file),
-        line: file.place(problem.span.start).0,
+        start: problem.span.start,
         called: Called::default(),
         content: Content::Refused(problem),
         warnings: Vec::new(),
@@ -140,7 +152,8 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn document(&mut self, node: Node) -> Document {
         let mut warnings = Vec::new();
-        let line = self.file.place(node.span.start).0;
+        let start = node.span.start;
+        let line = self.file.place(start).0;
         let mut called = Called::of(&node);
         let mut digest = 0;
         let content = match self.complete(node, &mut warnings) {
@@ -157,7 +170,7 @@ impl Reader<'_> {
             called.namesake = *same;
             *same += 1;
         }
-        Document { file: Arc::clone(&self.file), line, called, content, warnings, digest }
+        Document { file: Arc::clone(&self.file), start, called, content, warnings, digest }
     }
 
     /// A document with what the template before it adds; `None` if it is a template itself.
@@ -211,7 +224,8 @@ impl Reader<'_> {
         let span = node.get("status").map_or(0..0, |status| status.span.clone());
         let status = status.map_or("", Status::name);
         let problem =
-            Problem::warning("SIG042", span, format!("left out: its status is `{status}`"));
+            Problem::warning("SIG042", span, format!("left out: its status is `{status}`"))
+                .hint("--include-deprecated loads it");
         Err(Problem { severity: Severity::Note, ..problem })
     }
 }

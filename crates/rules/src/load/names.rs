@@ -61,7 +61,7 @@ impl Names {
                 return Err(problem.hint(format!("the first one is at {first}")));
             }
         }
-        let place = format!("{file}:{}", document.line);
+        let place = format!("{file}:{}", document.file.place(document.start).0);
         for (_, text, _) in document.called.handles() {
             self.held.insert(text.to_owned(), (holder, place.clone()));
         }
