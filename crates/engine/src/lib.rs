@@ -8,6 +8,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`mod@engine`] | rules and tables, loaded and numbered for each other |
+//! | [`live`] | an engine whose rules can be loaded again while it runs |
 //! | [`pipeline`] | the wiring of a replay |
 //! | [`input`] | one recording being read: pieces in flight, the next event |
 //! | [`work`] | what a worker does with a piece and with a batch |
@@ -17,10 +18,12 @@
 
 pub mod engine;
 pub mod input;
+pub mod live;
 pub mod pipeline;
 pub mod report;
 pub mod work;
 
 pub use engine::{Engine, EngineError};
-pub use pipeline::{Observer, Options, Progress, replay};
+pub use live::LiveEngine;
+pub use pipeline::{Observer, Options, Progress, replay, replay_live};
 pub use report::Report;
