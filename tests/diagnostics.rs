@@ -66,7 +66,8 @@ fn key(line: &str) -> Option<&str> {
 
 #[test]
 fn each_example_causes_its_code_and_no_other() {
-    for section in sections() {
+    // No text alone causes SIG043: it is told when rules are loaded again (crates/rules/tests/reload.rs).
+    for section in sections().filter(|section| section.code != "SIG043") {
         let examples = section.examples();
         let shown: BTreeSet<_> = examples.iter().map(|(severity, _)| *severity).collect();
         let stated: BTreeSet<_> = section.severities().into_iter().collect();
@@ -76,8 +77,9 @@ fn each_example_causes_its_code_and_no_other() {
             let text = completed(example);
             let found: Vec<_> = diagnostics(&text)
                 .iter()
-                // Small examples often have nothing to search for; that is its own section's matter.
-                .filter(|one| one.code == section.code || one.code != "SIG030")
+                // Small examples often have nothing to search for, and each correlation says that it is
+                // not evaluated; that is their own sections' matter.
+                .filter(|one| one.code == section.code || !["SIG030", "SIG041"].contains(&one.code))
                 .map(|one| (one.code, one.severity))
                 .collect();
             assert!(!found.is_empty(), "{}: causes nothing:\n{text}", section.code);

@@ -129,7 +129,11 @@ pub(crate) fn summary(report: &Report, passed_over: u64) {
         0 => String::new(),
         refused => format!(", {refused} documents refused (`etwatch check` tells why)"),
     };
-    line("Rules", &format!("{} loaded{refused}", report.rules.loaded));
+    let correlations = match report.rules.correlations {
+        0 => String::new(),
+        count => format!(", {count} correlations (not evaluated yet)"),
+    };
+    line("Rules", &format!("{} loaded{correlations}{refused}", report.rules.loaded));
     line("Alerts", &alerts(report));
     tell(&text);
     top_rules(report);

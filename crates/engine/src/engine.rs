@@ -7,10 +7,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use etwatch_event::Vocabulary;
+use etwatch_event::{FieldTable, Vocabulary};
 use etwatch_normalise::{Table, TableError, Taxonomy};
 use etwatch_rules::load::{LoadOptions, Loaded, load};
-use etwatch_rules::{Level, RuleSet};
+use etwatch_rules::{Level, Rule, RuleSet};
 
 /// Why a run could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -65,19 +65,39 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Table`] if a built-in table is malformed.
     pub fn new(
-        mut rules: Vec<etwatch_rules::Rule>,
+        rules: Vec<Rule>,
         mut vocabulary: Vocabulary,
         min_level: Option<Level>,
     ) -> Result<Self, EngineError> {
         let taxonomy = Taxonomy::compile(&Table::built_in()?, &mut vocabulary)?;
-        if let Some(min_level) = min_level {
-            rules.retain(|rule| rule.level.unwrap_or(Level::Informational) >= min_level);
-        }
-        let rules = RuleSet::new(rules, &vocabulary);
-        Ok(Self {
-            vocabulary: Arc::new(vocabulary),
-            taxonomy: Arc::new(taxonomy),
-            rules: Arc::new(rules),
-        })
+        let rules = Arc::new(rule_set(rules, &vocabulary, min_level));
+        Ok(Self { vocabulary: Arc::new(vocabulary), taxonomy: Arc::new(taxonomy), rules })
     }
+
+    /// The same with other rules, whose fields are numbered in `fields`: the table of this engine, or
+    /// one that grew from it.
+    #[must_use]
+    pub(crate) fn with_rules(
+        &self,
+        rules: Vec<Rule>,
+        fields: FieldTable,
+        min_level: Option<Level>,
+    ) -> Self {
+        let vocabulary = if fields.len() == self.vocabulary.fields.len() {
+            Arc::clone(&self.vocabulary)
+        } else {
+            let mut grown = Vocabulary::clone(&self.vocabulary);
+            grown.fields = fields;
+            Arc::new(grown)
+        };
+        let rules = Arc::new(rule_set(rules, &vocabulary, min_level));
+        Self { vocabulary, taxonomy: Arc::clone(&self.taxonomy), rules }
+    }
+}
+
+fn rule_set(mut rules: Vec<Rule>, vocabulary: &Vocabulary, min_level: Option<Level>) -> RuleSet {
+    if let Some(min_level) = min_level {
+        rules.retain(|rule| rule.level.unwrap_or(Level::Informational) >= min_level);
+    }
+    RuleSet::new(rules, vocabulary)
 }

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`mod@engine`] | rules and tables, loaded and numbered for each other |
 //! | [`mod@known_fields`] | which fields log sources have, for the examination of rules |
+//! | [`live`] | an engine whose rules can be loaded again while it runs |
 //! | [`pipeline`] | the wiring of a replay |
 //! | [`input`] | one recording being read: pieces in flight, the next event |
 //! | [`work`] | what a worker does with a piece and with a batch |
@@ -19,12 +20,14 @@
 pub mod engine;
 pub mod input;
 pub mod known_fields;
+pub mod live;
 pub mod pipeline;
 pub mod report;
 pub mod work;
 
 pub use engine::{Engine, EngineError};
 pub use known_fields::known_fields;
-pub use pipeline::{Observer, Options, Progress, replay, replay_on};
+pub use live::LiveEngine;
+pub use pipeline::{Observer, Options, Progress, replay, replay_live, replay_on};
 pub use report::Report;
 pub use work::Workers;

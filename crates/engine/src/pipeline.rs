@@ -6,6 +6,7 @@
 //! alerts depend neither on the number of workers nor on the size of batches.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use etwatch_alert::{Builder, Sink, json::to_line};
 use etwatch_capture::source::Location;
@@ -16,6 +17,7 @@ use rayon::prelude::*;
 
 use crate::engine::{Engine, EngineError};
 use crate::input::Input;
+use crate::live::LiveEngine;
 use crate::report::Report;
 use crate::work::{MatchedBatch, Pending, Workers};
 
@@ -81,7 +83,7 @@ pub fn replay(
     observer: &mut dyn Observer,
 ) -> Result<Report, EngineError> {
     let workers = Workers::start(engine.clone(), options.workers)?;
-    replay_on(&workers, locations, sinks, options, observer)
+    run(&workers, None, locations, sinks, options, observer)
 }
 
 /// The same by workers that were started before, and on which other runs may be under way: the calling
@@ -96,11 +98,39 @@ pub fn replay_on(
     options: Options,
     observer: &mut dyn Observer,
 ) -> Result<Report, EngineError> {
-    let engine = workers.engine();
+    run(workers, None, locations, sinks, options, observer)
+}
+
+/// The same with rules that may change while it runs: each batch of events is matched by the rules that
+/// are in force when it begins.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_live(
+    engine: &LiveEngine,
+    locations: Vec<Location>,
+    sinks: &mut [Box<dyn Sink>],
+    options: Options,
+    observer: &mut dyn Observer,
+) -> Result<Report, EngineError> {
+    let workers = Workers::start(engine.current(), options.workers)?;
+    run(&workers, Some(engine), locations, sinks, options, observer)
+}
+
+fn run(
+    workers: &Workers,
+    live: Option<&LiveEngine>,
+    locations: Vec<Location>,
+    sinks: &mut [Box<dyn Sink>],
+    options: Options,
+    observer: &mut dyn Observer,
+) -> Result<Report, EngineError> {
+    let engine = workers.engine().clone();
     let mut run = Run {
-        engine,
+        live,
         options,
         builder: Builder::new(&engine.vocabulary),
+        engine,
         ordered: workers.batch(),
         workers: workers.clone(),
         matching: VecDeque::new(),
@@ -115,15 +145,18 @@ pub fn replay_on(
         closed_bytes: 0,
         decoded_again: 0,
     };
-    run.report.sets.resize(engine.vocabulary.sets().len(), 0);
-    run.report.rules.loaded = engine.rules.rules().len();
+    run.report.sets.resize(run.engine.vocabulary.sets().len(), 0);
+    run.report.rules.loaded = run.engine.rules.rules().len();
     let heads = run.look_at(locations);
     run.merge(heads)?;
     run.finish()
 }
 
 struct Run<'a> {
-    engine: &'a Engine,
+    /// Where the engine in force is to be had, if it may change.
+    live: Option<&'a LiveEngine>,
+    /// The one that the batch in `ordered` began with.
+    engine: Engine,
     options: Options,
     workers: Workers,
     builder: Builder,
@@ -279,6 +312,9 @@ impl Run<'_> {
 
     /// Copies the next event of an input to the end of the order.
     fn take_event(&mut self, number: u32, time: Timestamp) -> Result<(), EngineError> {
+        if self.ordered.is_empty() {
+            self.follow();
+        }
         let Some(input) = self.inputs.get_mut(number as usize) else { return Ok(()) };
         if let Some((events, row)) = input.next()
             && let Some(event) = events.get(row)
@@ -295,6 +331,19 @@ impl Run<'_> {
         let full = self.ordered.len() >= self.options.batch.max(1)
             || self.ordered.payload_bytes() >= BATCH_BYTES;
         if full { self.hand_on() } else { Ok(()) }
+    }
+
+    /// A batch begins: it is matched by the engine that is in force now.
+    fn follow(&mut self) {
+        let Some(engine) = self.live.map(LiveEngine::current) else { return };
+        if Arc::ptr_eq(&engine.rules, &self.engine.rules) {
+            return;
+        }
+        self.workers.change_to(engine.clone());
+        self.ordered = self.workers.batch();
+        self.builder = Builder::new(&engine.vocabulary);
+        self.report.rules.loaded = engine.rules.rules().len();
+        self.engine = engine;
     }
 
     /// Hands the ordered events to matching; waits if enough is being matched.
@@ -322,15 +371,14 @@ impl Run<'_> {
     /// Takes the oldest result and turns its matches into alerts.
     fn take_matches(&mut self) -> Result<(), EngineError> {
         let Some(pending) = self.matching.pop_front() else { return Ok(()) };
-        let MatchedBatch { events, matches, tested } = pending.wait()?;
+        let MatchedBatch { events, matches, tested, rules } = pending.wait()?;
         self.report.tested += tested;
         self.progress.events += events.len() as u64;
         for found in &matches {
             let Some(event) = events.get(found.row as usize) else { continue };
             let input = self.inputs.get(event.origin().input as usize);
             let file = input.map(|input| input.location.name()).unwrap_or_default();
-            let Some(alert) = self.builder.build(&self.engine.rules, found.rule, &event, &file)
-            else {
+            let Some(alert) = self.builder.build(&rules, found.rule, &event, &file) else {
                 continue;
             };
             self.progress.alerts += 1;

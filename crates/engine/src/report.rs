@@ -46,6 +46,8 @@ pub struct RuleCounts {
     pub loaded: usize,
     /// Documents that yielded no rule.
     pub refused: usize,
+    /// Correlations, which are not evaluated.
+    pub correlations: usize,
 }
 
 /// Alerts of one rule.

@@ -2,7 +2,8 @@
 //!
 //! Work is handed to the pool together with a place for its result; who asked waits for the results
 //! in the order in which it asked. Batches and buffers come from stores and go back to them, so that
-//! a run in its steady state allocates nothing for an event.
+//! a run in its steady state allocates nothing for an event. The stores belong to an engine: when
+//! another one takes over, work that is under way ends with the one it began with.
 
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use etwatch_capture::{Decoded, Piece};
 use etwatch_event::{EventBatch, RecordBatch};
 use etwatch_normalise::Normaliser;
-use etwatch_rules::{Match, Matcher};
+use etwatch_rules::{Match, Matcher, RuleSet};
 
 use crate::engine::{Engine, EngineError};
 
@@ -55,12 +56,20 @@ pub struct Workers {
     shared: Arc<Shared>,
 }
 
+/// An engine and what was made for it.
 #[derive(Debug)]
 struct Shared {
     engine: Engine,
     batches: Store<EventBatch>,
     decoders: Store<(RecordBatch, Normaliser)>,
     matchers: Store<Matcher>,
+}
+
+impl Shared {
+    fn new(engine: Engine) -> Self {
+        let (batches, decoders) = (Store(Mutex::default()), Store(Mutex::default()));
+        Self { engine, batches, decoders, matchers: Store(Mutex::default()) }
+    }
 }
 
 /// Events of a piece, and what decoding it led to.
@@ -81,6 +90,8 @@ pub struct MatchedBatch {
     pub matches: Vec<Match>,
     /// Events to which some rule applies.
     pub tested: u64,
+    /// What it was matched with: the rules' numbers are its own.
+    pub rules: Arc<RuleSet>,
 }
 
 impl Workers {
@@ -95,13 +106,11 @@ impl Workers {
             // The one who waits notices, see `Pending::wait`; the default would end the process.
             .panic_handler(|_| {})
             .build()?;
-        let shared = Shared {
-            engine,
-            batches: Store(Mutex::default()),
-            decoders: Store(Mutex::default()),
-            matchers: Store(Mutex::default()),
-        };
-        Ok(Self { pool: Arc::new(pool), shared: Arc::new(shared) })
+        Ok(Self { pool: Arc::new(pool), shared: Arc::new(Shared::new(engine)) })
+    }
+    /// Work that is handed out from now on is done with this engine.
+    pub fn change_to(&mut self, engine: Engine) {
+        self.shared = Arc::new(Shared::new(engine));
     }
     /// How many workers there are.
     #[must_use]
@@ -128,7 +137,8 @@ impl Workers {
     }
     /// Takes a batch back that is no longer needed.
     pub fn give_back(&self, batch: EventBatch) {
-        if batch.heap_bytes() <= KEPT_BYTES {
+        let is_ours = Arc::ptr_eq(batch.vocabulary(), &self.shared.engine.vocabulary);
+        if is_ours && batch.heap_bytes() <= KEPT_BYTES {
             self.shared.batches.give_back(batch);
         }
     }
@@ -169,7 +179,8 @@ impl Workers {
                 tested += u64::from(rules.matches(&event, row, &mut matcher, &mut matches));
             }
             shared.matchers.give_back(matcher);
-            let _ = send.send(MatchedBatch { events, matches, tested });
+            let rules = Arc::clone(&shared.engine.rules);
+            let _ = send.send(MatchedBatch { events, matches, tested, rules });
         });
         Pending { result, what: "matching" }
     }

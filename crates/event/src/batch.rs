@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::arena::{Arena, Cell, Span, span};
 use crate::field::FieldId;
 use crate::logsource::LogSourceSetId;
+use crate::overflow::{Overflow, OverflowName};
 use crate::record::{RawValue, Shape};
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -25,18 +26,6 @@ pub struct Origin {
     pub record: u64,
     /// The form the record was written in.
     pub shape: Shape,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum OverflowName {
-    Known(FieldId),
-    Text(Span),
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Overflow {
-    pub(crate) name: OverflowName,
-    pub(crate) value: Cell,
 }
 
 /// Ends of a row's ranges; a row begins where the one before it ends.
@@ -121,12 +110,19 @@ impl EventBatch {
         EventBuilder { batch: self, vocabulary, row, start, finished: false }
     }
 
-    /// Copies an event of another batch of the same vocabulary to the end of this one.
+    /// Copies an event of another batch to the end of this one. The other's vocabulary is the same, or
+    /// one that this one's has grown from: fields that have a number by now get it.
     pub fn push_copy(&mut self, event: &Event<'_>) {
         self.arena.text.push_str(event.text);
         self.arena.bytes.extend_from_slice(event.bytes);
         self.cells.extend_from_slice(event.cells);
-        self.overflow.extend_from_slice(event.overflow);
+        if std::ptr::eq(event.vocabulary, &raw const *self.vocabulary) {
+            self.overflow.extend_from_slice(event.overflow);
+        } else {
+            let fields = &self.vocabulary.fields;
+            let numbered = event.overflow.iter().map(|entry| entry.numbered(event.text, fields));
+            self.overflow.extend(numbered);
+        }
         self.many.extend_from_slice(event.many);
         let ends = Ends {
             text: self.arena.text.len(),

@@ -29,6 +29,7 @@ pub mod clock;
 pub mod field;
 pub mod ledger;
 pub mod logsource;
+mod overflow;
 pub mod process;
 pub mod record;
 pub mod time;

@@ -18,7 +18,7 @@ use etwatch_event::{Event, FieldId, Value};
 
 use crate::fold::fold_into;
 use crate::sigma::detection::{Detection, Item, Target};
-use crate::sigma::modifier::{Anchor, Comparison, TimePart};
+use crate::sigma::modifier::{Anchor, TimePart};
 use crate::sigma::rule::Rule;
 use crate::sigma::text::TextTest;
 use crate::sigma::value::{Number, Test, TextValue};
@@ -219,7 +219,7 @@ fn typed_value(test: &Test, value: &Value<'_>) -> bool {
                 Value::Text(text) => number_in(text),
                 value => number_of(value),
             };
-            value.and_then(|value| value.order(number)).is_some_and(|order| fits(*how, order))
+            value.and_then(|value| value.order(number)).is_some_and(|order| how.holds(order))
         }
         Test::Time(part, how, number) => {
             let parts = match value {
@@ -229,19 +229,10 @@ fn typed_value(test: &Test, value: &Value<'_>) -> bool {
             };
             parts.and_then(|parts| time_part(*part, &parts)).is_some_and(|value| {
                 let order = value.cmp(number);
-                how.map_or(order.is_eq(), |how| fits(how, order))
+                how.map_or(order.is_eq(), |how| how.holds(order))
             })
         }
         _ => false,
-    }
-}
-
-fn fits(how: Comparison, order: std::cmp::Ordering) -> bool {
-    match how {
-        Comparison::Less => order.is_lt(),
-        Comparison::LessOrEqual => order.is_le(),
-        Comparison::Greater => order.is_gt(),
-        Comparison::GreaterOrEqual => order.is_ge(),
     }
 }
 

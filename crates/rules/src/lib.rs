@@ -15,6 +15,7 @@
 //! | [`sigma`] | the language: attributes, detections, modifiers, conditions |
 //! | [`fold`] | comparison without case |
 //! | [`mod@load`] | files and folders to rules |
+//! | [`reload`] | rules that are loaded again while they are in use |
 //! | [`evaluate`] | whether a rule is true of an event, and why: plainly |
 //! | [`verdict`] | which detections hold for an event, and what fails in the others |
 //! | [`mod@compile`] | rules to expressions, witnesses and programs |
@@ -32,6 +33,7 @@ pub mod fold;
 pub mod lint;
 pub mod load;
 pub mod matcher;
+pub mod reload;
 pub mod rule_set;
 pub mod sigma;
 mod texts;
@@ -42,6 +44,7 @@ pub use diagnostic::{Diagnostic, Severity, SourceFile};
 pub use evaluate::{Evaluator, Reasoning};
 pub use load::{LoadOptions, Loaded, load};
 pub use matcher::Matcher;
+pub use reload::{Changes, Library, Reload};
 pub use rule_set::{Match, RuleIndex, RuleSet};
 pub use sigma::{Level, Rule};
 pub use verdict::{Shortfall, Verdict};

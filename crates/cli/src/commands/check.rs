@@ -144,11 +144,12 @@ fn explain_code(code: &str) -> u8 {
 fn summary(loaded: &Loaded) -> String {
     let count = |severity| loaded.diagnostics.iter().filter(|one| one.severity == severity).count();
     format!(
-        "{} documents in {} files: {} rules{}{}, {} refused; {} errors, {} warnings, {} notes",
+        "{} documents in {} files: {} rules{}{}{}, {} refused; {} errors, {} warnings, {} notes",
         loaded.documents,
         loaded.files,
         loaded.rules.len(),
         some(loaded.filters.len(), "filters"),
+        some(loaded.correlations.len(), "correlations (not evaluated yet)"),
         some(loaded.templates, "templates"),
         loaded.refused,
         count(Severity::Error),

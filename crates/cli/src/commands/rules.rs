@@ -99,6 +99,12 @@ impl List {
         if !terminal::print(&text) {
             return FAILED;
         }
+        if !loaded.correlations.is_empty() {
+            let count = loaded.correlations.len();
+            terminal::note(&format!(
+                "{count} correlations (not evaluated yet) are not in the list"
+            ));
+        }
         if loaded.refused > 0 {
             terminal::note(&format!(
                 "{} documents were refused; `etwatch check` tells why",

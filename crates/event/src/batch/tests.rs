@@ -84,3 +84,23 @@ fn sharing_and_setting_change_one_field_alone() {
     assert_eq!(event.text(image), Some("new"));
     assert_eq!(event.text(other), Some("old"));
 }
+
+/// Rules that are loaded again may name fields that had no number when an event was written.
+#[test]
+fn a_copy_gets_the_numbers_of_a_vocabulary_that_has_grown() {
+    let (vocabulary, layout, sources, image, other) = vocabulary();
+    let mut before = EventBatch::new(Arc::clone(&vocabulary));
+    fill(&mut before, layout, sources, [image, other]);
+    let mut grown = Vocabulary::clone(&vocabulary);
+    let unheard = grown.fields.intern("Unheard.Of");
+    let mut after = EventBatch::new(Arc::new(grown));
+    let event = before.get(0).unwrap();
+    assert!(!event.get(unheard).is_present());
+    after.push_copy(&event);
+    let copy = after.get(0).unwrap();
+    check(&copy, [image, other]);
+    assert_eq!(copy.get(unheard).first(), Some(Value::Bytes(&[1, 2])));
+    let names =
+        |event: &Event<'_>| event.fields().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
+    assert_eq!(names(&copy), names(&event));
+}

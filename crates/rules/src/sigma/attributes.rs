@@ -66,6 +66,7 @@ pub(super) struct Attributes<'a> {
 }
 
 /// What every document has.
+#[derive(Clone, Debug)]
 pub(super) struct Common {
     pub(super) title: String,
     pub(super) id: Option<String>,
@@ -164,7 +165,7 @@ impl<'a> Attributes<'a> {
         texts.collect::<Option<_>>().ok_or_else(wrong)
     }
 
-    fn one_of<T: Copy>(
+    pub(super) fn one_of<T: Copy>(
         &self,
         name: &str,
         all: &[T],
@@ -447,6 +448,6 @@ fn is_old_date(text: &str) -> bool {
     is_date(&format!("{year}-{month:0>2}-{day:0>2}"))
 }
 
-pub(super) fn is_uuid(text: &str) -> bool {
+pub(crate) fn is_uuid(text: &str) -> bool {
     text.len() == 36 && Guid::parse(text).is_some()
 }

@@ -14,6 +14,7 @@
 use std::ops::Range;
 
 use crate::diagnostic::{Problem, nearest};
+use crate::sigma::aggregation;
 
 /// Bytes of one condition.
 pub const TEXT_LIMIT: usize = 8 << 10;
@@ -49,12 +50,17 @@ impl Condition {
     /// The same over detections that stand `offset` places further on.
     #[must_use]
     pub fn moved(&self, offset: usize) -> Self {
-        let all = |parts: &[Self]| parts.iter().map(|part| part.moved(offset)).collect();
+        self.renumbered(&|index| index + offset)
+    }
+    /// The same over detections that have other numbers.
+    #[must_use]
+    pub fn renumbered(&self, number: &dyn Fn(usize) -> usize) -> Self {
+        let all = |parts: &[Self]| parts.iter().map(|part| part.renumbered(number)).collect();
         match self {
-            Self::Detection(index) => Self::Detection(index + offset),
+            Self::Detection(index) => Self::Detection(number(*index)),
             Self::And(parts) => Self::And(all(parts)),
             Self::Or(parts) => Self::Or(all(parts)),
-            Self::Not(part) => Self::Not(Box::new(part.moved(offset))),
+            Self::Not(part) => Self::Not(Box::new(part.renumbered(number))),
         }
     }
     /// Makes it hold only if `other` holds too.
@@ -65,6 +71,15 @@ impl Condition {
                 let this = std::mem::replace(self, Self::Or(Vec::new()));
                 *self = Self::And(vec![this, other]);
             }
+        }
+    }
+    /// Whether it has a `not` anywhere.
+    #[must_use]
+    pub fn has_not(&self) -> bool {
+        match self {
+            Self::Detection(_) => false,
+            Self::Not(_) => true,
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::has_not),
         }
     }
     /// Whether it holds, given which detections do.
@@ -106,11 +121,6 @@ pub fn parse(
     at: &Range<usize>,
     room: &mut usize,
 ) -> Result<Condition, Problem> {
-    if text.len() > TEXT_LIMIT {
-        let message = format!("a condition of {} bytes, the limit is {TEXT_LIMIT}", text.len());
-        return Err(Problem::error("SIG003", at.clone(), message)
-            .hint("patterns such as `1 of selection_*` name many detections at once"));
-    }
     let mut parser =
         Parser { tokens: Vec::new(), position: 0, names, at: at.clone(), depth: 0, room };
     parser.tokens = tokens(text, at)?;
@@ -126,7 +136,31 @@ pub fn parse(
     }
 }
 
+/// The names that a condition without patterns uses, each once, in the order in which they come.
+///
+/// # Errors
+/// `SIG021` for patterns; `SIG003` beyond a limit; `SIG023` as [`parse`] has it.
+pub(crate) fn names(text: &str, at: &Range<usize>) -> Result<Vec<String>, Problem> {
+    let mut names: Vec<String> = Vec::new();
+    for (token, _) in tokens(text, at)? {
+        let Token::Word(word) = token else { continue };
+        if word == "of" || word.contains('*') {
+            let message = "patterns have no meaning in the condition of a correlation";
+            return Err(Problem::error("SIG021", at.clone(), message).hint("name each rule"));
+        }
+        if !matches!(word.as_str(), "and" | "or" | "not") && !names.contains(&word) {
+            names.push(word);
+        }
+    }
+    Ok(names)
+}
+
 fn tokens(text: &str, at: &Range<usize>) -> Result<Vec<(Token, usize)>, Problem> {
+    if text.len() > TEXT_LIMIT {
+        let message = format!("a condition of {} bytes, the limit is {TEXT_LIMIT}", text.len());
+        return Err(Problem::error("SIG003", at.clone(), message)
+            .hint("patterns such as `1 of selection_*` name many detections at once"));
+    }
     let mut found = Vec::new();
     let mut letters = text.char_indices().peekable();
     let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '*');
@@ -134,7 +168,7 @@ fn tokens(text: &str, at: &Range<usize>) -> Result<Vec<(Token, usize)>, Problem>
         match letter {
             '(' => found.push((Token::Open, place)),
             ')' => found.push((Token::Close, place)),
-            '|' => return Err(aggregation(text, at)),
+            '|' => return Err(aggregation::refused(text, at)),
             c if c.is_whitespace() => {}
             c if is_word(c) => {
                 let mut word = String::from(c);
@@ -152,26 +186,6 @@ fn tokens(text: &str, at: &Range<usize>) -> Result<Vec<(Token, usize)>, Problem>
         }
     }
     Ok(found)
-}
-
-fn aggregation(text: &str, at: &Range<usize>) -> Problem {
-    let what = text.split_once('|').map_or("", |(_, behind)| behind.trim());
-    let kind = match what {
-        _ if what.starts_with("count(") && !what.starts_with("count()") => "value_count",
-        _ if what.starts_with("count") => "event_count",
-        _ if what.starts_with("near") => "temporal",
-        _ if what.starts_with("sum") => "value_sum",
-        _ if what.starts_with("avg") => "value_avg",
-        _ => "event_count",
-    };
-    let group = what.split_once(" by ").and_then(|(_, rest)| rest.split_whitespace().next());
-    let group = group.map_or(String::new(), |group| format!(" with `group-by: {group}`"));
-    Problem::error(
-        "SIG023",
-        at.clone(),
-        "aggregations in a condition were replaced by correlations",
-    )
-    .hint(format!("write a correlation rule of type `{kind}`{group}"))
 }
 
 impl Parser<'_> {

@@ -61,7 +61,7 @@ pub fn parse(node: &Node, around: &mut Surroundings<'_>) -> Result<Filter, Probl
     let Some(condition) = conditions.into_iter().next() else {
         return Err(attributes.missing("condition", "the name of a detection"));
     };
-    if !has_not(&condition) {
+    if !condition.has_not() {
         let span = body.get("condition").map_or(body.span.clone(), |value| value.span.clone());
         let message = "the filter's condition is joined with `and`: this one narrows rules";
         let problem = Problem::warning("SIG033", span, message);
@@ -92,14 +92,6 @@ fn listed(body: &Node) -> Result<FilteredRules, Problem> {
         _ if rules.text() == Some("any") => FilteredRules::Any,
         _ => FilteredRules::Listed(vec![one(rules)?]),
     })
-}
-
-fn has_not(condition: &Condition) -> bool {
-    match condition {
-        Condition::Detection(_) => false,
-        Condition::Not(_) => true,
-        Condition::And(parts) | Condition::Or(parts) => parts.iter().any(has_not),
-    }
 }
 
 impl Filter {

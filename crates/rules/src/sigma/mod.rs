@@ -2,8 +2,10 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`aggregation`] | aggregations of older Sigma, and what replaces each |
 //! | [`attributes`] | what rules, filters and correlations share |
 //! | [`collection`] | templates for the rules of a file (`action`) |
+//! | [`correlation`] | correlations: rules over the matches of other rules in time |
 //! | [`filter`] | global filters, joined to the conditions of rules |
 //! | [`rule`] | a rule: its attributes, detections and conditions |
 //! | [`detection`] | the shapes of a detection; detection items |
@@ -15,9 +17,11 @@
 //! | [`network`] | CIDR |
 //! | [`condition`] | conditions |
 
+pub mod aggregation;
 pub mod attributes;
 pub mod collection;
 pub mod condition;
+pub mod correlation;
 pub mod detection;
 pub mod encoding;
 pub mod filter;
@@ -29,6 +33,7 @@ pub mod text;
 pub mod value;
 
 pub use condition::Condition;
+pub use correlation::Correlation;
 pub use detection::{Detection, Item};
 pub use rule::{Level, Rule, Status};
 pub use value::Test;
