@@ -193,6 +193,9 @@ impl EventBatch {
             Some(before) => self.rows.get(before)?.ends,
             None => Ends::default(),
         };
+        self.view(row, start)
+    }
+    fn view<'b>(&'b self, row: &'b Row, start: Ends) -> Option<Event<'b>> {
         Some(Event {
             vocabulary: &self.vocabulary,
             layout: self.vocabulary.layout(row.layout)?,
@@ -206,7 +209,12 @@ impl EventBatch {
     }
     /// The events in order.
     pub fn iter(&self) -> impl Iterator<Item = Event<'_>> {
-        (0..self.len()).filter_map(|index| self.get(index))
+        let mut start = Ends::default();
+        self.rows.iter().filter_map(move |row| {
+            let view = self.view(row, start);
+            start = row.ends;
+            view
+        })
     }
 }
 

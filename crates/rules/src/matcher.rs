@@ -18,7 +18,7 @@ use crate::rule_set::Match;
 use crate::sigma::detection::Target;
 use crate::sigma::text::TextTest;
 use crate::sigma::value::{Test, TextValue};
-use crate::texts::{Run, Texts, ValueText};
+use crate::texts::{Run, Texts};
 
 /// The values of a field of the plan, if they were prepared for this event.
 #[derive(Clone, Copy, Debug, Default)]
@@ -167,7 +167,7 @@ impl Matcher {
         for wanted in plan.wanted(event) {
             let values = event.in_slot(usize::from(wanted.slot));
             if values.is_present() {
-                self.search_field(plan, usize::from(wanted.field), event, values);
+                self.search_field(plan, wanted.field as usize, event, values);
             }
         }
         event.each_beyond(|id, values| {
@@ -256,16 +256,18 @@ impl Matcher {
     fn find_out(&mut self, test: u32, plan: &Plan, atoms: &Atoms, event: &Event<'_>) -> bool {
         let holds = match plan.tests.get(test as usize) {
             None | Some(Answer::Marked) => return false,
-            Some(Answer::Asked(id) | Answer::Gated(id)) => {
+            Some(Answer::Asked(id, position) | Answer::Gated(id, position)) => {
                 let Some(atom) = atoms.get(*id) else { return false };
-                if atom.target == Target::Keywords {
-                    self.all(event);
-                }
-                self.ask(atom, plan, event)
+                let run = match *position {
+                    Plan::ALL_VALUES => Some(self.all(event)),
+                    position => self.run_of(position as usize),
+                };
+                self.ask(atom, run.unwrap_or_default(), plan, event)
             }
             Some(Answer::AnyOf(number)) => {
                 let Some(any) = plan.any_of(*number) else { return false };
-                let mut values = self.of(any.target, plan).iter();
+                let run = self.run_of(any.position as usize).unwrap_or_default();
+                let mut values = self.texts.of(run).iter();
                 values.any(|value| any.searcher.find(self.texts.folded(value)).is_some())
             }
         };
@@ -276,9 +278,8 @@ impl Matcher {
         holds
     }
 
-    fn ask(&self, atom: &Atom, plan: &Plan, event: &Event<'_>) -> bool {
-        let target = atom.target;
-        let mut values = self.of(target, plan).iter();
+    fn ask(&self, atom: &Atom, run: Run, plan: &Plan, event: &Event<'_>) -> bool {
+        let mut values = self.texts.of(run).iter();
         match &atom.test {
             Test::Text(TextValue { test: TextTest::Substring(_), cased: false }) => {
                 values.any(|value| {
@@ -300,7 +301,8 @@ impl Matcher {
                 atom.gate().lets(text, self.texts.folded(value)) && regex.is_match(text)
             }),
             Test::FieldReference { field, anchor, cased } => {
-                let others = self.of(Target::Field(*field), plan);
+                let others = plan.slot(*field).and_then(|position| self.run_of(position));
+                let others = self.texts.of(others.unwrap_or_default());
                 values.any(|mine| {
                     let mine = self.texts.text(mine, *cased, event);
                     let mut others = others.iter();
@@ -308,19 +310,17 @@ impl Matcher {
                         .any(|other| related(*anchor, mine, self.texts.text(other, *cased, event)))
                 })
             }
-            test => match target {
+            test => match atom.target {
                 Target::Field(id) => typed(test, id, event),
                 Target::Keywords => false,
             },
         }
     }
 
-    fn of(&self, target: Target, plan: &Plan) -> &[ValueText] {
-        let slot = match target {
-            Target::Keywords => Some(&self.all),
-            Target::Field(id) => plan.slot(id).and_then(|slot| self.slots.get(slot)),
-        };
-        let slot = slot.filter(|slot| slot.epoch == self.marks.epoch);
-        slot.map_or(&[], |slot| self.texts.of(slot.run))
+    /// The values of the field at a position of the plan.
+    #[inline]
+    fn run_of(&self, position: usize) -> Option<Run> {
+        let slot = self.slots.get(position)?;
+        (slot.epoch == self.marks.epoch).then_some(slot.run)
     }
 }

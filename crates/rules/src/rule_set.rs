@@ -236,7 +236,8 @@ impl RuleSet {
 
 /// The event's id, if it is one plain number.
 fn event_id(event: &Event<'_>) -> Option<u64> {
-    match event.get(FieldId::EVENT_ID).only() {
+    // Fields of the header have the slot of their number in all layouts.
+    match event.in_slot(FieldId::EVENT_ID.index()).only() {
         Some(Value::Unsigned(id)) => Some(id),
         _ => None,
     }

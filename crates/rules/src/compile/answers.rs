@@ -11,7 +11,7 @@ use hashbrown::HashSet;
 use crate::compile::atom::AtomId;
 use crate::compile::build::Builder;
 use crate::compile::expression::Expression;
-use crate::compile::plan::{Answer, AnyOf};
+use crate::compile::plan::{Answer, AnyOf, Plan};
 use crate::compile::program::{Asking, Tests};
 use crate::sigma::detection::Target;
 use crate::sigma::text::TextTest;
@@ -56,11 +56,16 @@ impl Tests for Builder<'_> {
                 Asking { test, marked: true, cost: KNOWN, share }
             }
             Some((literals, false)) => {
-                let test = self.new_test(Answer::Gated(id));
+                let test = self.new_test(Answer::Gated(id, Plan::NO_FIELD));
                 self.mark(&literals, test, false);
                 Asking { test, marked: true, cost: KNOWN + share * cost, share }
             }
-            None => Asking { test: self.new_test(Answer::Asked(id)), marked: false, cost, share },
+            None => Asking {
+                test: self.new_test(Answer::Asked(id, Plan::NO_FIELD)),
+                marked: false,
+                cost,
+                share,
+            },
         };
         self.test_of.insert(id, asking);
         asking
@@ -143,7 +148,12 @@ impl Builder<'_> {
             let test = known.or_else(|| {
                 let searcher = packed::Searcher::new(texts.iter().map(|(_, text)| text))?;
                 let number = u32::try_from(self.plan.any_of.len()).ok()?;
-                self.plan.any_of.push(AnyOf { target, searcher, atoms: ids.clone() });
+                self.plan.any_of.push(AnyOf {
+                    target,
+                    position: Plan::NO_FIELD,
+                    searcher,
+                    atoms: ids.clone(),
+                });
                 let test = self.new_test(Answer::AnyOf(number));
                 self.groups.insert(ids.clone(), test);
                 Some(test)

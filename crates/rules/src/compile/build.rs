@@ -10,7 +10,7 @@ use crate::compile::atom::{AtomId, Atoms};
 use crate::compile::expression::Expression;
 use crate::compile::index::FieldIndex;
 use crate::compile::literal::{Literal, Place};
-use crate::compile::plan::{Answer, Hit, Mark, Plan, PlanField, Program, Residue};
+use crate::compile::plan::{Answer, Hit, Mark, Plan, PlanField, Position, Program, Residue};
 use crate::compile::program::{self, Asking};
 use crate::compile::witness::Witnesses;
 use crate::sigma::detection::Target;
@@ -223,7 +223,7 @@ impl<'a> Builder<'a> {
                 None => fields.push((field, text)),
             };
         let asked = self.plan.tests.iter().filter_map(|answer| match answer {
-            Answer::Asked(id) | Answer::Gated(id) => Some(id),
+            Answer::Asked(id, _) | Answer::Gated(id, _) => Some(id),
             Answer::Marked | Answer::AnyOf(_) => None,
         });
         let together = self.plan.any_of.iter().flat_map(|any| &any.atoms);
@@ -254,7 +254,7 @@ impl<'a> Builder<'a> {
         let mut keywords = self.order.iter().filter(|(target, _)| *target == Target::Keywords);
         self.plan.keywords_in_others = keywords.any(|(_, literal)| may_be_in_others(&literal.text));
         for (field, text) in fields {
-            let slot = u16::try_from(self.plan.fields.len()).unwrap_or(Plan::NO_FIELD);
+            let slot = Position::try_from(self.plan.fields.len()).unwrap_or(Plan::NO_FIELD);
             if self.plan.slots.len() <= field.index() {
                 self.plan.slots.resize(field.index() + 1, Plan::NO_FIELD);
             }
@@ -264,11 +264,36 @@ impl<'a> Builder<'a> {
             let index = of_target(Target::Field(field));
             self.plan.fields.push(PlanField { field, index, text });
         }
+        self.positions();
+    }
+
+    /// Where the fields of tests are, which is known when all of them are.
+    fn positions(&mut self) {
+        let slots = &self.plan.slots;
+        let position = |target: Target| match target {
+            Target::Keywords => Plan::ALL_VALUES,
+            Target::Field(id) => slots.get(id.index()).copied().unwrap_or(Plan::NO_FIELD),
+        };
+        for answer in &mut self.plan.tests {
+            if let Answer::Asked(id, place) | Answer::Gated(id, place) = answer
+                && let Some(atom) = self.atoms.get(*id)
+            {
+                *place = position(atom.target);
+            }
+        }
+        for any in &mut self.plan.any_of {
+            any.position = position(any.target);
+        }
     }
 }
 
 /// Whether a text may stand in that of a number, a time, an address, an identifier, `true`, `false`,
-/// `inf` or `NaN`: by its characters alone.
+/// `inf`, `NaN` or `unknown`: by its characters alone.
 fn may_be_in_others(text: &str) -> bool {
-    text.chars().all(|letter| letter.is_ascii_hexdigit() || "+-.:{} ilnrstuxz".contains(letter))
+    let in_word = ["true", "false", "inf", "nan", "unknown"].iter().any(|word| word.contains(text));
+    // Letters beyond hex stand alone between others: `T` and `Z` in times, `S` before an identifier.
+    let among_digits = |letter: char| letter.is_ascii_hexdigit() || "+-.:{}tzs".contains(letter);
+    let lone = text.chars().count() == 1 || text.chars().any(|letter| !letter.is_alphabetic());
+    let hex = text.chars().all(|letter| letter.is_ascii_hexdigit());
+    in_word || hex || lone && text.chars().all(among_digits)
 }

@@ -11,21 +11,37 @@
 use aho_corasick::{AhoCorasick, packed};
 use memchr::memmem;
 
-use crate::compile::ends::{Ends, Side};
+use crate::compile::ends::{self, Ends, Side};
 use crate::compile::literal::{Literal, Place};
 use crate::compile::windows::{Numbered, Windows};
 
 /// Up to so many literals the packed search pays.
 const PACKED_LIMIT: usize = 48;
+/// It pays for texts of at least so many bytes, which its vectors have.
+const PACKED_FROM: usize = 16;
+/// Windows of shorter texts are read as soon as a packed search is begun.
+const WINDOWS_UNTIL: usize = 48;
 /// Finds literals in the values of one field; each has a number.
+///
+/// What says that there is nothing to do lies together, so that a field costs one cache line then.
 #[derive(Default)]
 pub struct FieldIndex {
+    /// The lengths of literals in `tables`, see [`Ends::lengths`].
+    whole: u64,
+    starts: u64,
+    ends: u64,
+    tables: Box<Tables>,
+    within: Option<Box<Scanner>>,
+    within_not_ascii: Option<Box<Scanner>>,
+    count: u32,
+}
+
+/// Literals that are bound to the ends of values.
+#[derive(Default)]
+struct Tables {
     whole: Ends,
     starts: Ends,
     ends: Ends,
-    within: Option<Box<Scanner>>,
-    within_not_ascii: Option<Box<Scanner>>,
-    count: usize,
 }
 
 impl std::fmt::Debug for FieldIndex {
@@ -55,9 +71,15 @@ impl FieldIndex {
                 Place::Within => other.push((text.as_str(), number)),
             }
         }
-        index.whole = Ends::new(whole, Side::Whole);
-        index.starts = Ends::new(starts, Side::Start);
-        index.ends = Ends::new(ends, Side::End);
+        let tables = Tables {
+            whole: Ends::new(whole, Side::Whole),
+            starts: Ends::new(starts, Side::Start),
+            ends: Ends::new(ends, Side::End),
+        };
+        index.whole = tables.whole.lengths();
+        index.starts = tables.starts.lengths();
+        index.ends = tables.ends.lengths();
+        index.tables = Box::new(tables);
         index.within = Scanner::new(&ascii, rarity).map(Box::new);
         index.within_not_ascii = Scanner::new(&other, rarity).map(Box::new);
         index
@@ -66,7 +88,7 @@ impl FieldIndex {
     /// How many literals it looks for.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.count
+        self.count as usize
     }
 
     /// Whether it looks for nothing.
@@ -79,9 +101,16 @@ impl FieldIndex {
     #[inline]
     pub fn find(&self, value: &str, is_ascii: bool, hit: &mut impl FnMut(u32)) {
         let bytes = value.as_bytes();
-        self.whole.find(bytes, hit);
-        self.starts.find(bytes, hit);
-        self.ends.find(bytes, hit);
+        if self.whole & ends::whole_length(bytes) != 0 {
+            self.tables.whole.find(bytes, hit);
+        }
+        let lengths = ends::end_lengths(bytes);
+        if self.starts & lengths != 0 {
+            self.tables.starts.find(bytes, hit);
+        }
+        if self.ends & lengths != 0 {
+            self.tables.ends.find(bytes, hit);
+        }
         if let Some(scanner) = &self.within {
             scanner.find(bytes, hit);
         }
@@ -93,7 +122,7 @@ impl FieldIndex {
     /// Whether some literals are tied to the ends of values, so that no text of many values tells.
     #[must_use]
     pub fn needs_each_value(&self) -> bool {
-        !(self.whole.is_empty() && self.starts.is_empty() && self.ends.is_empty())
+        self.whole | self.starts | self.ends != 0
     }
 
     /// Whether a text may have any literal in it that is looked for within values.
@@ -112,7 +141,7 @@ struct Scanner {
     gate: Gate,
     windows: Option<Windows<4, 2>>,
     /// Those that are too short for two windows.
-    short: Option<Short>,
+    short: Option<Box<Short>>,
 }
 
 /// Literals of up to four bytes, and those of which too many share a window.
@@ -132,16 +161,29 @@ struct Rest {
 }
 
 /// Says quickly that none of a few literals is there; of many it says nothing.
-struct Gate(Option<packed::Searcher>);
+struct Gate {
+    packed: Option<Box<packed::Searcher>>,
+    /// Bytes of the shortest literal.
+    shortest: usize,
+}
 
 impl Gate {
     fn new(literals: &[Numbered<'_>]) -> Self {
+        let texts = || literals.iter().map(|one| one.0);
         let few = literals.len() <= PACKED_LIMIT;
-        Self(if few { packed::Searcher::new(literals.iter().map(|one| one.0)) } else { None })
+        let packed = if few { packed::Searcher::new(texts()) } else { None };
+        Self { packed: packed.map(Box::new), shortest: texts().map(str::len).min().unwrap_or(0) }
     }
+    /// Whether there may be one.
     #[inline]
     fn lets(&self, text: &[u8]) -> bool {
-        self.0.as_ref().is_none_or(|packed| packed.find(text).is_some())
+        text.len() >= self.shortest
+            && (text.len() < PACKED_FROM
+                || self.packed.as_ref().is_none_or(|packed| packed.find(text).is_some()))
+    }
+    /// Whether what it lets pass has one.
+    fn is_sure(&self, text: &[u8]) -> bool {
+        self.packed.is_some() && text.len() >= PACKED_FROM
     }
 }
 
@@ -152,22 +194,27 @@ impl Scanner {
             return None;
         }
         let (windows, short) = Windows::new(literals, rarity);
-        Some(Self { gate: Gate::new(literals), windows, short: Short::new(&short, rarity) })
+        Some(Self {
+            gate: Gate::new(literals),
+            windows,
+            short: Short::new(&short, rarity).map(Box::new),
+        })
     }
 
     #[inline]
     fn has_any(&self, text: &[u8]) -> bool {
-        if self.gate.0.is_some() {
-            return self.gate.lets(text);
+        let mut found = self.gate.lets(text);
+        if !found || self.gate.is_sure(text) {
+            return found;
         }
-        let mut found = false;
+        found = false;
         self.each(text, &mut |_| found = true);
         found
     }
 
     #[inline]
     fn find(&self, text: &[u8], hit: &mut impl FnMut(u32)) {
-        if self.gate.lets(text) {
+        if text.len() < WINDOWS_UNTIL || self.gate.lets(text) {
             self.each(text, hit);
         }
     }

@@ -42,7 +42,7 @@ pub struct Required {
     pub enough: bool,
 }
 
-/// Shorter literals of regular expressions are in too many texts to look for.
+/// Shorter literals of regular expressions are in too many texts to look for, unless they have a rare byte.
 const SHORTEST_OF_REGEX: usize = 3;
 /// So many alternatives are looked for at most.
 const ALTERNATIVES: usize = 16;
@@ -134,9 +134,19 @@ fn of_pattern(pattern: &Pattern, cased: bool) -> Option<Required> {
 
 fn of_regex(pattern: &str) -> Option<Required> {
     let parsed = regex_syntax::parse(pattern).ok()?;
-    let texts = texts_within(&parsed, SHORTEST_OF_REGEX)?;
+    let texts = texts_within(&parsed, 1)?;
+    let tells = |text: &String| text.len() >= SHORTEST_OF_REGEX || text.bytes().any(is_rare);
+    if !texts.iter().all(tells) {
+        return None;
+    }
     let literals = texts.into_iter().map(|text| Literal { text, place: Place::Within }).collect();
     Some(Required { literals, enough: false })
+}
+
+/// Whether a byte stands in few texts: neither letters nor digits, nor what paths and command lines are
+/// full of.
+pub(super) fn is_rare(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !byte.is_ascii_alphanumeric() && !b"\\/.-_:\"',".contains(&byte)
 }
 
 /// Texts, folded, of which each match of a regular expression has one in it, if there are any of at least

@@ -19,15 +19,18 @@ use crate::rule_set::RuleIndex;
 use crate::sigma::detection::Target;
 use crate::sigma::value::Test;
 
+/// A position in [`Plan::fields`], or one of [`Plan::ALL_VALUES`] and [`Plan::NO_FIELD`].
+pub type Position = u32;
+
 /// How a test of a plan is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// By the search for witnesses: it holds if its mark is set.
     Marked,
     /// By asking the atom, once an event.
-    Asked(AtomId),
+    Asked(AtomId, Position),
     /// By asking the atom if the search has found what it requires.
-    Gated(AtomId),
+    Gated(AtomId, Position),
     /// By one search for the texts of several atoms of a field, see [`Plan::any_of`].
     AnyOf(u32),
 }
@@ -37,6 +40,8 @@ pub enum Answer {
 pub struct AnyOf {
     /// The field.
     pub target: Target,
+    /// Where it is in the plan.
+    pub position: Position,
     /// Finds any of them.
     pub searcher: packed::Searcher,
     /// The atoms it stands for.
@@ -98,7 +103,7 @@ pub struct Wanted {
     /// The slot.
     pub slot: u16,
     /// The position.
-    pub field: u16,
+    pub field: Position,
 }
 
 /// Everything that is run for one kind of event.
@@ -107,7 +112,7 @@ pub struct Plan {
     /// The fields it looks at.
     pub fields: Vec<PlanField>,
     /// For each field id the position in `fields`, or [`Plan::NO_FIELD`].
-    pub(super) slots: Vec<u16>,
+    pub(super) slots: Vec<Position>,
     /// For each layout the slots whose text is wanted, found out when the first such event comes.
     wanted: Vec<OnceLock<Box<[Wanted]>>>,
     /// The literals looked for in every value.
@@ -153,7 +158,9 @@ pub fn given_event_id(expression: &Expression, id: u64, atoms: &Atoms) -> Expres
 
 impl Plan {
     /// A field that the plan does not look at.
-    pub const NO_FIELD: u16 = u16::MAX;
+    pub const NO_FIELD: Position = Position::MAX;
+    /// All values of the event.
+    pub const ALL_VALUES: Position = Position::MAX - 1;
 
     /// Builds the plan of these rules, which are in order.
     #[must_use]
@@ -178,7 +185,7 @@ impl Plan {
             let wanted = slots.filter_map(|(slot, id)| {
                 let field = self.slot(*id)?;
                 let text = self.fields.get(field).is_some_and(|field| field.text);
-                let field = u16::try_from(field).ok().filter(|_| text)?;
+                let field = Position::try_from(field).ok().filter(|_| text)?;
                 Some(Wanted { slot, field })
             });
             wanted.collect()
@@ -189,7 +196,7 @@ impl Plan {
     #[must_use]
     pub fn slot(&self, field: FieldId) -> Option<usize> {
         let slot = self.slots.get(field.index()).copied().unwrap_or(Self::NO_FIELD);
-        (slot != Self::NO_FIELD).then_some(usize::from(slot))
+        (slot != Self::NO_FIELD).then_some(slot as usize)
     }
     /// What a found literal says of tests.
     #[must_use]

@@ -248,8 +248,8 @@ fn steps(plan: &Plan, start: u32, rules: &RuleSet, fields: &FieldTable, out: &mu
             continue;
         };
         let test = match plan.tests.get(step.test as usize) {
-            Some(Answer::Asked(id)) => atom(*id, rules.atoms(), fields),
-            Some(Answer::Gated(id)) => {
+            Some(Answer::Asked(id, _)) => atom(*id, rules.atoms(), fields),
+            Some(Answer::Gated(id, _)) => {
                 format!("if what it requires was found: {}", atom(*id, rules.atoms(), fields))
             }
             Some(Answer::AnyOf(number)) => {

@@ -12,6 +12,7 @@
 //! with it are taken, and the others of a text are passed over.
 
 use crate::compile::bits::{Bits, top};
+use crate::compile::literal::is_rare;
 
 /// So many literals share a window at most.
 const SHARED: usize = 8;
@@ -49,12 +50,6 @@ pub(super) struct Windows<const N: usize, const STEP: usize> {
 #[inline]
 fn number<const N: usize>(window: &[u8; N]) -> u32 {
     window.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte))
-}
-
-/// Whether a byte stands in few texts: neither letters nor digits, nor what paths and command lines are
-/// full of.
-fn is_rare(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !byte.is_ascii_alphanumeric() && !b"\\/.-_:\"',".contains(&byte)
 }
 
 /// A rare byte with which a window of each literal begins.
@@ -153,8 +148,7 @@ impl<const N: usize, const STEP: usize> Windows<N, STEP> {
     /// Calls `hit` with the number of each literal, each time that it stands in the text.
     #[inline]
     pub(super) fn find(&self, text: &[u8], hit: &mut impl FnMut(u32)) {
-        let mut look = |place: usize, window: &[u8; N]| {
-            let window = number(window);
+        let mut look = |place: usize, window: u32| {
             let spread = spread(window);
             if self.bits.has(spread) {
                 self.compare(window, spread, text, place, hit);
@@ -163,14 +157,14 @@ impl<const N: usize, const STEP: usize> Windows<N, STEP> {
         if let Some(anchor) = self.anchor {
             for place in memchr::memchr_iter(anchor, text) {
                 if let Some(window) = text.get(place..).and_then(|rest| rest.first_chunk::<N>()) {
-                    look(place, window);
+                    look(place, number(window));
                 }
             }
             return;
         }
         let mut place = 0;
         while let Some(window) = text.get(place..).and_then(|rest| rest.first_chunk::<N>()) {
-            look(place, window);
+            look(place, number(window));
             place += STEP;
         }
     }
