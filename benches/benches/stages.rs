@@ -69,7 +69,7 @@ fn stages(c: &mut Criterion) {
             assert_eq!(ordered.len(), count);
         });
     });
-    group.bench_function("match: the plain evaluator", |b| {
+    group.bench_function("match", |b| {
         let mut matcher = Matcher::default();
         let mut found = Vec::new();
         let mut first = None;
