@@ -27,12 +27,14 @@ use etwatch_event::{
     Event, EventBatch, FieldId, LayoutId, LogSource, LogSourceSet, RecordBatch, Value, Vocabulary,
 };
 use etwatch_normalise::normalise;
+use etwatch_rules::load::load_text;
 use etwatch_rules::sigma::condition::Condition;
 use etwatch_rules::sigma::detection::{Detection, Target};
 use etwatch_rules::sigma::rule::{NamedDetection, Rule};
 use etwatch_rules::sigma::text::{Part, TextTest};
 use etwatch_rules::sigma::value::Test;
-use etwatch_rules::{Evaluator, Matcher, RuleSet};
+use etwatch_rules::{Evaluator, LoadOptions, Matcher, RuleSet};
+use regex_syntax::hir::{Class, Hir, HirKind};
 use support::{corpus, engine, root};
 
 /// Both evaluators, kept between events.
@@ -165,9 +167,46 @@ fn wish(test: &Test, written: &str) -> String {
                 pattern.parts().iter().map(part).collect()
             }
         },
+        Test::Regex(regex) => {
+            let mut text = String::new();
+            shortest(&regex_syntax::parse(regex.as_str()).unwrap(), &mut text);
+            text
+        }
         _ => written.to_owned(),
     }
 }
+
+/// A shortest text that a regular expression matches, if its anchors and word boundaries let it.
+fn shortest(part: &Hir, text: &mut String) {
+    match part.kind() {
+        HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Literal(literal) => text.push_str(std::str::from_utf8(&literal.0).unwrap()),
+        HirKind::Class(Class::Unicode(class)) => {
+            text.extend(class.iter().map(|r| r.start()).next())
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            text.extend(class.iter().map(|range| char::from(range.start())).next());
+        }
+        HirKind::Repetition(inner) => (0..inner.min).for_each(|_| shortest(&inner.sub, text)),
+        HirKind::Capture(inner) => shortest(&inner.sub, text),
+        HirKind::Concat(parts) => parts.iter().for_each(|part| shortest(part, text)),
+        HirKind::Alternation(parts) => parts.iter().take(1).for_each(|part| shortest(part, text)),
+    }
+}
+
+/// What rules rarely write and an index may get wrong.
+const ODD: &str = r#"
+title: Odd
+logsource: {category: process_creation}
+detection:
+    zeros: {Image|endswith: ["\0exe", "xe", "\0"], CommandLine|startswith: ["ab\0", "a"]}
+    numbers: ['4624', 'true', '4d', '0x', 'nul']
+    digits: {Image|re: '^[0-9a-f]{8}$'}
+    few: {CommandLine|contains: ['-e', 'é', 'ſ', '%', ' -p']}
+    repeated: {Image|contains: [aaaa, aaa, aa, a, aaaab, baaaa, aabaa]}
+    empty: {Image: ['', '?'], CommandLine: 'x*y*x'}
+    condition: 1 of *
+"#;
 
 /// A value made of a wish: as it is, in other case, with text around it, or cut.
 fn value(dice: &mut Dice, wish: &str) -> String {
@@ -178,7 +217,7 @@ fn value(dice: &mut Dice, wish: &str) -> String {
         5 => format!("{wish} Ünd \u{212a}"),
         6 => format!("C:\\Windows\\{wish}"),
         7 => format!("x{wish}{wish}y"),
-        8 => wish.chars().skip(1).collect(),
+        8 => wish.chars().skip(1).chain("\0".chars().take(dice.roll(2))).collect(),
         _ => wish.replace('k', "\u{212a}").replace('s', "\u{17f}"),
     }
 }
@@ -209,6 +248,8 @@ fn both_agree_on_generated_rules_and_events() {
     let pool: Vec<&NamedDetection> =
         loaded.rules.rules().iter().flat_map(|rule| &rule.detections).collect();
     let pool: Vec<_> = pool.into_iter().filter(|named| named.detection.size() < 60).collect();
+    let odd = load_text("odd.yml", ODD, &LoadOptions::default(), &mut fields.clone());
+    let odd = &odd.rules.first().expect("it loads").detections;
     let template = loaded.rules.rules()[0].clone();
     let source = LogSource::new(Some("process_creation"), Some("windows"), None);
     let mut dice = Dice(0x00e7_3a7c_5eed_0001);
@@ -217,8 +258,11 @@ fn both_agree_on_generated_rules_and_events() {
         let rules: Vec<Rule> = (0..40)
             .map(|number| {
                 let count = 1 + dice.roll(4);
-                let detections: Vec<NamedDetection> =
-                    (0..count).map(|_| (*dice.pick(&pool)).clone()).collect();
+                let mut one = || match dice.roll(6) {
+                    0 => dice.pick(odd).clone(),
+                    _ => (*dice.pick(&pool)).clone(),
+                };
+                let detections: Vec<NamedDetection> = (0..count).map(|_| one()).collect();
                 let conditions = vec![condition(&mut dice, count, 0)];
                 let title = format!("round {round}, rule {number}");
                 let log_source = source.clone();
