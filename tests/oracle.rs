@@ -199,7 +199,9 @@ const ODD: &str = r#"
 title: Odd
 logsource: {category: process_creation}
 detection:
-    zeros: {Image|endswith: ["\0exe", "xe", "\0"], CommandLine|startswith: ["ab\0", "a"]}
+    zero: {Image|endswith: "\0exe"}
+    zeros: {CommandLine|startswith: ["ab\0", "a"]}
+    ends: {Image|endswith: [exe, xe, "\0"]}
     numbers: ['4624', 'true', '4d', '0x', 'nul']
     digits: {Image|re: '^[0-9a-f]{8}$'}
     few: {CommandLine|contains: ['-e', 'é', 'ſ', '%', ' -p']}
