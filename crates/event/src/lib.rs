@@ -31,6 +31,7 @@ pub mod field;
 pub mod ledger;
 pub mod logsource;
 pub mod names;
+mod overflow;
 pub mod process;
 pub mod record;
 pub mod time;

@@ -42,6 +42,7 @@ impl FieldNames {
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
+    #[inline]
     pub(crate) fn span(&self, index: usize) -> Option<Span> {
         self.spans.get(index).copied()
     }

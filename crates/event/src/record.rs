@@ -191,18 +191,35 @@ impl<'a> Record<'a> {
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }
+    pub(crate) fn cell(&self, index: usize) -> Option<&'a Cell> {
+        self.fields.get(index).map(|field| &field.value)
+    }
+    /// The text and the bytes that its cells point into.
+    pub(crate) fn arena(&self) -> (&'a str, &'a [u8]) {
+        (self.text, self.bytes)
+    }
     /// The names of its fields, if it shares them with other records.
     #[must_use]
     pub fn shared_names(&self) -> Option<&'a Arc<FieldNames>> {
         self.row.names.as_ref()
     }
     /// Names and values in the order of the recording; a name may occur several times.
+    #[inline]
     pub fn fields(&self) -> impl Iterator<Item = (&'a str, RawValue<'a>)> + use<'a> {
         let names = self.row.names.as_ref().map_or(self.text, |names| names.text());
         let values = self.values();
         self.fields.iter().zip(values).map(move |(field, value)| (field.name.text(names), value))
     }
+    /// The field at `index`.
+    #[must_use]
+    pub fn field(&self, index: usize) -> Option<(&'a str, RawValue<'a>)> {
+        let field = self.fields.get(index)?;
+        let names = self.row.names.as_ref().map_or(self.text, |names| names.text());
+        let value = read(field.value, self.text, self.bytes);
+        Some((field.name.text(names), value.map_or(RawValue::Empty, RawValue::One)))
+    }
     /// The values alone.
+    #[inline]
     pub fn values(&self) -> impl Iterator<Item = RawValue<'a>> + use<'a> {
         let (text, bytes) = (self.text, self.bytes);
         let value = move |field: &RawField| read(field.value, text, bytes);
@@ -232,6 +249,7 @@ impl RecordBuilder<'_> {
         self.row.names = Some(Arc::clone(names));
     }
     /// Adds the value of the next of the shared names; without one more, nothing is added.
+    #[inline]
     pub fn push_next(&mut self, value: Value<'_>) {
         let index = self.len();
         if let Some(name) = self.row.names.as_ref().and_then(|names| names.span(index)) {

@@ -3,9 +3,10 @@
 //! A view borrows the ranges of its row; it copies nothing, and its offsets are relative to the row.
 
 use crate::arena::{Cell, read};
-use crate::batch::{Origin, Overflow, OverflowName, Row};
+use crate::batch::{Origin, Row};
 use crate::field::FieldId;
 use crate::logsource::{LogSource, LogSourceSetId};
+use crate::overflow::{Overflow, OverflowName};
 use crate::time::Timestamp;
 use crate::value::Value;
 use crate::vocabulary::{Layout, Vocabulary};
