@@ -115,30 +115,31 @@ impl Form {
     ) {
         record.share_names(&self.names);
         for origin in &self.origins {
-            record.push_next(match origin {
-                Origin::Null | Origin::Empty => Value::Null,
-                Origin::Boolean(yes) => Value::Boolean(*yes),
-                Origin::Structure => Value::Structure,
-                Origin::NoText => Value::Text(""),
-                Origin::Sysmon => Value::Text(SYSMON),
+            match origin {
                 Origin::Value(number) => match values.get(*number) {
-                    Some(Plain::Here(range)) => {
-                        Value::Text(text.get(range.clone()).unwrap_or_default())
-                    }
-                    Some(Plain::Unescaped(range)) => {
-                        Value::Text(room.get(range.clone()).unwrap_or_default())
-                    }
-                    Some(Plain::Unsigned(number)) => Value::Unsigned(*number),
-                    Some(Plain::Signed(number)) => Value::Signed(*number),
-                    None => Value::Null,
+                    Some(Plain::Here(range)) => push_text(&mut record, text, range),
+                    Some(Plain::Unescaped(range)) => push_text(&mut record, room, range),
+                    Some(Plain::Unsigned(number)) => record.push_next(Value::Unsigned(*number)),
+                    Some(Plain::Signed(number)) => record.push_next(Value::Signed(*number)),
+                    None => record.push_next(Value::Null),
                 },
-            });
-            if *origin == Origin::Empty {
-                record.empty_last();
+                Origin::Null => record.push_next(Value::Null),
+                Origin::Empty => {
+                    record.push_next(Value::Null);
+                    record.empty_last();
+                }
+                Origin::Boolean(yes) => record.push_next(Value::Boolean(*yes)),
+                Origin::Structure => record.push_next(Value::Structure),
+                Origin::NoText => record.push_next(Value::Text("")),
+                Origin::Sysmon => record.push_next(Value::Text(SYSMON)),
             }
         }
         record.set_shape(self.shape);
         self.header.tell(&mut record);
         record.finish();
     }
+}
+
+fn push_text(record: &mut RecordBuilder<'_>, text: &str, range: &Range<usize>) {
+    record.push_next(Value::Text(text.get(range.clone()).unwrap_or_default()));
 }

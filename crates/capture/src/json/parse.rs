@@ -103,6 +103,9 @@ impl RecordParser {
     /// Remembers how the record `bytes`, which is sound, is written.
     fn learn(&mut self, bytes: &[u8]) -> Option<()> {
         let values = scan::values(bytes)?;
+        if !Recall::has_room(bytes, &values) {
+            return None;
+        }
         let signed = with_signs(bytes, &values)?;
         let mut example = std::mem::take(&mut self.example);
         example.clear();

@@ -23,10 +23,10 @@ use crate::json::scan::{Kind, Plain, read};
 
 /// What may be remembered; beyond it, all is forgotten and learned anew.
 const FORMS: usize = 1_024;
-const LITERAL_BYTES: usize = 1 << 20;
-/// Values of a record that is learned from, and the bytes of its literals.
-const VALUES: usize = 512;
-const RECORD_LITERALS: usize = 32 << 10;
+const BYTES: usize = 2 << 20;
+/// What a form may take of it, and a value of it besides its literal.
+const FORM_BYTES: usize = 64 << 10;
+const VALUE_BYTES: usize = 100;
 /// What learning a form costs, in records saved; what is there to begin with, and at most.
 const COST: u32 = 8;
 const CREDIT: u32 = 128 * COST;
@@ -52,7 +52,8 @@ pub(crate) struct Recall {
     /// The steps that may follow; the first node is the root.
     nodes: Vec<Vec<Step>>,
     forms: Vec<Form>,
-    literal_bytes: usize,
+    /// What the steps take, about.
+    bytes: usize,
     credit: u32,
     /// Values of the record that is being read, and room for their text.
     values: Vec<Plain>,
@@ -64,7 +65,7 @@ impl Default for Recall {
         Self {
             nodes: vec![Vec::new()],
             forms: Vec::new(),
-            literal_bytes: 0,
+            bytes: 0,
             credit: CREDIT,
             values: Vec::new(),
             room: String::new(),
@@ -78,7 +79,7 @@ impl Recall {
         self.nodes.clear();
         self.nodes.push(Vec::new());
         self.forms.clear();
-        self.literal_bytes = 0;
+        self.bytes = 0;
     }
 
     /// Reads `bytes` into `record` and finishes it, if it is written like an earlier one; else gives
@@ -107,9 +108,8 @@ impl Recall {
             match follow(self.nodes.get_mut(node)?, rest)? {
                 (_, Next::End(form)) => return Some(form),
                 (length, Next::Value(kind, next)) => {
-                    let (value, end) = read(kind, bytes, at + length, &mut self.room)?;
-                    self.values.push(value);
-                    (node, at) = (next, end);
+                    at = read(kind, bytes, at + length, &mut self.values, &mut self.room)?;
+                    node = next;
                 }
             }
         }
@@ -122,17 +122,18 @@ impl Recall {
         enough
     }
 
+    /// Whether the form of `bytes`, which has these values, is small enough to be remembered.
+    pub(crate) fn has_room(bytes: &[u8], values: &[(Kind, Range<usize>)]) -> bool {
+        needed(bytes, values) <= FORM_BYTES
+    }
+
     /// Remembers that a record like `bytes`, which has these values, has `form`.
     pub(crate) fn learn(&mut self, bytes: &[u8], values: &[(Kind, Range<usize>)], form: Form) {
-        let in_values: usize = values.iter().map(|(_, range)| range.len()).sum();
-        let literals = bytes.len() - in_values.min(bytes.len());
-        if values.len() > VALUES || literals > RECORD_LITERALS {
-            return;
-        }
-        if self.forms.len() >= FORMS || self.literal_bytes + literals > LITERAL_BYTES {
+        let needed = needed(bytes, values);
+        if self.forms.len() >= FORMS || self.bytes + needed > BYTES {
             self.clear();
         }
-        self.literal_bytes += literals;
+        self.bytes += needed;
         let (mut node, mut at) = (0, 0);
         for (kind, range) in values {
             let literal = bytes.get(at..range.start).unwrap_or_default();
@@ -164,6 +165,12 @@ impl Recall {
         self.nodes.push(Vec::new());
         new
     }
+}
+
+/// What the steps of a record take, about.
+fn needed(bytes: &[u8], values: &[(Kind, Range<usize>)]) -> usize {
+    let in_values: usize = values.iter().map(|(_, range)| range.len()).sum();
+    bytes.len().saturating_sub(in_values) + VALUE_BYTES * values.len()
 }
 
 /// The step that goes on with `rest`, and the length of its literal. No text fits two steps: the literal

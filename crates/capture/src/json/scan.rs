@@ -62,48 +62,51 @@ pub(crate) fn values(record: &[u8]) -> Option<Vec<(Kind, Range<usize>)>> {
     Some(values)
 }
 
-/// Reads the value of this kind at `at`; returns it and where it ends. That text which stands there as it
-/// is is sound UTF-8 remains to be seen.
+/// Reads the value of this kind at `at` to the end of `values`; returns where it ends. That text which
+/// stands there as it is is sound UTF-8 remains to be seen.
 pub(crate) fn read(
     kind: Kind,
     bytes: &[u8],
     at: usize,
+    values: &mut Vec<Plain>,
     room: &mut String,
-) -> Option<(Plain, usize)> {
+) -> Option<usize> {
     if kind == Kind::Text {
         let end = at + ordinary(bytes.get(at..)?);
-        return match bytes.get(end)? {
-            b'"' => Some((Plain::Here(at..end), end)),
-            b'\\' => unescape(bytes, at, end, room),
-            _ => None,
-        };
+        match bytes.get(end)? {
+            b'"' => {
+                values.push(Plain::Here(at..end));
+                return Some(end);
+            }
+            b'\\' => {
+                let first = room.len();
+                let end = unescape(bytes, at, end, room)?;
+                values.push(Plain::Unescaped(first..room.len()));
+                return Some(end);
+            }
+            _ => return None,
+        }
     }
-    let length = digits(bytes.get(at..)?);
-    let number = std::str::from_utf8(bytes.get(at..at + length)?).ok()?;
-    if length > 1 && number.starts_with('0') {
+    let end = at + digits(bytes.get(at..)?);
+    let number = std::str::from_utf8(bytes.get(at..end)?).ok()?;
+    if number.len() > 1 && number.starts_with('0') {
         return None;
     }
     let number: u64 = number.parse().ok()?;
-    let value = match kind {
+    match kind {
         // Zero below zero is no whole number.
         Kind::Negative if number == 0 => return None,
-        Kind::Negative => Plain::Signed(0_i64.checked_sub_unsigned(number)?),
-        _ => Plain::Unsigned(number),
-    };
-    Some((value, at + length))
+        Kind::Negative => values.push(Plain::Signed(0_i64.checked_sub_unsigned(number)?)),
+        _ => values.push(Plain::Unsigned(number)),
+    }
+    Some(end)
 }
 
-/// Reads text on from the first backslash, which is at `escape`.
-fn unescape(
-    bytes: &[u8],
-    start: usize,
-    mut escape: usize,
-    room: &mut String,
-) -> Option<(Plain, usize)> {
+/// Reads text on from the first backslash, which is at `escape`, to the end of `room`.
+fn unescape(bytes: &[u8], start: usize, mut escape: usize, room: &mut String) -> Option<usize> {
     let text = |from: usize, to: usize| std::str::from_utf8(bytes.get(from..to)?).ok();
-    let first = room.len();
     let mut copied = start;
-    loop {
+    while bytes.get(escape)? == &b'\\' {
         room.push_str(text(copied, escape)?);
         copied = escape + 2;
         room.push(match bytes.get(escape + 1)? {
@@ -127,15 +130,9 @@ fn unescape(
             _ => return None,
         });
         escape = copied + ordinary(bytes.get(copied..)?);
-        match bytes.get(escape)? {
-            b'"' => {
-                room.push_str(text(copied, escape)?);
-                return Some((Plain::Unescaped(first..room.len()), escape));
-            }
-            b'\\' => {}
-            _ => return None,
-        }
     }
+    room.push_str(text(copied, escape)?);
+    (bytes.get(escape) == Some(&b'"')).then_some(escape)
 }
 
 fn digits(bytes: &[u8]) -> usize {
@@ -201,8 +198,9 @@ mod tests {
     fn plain_values_are_read_and_others_are_left() {
         let text = |text: &str| {
             let mut room = String::from("x");
-            let (value, end) = read(Kind::Text, text.as_bytes(), 0, &mut room)?;
-            let found = match value {
+            let mut values = Vec::new();
+            let end = read(Kind::Text, text.as_bytes(), 0, &mut values, &mut room)?;
+            let found = match values.pop()? {
                 Plain::Here(range) => text.get(range),
                 Plain::Unescaped(range) => room.get(range),
                 _ => None,
@@ -214,10 +212,14 @@ mod tests {
         for other in ["no end", "tab\t\"", r#"\ud83d\ude00""#, r#"\x""#, r#"\u12"#, "\\"] {
             assert_eq!(text(other), None, "{other}");
         }
-        let number = |kind, text: &str| match read(kind, text.as_bytes(), 0, &mut String::new()) {
-            Some((Plain::Unsigned(number), end)) => Some((i128::from(number), end)),
-            Some((Plain::Signed(number), end)) => Some((i128::from(number), end)),
-            _ => None,
+        let number = |kind, text: &str| {
+            let mut values = Vec::new();
+            let end = read(kind, text.as_bytes(), 0, &mut values, &mut String::new())?;
+            match values.pop()? {
+                Plain::Unsigned(number) => Some((i128::from(number), end)),
+                Plain::Signed(number) => Some((i128::from(number), end)),
+                _ => None,
+            }
         };
         use Kind::{Negative, Unsigned};
         assert_eq!(number(Unsigned, "0,"), Some((0, 1)));
