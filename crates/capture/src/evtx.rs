@@ -103,6 +103,12 @@ impl Reader {
     }
 }
 
+/// Whether there are only zeros, looked at some at a time.
+fn is_zero(data: &[u8]) -> bool {
+    let or = |bytes: &[u8]| bytes.iter().fold(0, |all, byte| all | byte);
+    data.chunks(256).all(|some| or(some) == 0)
+}
+
 fn offset_of(chunk: u64) -> u64 {
     FILE_HEADER.saturating_add(chunk.saturating_mul(CHUNK as u64))
 }
@@ -121,7 +127,7 @@ impl Source for Reader {
                 }
             };
             self.read += data.len() as u64;
-            if data.iter().any(|byte| *byte != 0) {
+            if !is_zero(&data) {
                 return Ok(Some(Piece::Evtx(EvtxChunk { data, number })));
             }
             // Windows allocates files ahead of their use: such a chunk holds nothing, unless the
@@ -170,15 +176,17 @@ impl EvtxChunk {
         Mark::Chunk(self.number)
     }
     /// Decodes the records into `records`.
-    pub fn decode(self, records: &mut RecordBatch) -> Decoded {
+    pub(crate) fn decode(self, parser: &mut RecordParser, records: &mut RecordBatch) -> Decoded {
         let offset = offset_of(self.number);
         let mut decoded = Decoded::default();
         // The decoder is not ours; should a hostile chunk bring it down, the chunk is lost and
         // counted, the run goes on.
-        let attempt =
-            catch_unwind(AssertUnwindSafe(|| decode_chunk(self, offset, records, &mut decoded)));
+        let attempt = catch_unwind(AssertUnwindSafe(|| {
+            decode_chunk(self, offset, parser, records, &mut decoded);
+        }));
         if attempt.is_err() {
             records.clear();
+            *parser = RecordParser::new(Limits::default());
             decoded = Decoded::default();
             decoded.skip("EVTX chunk", 1, offset, "the decoder gave up");
         }
@@ -186,7 +194,13 @@ impl EvtxChunk {
     }
 }
 
-fn decode_chunk(piece: EvtxChunk, offset: u64, records: &mut RecordBatch, decoded: &mut Decoded) {
+fn decode_chunk(
+    piece: EvtxChunk,
+    offset: u64,
+    parser: &mut RecordParser,
+    records: &mut RecordBatch,
+    decoded: &mut Decoded,
+) {
     let EvtxChunk { mut data, number } = piece;
     let length = data.len() as u64;
     data.resize(CHUNK.max(data.len()), 0);
@@ -203,7 +217,6 @@ fn decode_chunk(piece: EvtxChunk, offset: u64, records: &mut RecordBatch, decode
             return decoded.skip("EVTX chunk", claimed.max(1), offset, error.to_string());
         }
     };
-    let mut parser = RecordParser::new(Limits::default());
     let mut end = CHUNK_HEADER as u64;
     for record in chunk.iter() {
         if let Ok(record) = &record {
@@ -213,7 +226,7 @@ fn decode_chunk(piece: EvtxChunk, offset: u64, records: &mut RecordBatch, decode
             // Behind the end of a chunk that is cut off there are only our zeros.
             Ok(_) if end > length => break,
             Err(_) if length < CHUNK as u64 => break,
-            Ok(record) => add_record(record, offset, &mut parser, records, decoded),
+            Ok(record) => add_record(record, offset, parser, records, decoded),
             Err(error) => decoded.skip("EVTX record", 1, offset, with_causes(&error)),
         }
     }

@@ -10,10 +10,12 @@
 //! | [`walk`] | the recordings in a folder |
 //! | [`evtx`] | Windows' event-log files, chunk by chunk |
 //! | [`json`] | JSON Lines, arrays and documents in the shapes users have |
+//! | [`decoder`] | from pieces to records |
 //! | [`limits`] | what input may ask for, each limit with its name |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod decoder;
 pub mod evtx;
 pub mod json;
 pub mod limits;
@@ -23,6 +25,7 @@ mod reopen;
 pub mod source;
 pub mod walk;
 
+pub use decoder::Decoder;
 pub use limits::Limits;
 pub use open::open;
 pub use source::{Damage, Decoded, Mark, Piece, Source, SourceError};

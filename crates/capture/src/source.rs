@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use etwatch_event::{Ledger, Reason, RecordBatch, Timestamp};
 
+use crate::decoder::Decoder;
 use crate::evtx::EvtxChunk;
 use crate::json::JsonBlock;
 
@@ -104,14 +105,9 @@ impl Piece {
             Self::Damage(_) => None,
         }
     }
-    /// Decodes into `records`, which is cleared first.
+    /// Decodes into `records`, which is cleared first. (For many pieces, a [`Decoder`] is faster.)
     pub fn decode(self, records: &mut RecordBatch) -> Decoded {
-        records.clear();
-        match self {
-            Self::Evtx(chunk) => chunk.decode(records),
-            Self::Json(block) => block.decode(records),
-            Self::Damage(decoded) => decoded,
-        }
+        Decoder::default().decode(self, records)
     }
 }
 

@@ -8,7 +8,7 @@
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use etwatch_capture::{Decoded, Piece};
+use etwatch_capture::{Decoded, Decoder, Piece};
 use etwatch_event::{EventBatch, RecordBatch};
 use etwatch_normalise::Normaliser;
 use etwatch_rules::{Match, Matcher, RuleSet};
@@ -61,7 +61,7 @@ pub struct Workers {
 struct Shared {
     engine: Engine,
     batches: Store<EventBatch>,
-    decoders: Store<(RecordBatch, Normaliser)>,
+    decoders: Store<(Decoder, RecordBatch, Normaliser)>,
     matchers: Store<Matcher>,
 }
 
@@ -150,15 +150,15 @@ impl Workers {
         let shared = Arc::clone(&self.shared);
         let mut events = self.batch();
         self.pool.spawn(move || {
-            let (mut records, mut normaliser) = shared.decoders.take(|| {
+            let (mut decoder, mut records, mut normaliser) = shared.decoders.take(|| {
                 let engine = &shared.engine;
                 let (taxonomy, vocabulary) = (&engine.taxonomy, &engine.vocabulary);
                 let normaliser = Normaliser::new(Arc::clone(taxonomy), Arc::clone(vocabulary));
-                (RecordBatch::default(), normaliser)
+                (Decoder::default(), RecordBatch::default(), normaliser)
             });
-            let decoded = piece.decode(&mut records);
+            let decoded = decoder.decode(piece, &mut records);
             normaliser.add(&records, input, &mut events);
-            shared.decoders.give_back((records, normaliser));
+            shared.decoders.give_back((decoder, records, normaliser));
             // Nobody waits any more if the run was given up.
             let _ = send.send(DecodedPiece { events, decoded });
         });

@@ -16,6 +16,7 @@ pub(crate) struct Span {
 }
 
 impl Span {
+    #[inline]
     pub(crate) fn text(self, text: &str) -> &str {
         let at = self.at as usize;
         text.get(at..at + self.len as usize).unwrap_or_default()
@@ -86,6 +87,7 @@ impl Arena {
         self.text_start = self.text.len();
         self.bytes_start = self.bytes.len();
     }
+    #[inline]
     pub(crate) fn push_text(&mut self, text: &str) -> Span {
         let at = self.text.len() - self.text_start;
         self.text.push_str(text);
@@ -96,7 +98,21 @@ impl Arena {
         self.bytes.extend_from_slice(bytes);
         span(at, bytes.len())
     }
+    /// Copies a cell of another arena to `place`. (It is written part by part where it is known what it is:
+    /// passed on as a whole, it would be read again before the processor has put its parts together.)
+    #[inline]
+    pub(crate) fn copy(&mut self, cell: &Cell, text: &str, bytes: &[u8], place: &mut Cell) {
+        match cell {
+            Cell::Text(span) => *place = Cell::Text(self.push_text(span.text(text))),
+            Cell::Bytes(span) => *place = Cell::Bytes(self.push_bytes(span.bytes(bytes))),
+            Cell::Guid(span) => *place = Cell::Guid(self.push_bytes(span.bytes(bytes))),
+            Cell::Sid(span) => *place = Cell::Sid(self.push_bytes(span.bytes(bytes))),
+            Cell::Ip6(span) => *place = Cell::Ip6(self.push_bytes(span.bytes(bytes))),
+            other => *place = *other,
+        }
+    }
     /// Stores `value`; the cell is relative to the current row.
+    #[inline]
     pub(crate) fn push(&mut self, value: Value<'_>) -> Cell {
         match value {
             Value::Null => Cell::Null,
@@ -117,6 +133,7 @@ impl Arena {
 }
 
 /// The value of a cell that holds exactly one; `None` for absent and several.
+#[inline]
 pub(crate) fn read<'a>(cell: Cell, text: &'a str, bytes: &'a [u8]) -> Option<Value<'a>> {
     let sixteen = |span: Span| <[u8; 16]>::try_from(span.bytes(bytes)).ok();
     Some(match cell {
@@ -137,8 +154,39 @@ pub(crate) fn read<'a>(cell: Cell, text: &'a str, bytes: &'a [u8]) -> Option<Val
     })
 }
 
+/// Joins the values a field has with a further one; runs lie in `many` from `start` on. A run has room
+/// for the next power of two of its length, so that fields whose values do not follow each other cost no
+/// more than others.
+pub(crate) fn join(many: &mut Vec<Cell>, start: usize, before: Cell, cell: Cell) -> Cell {
+    let run = match before {
+        Cell::Absent => return cell,
+        Cell::Many(run) => run,
+        one => {
+            let at = many.len() - start;
+            many.push(one);
+            span(at, 1)
+        }
+    };
+    if matches!(cell, Cell::Many(_)) {
+        return Cell::Many(run);
+    }
+    let (mut at, len) = (run.at as usize, run.len as usize);
+    if len == 0 || len.is_power_of_two() {
+        // Its room is used up: it moves to the end, where there is twice as much.
+        let from = start + at;
+        at = many.len() - start;
+        many.extend_from_within(from..from + len);
+        many.resize(many.len() + len.max(1), Cell::Absent);
+    }
+    if let Some(place) = many.get_mut(start + at + len) {
+        *place = cell;
+    }
+    Cell::Many(span(at, len + 1))
+}
+
 /// An offset and a length; sizes are checked against [`crate::record::MAX_BATCH_BYTES`] before a
 /// row is begun, so that they always fit.
+#[inline]
 pub(crate) fn span(at: usize, len: usize) -> Span {
     Span { at: u32::try_from(at).unwrap_or(u32::MAX), len: u32::try_from(len).unwrap_or(0) }
 }

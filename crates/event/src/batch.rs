@@ -7,11 +7,11 @@
 
 use std::sync::Arc;
 
-use crate::arena::{Arena, Cell, Span, span};
+use crate::arena::{Arena, Cell, Span, join};
 use crate::field::FieldId;
 use crate::logsource::LogSourceSetId;
-use crate::overflow::{Overflow, OverflowName};
-use crate::record::{RawValue, Shape};
+use crate::overflow::{Name, Overflow, OverflowName, Places};
+use crate::record::{RawValue, Record, Shape};
 use crate::time::Timestamp;
 use crate::value::Value;
 use crate::view::{Event, FieldValues};
@@ -55,6 +55,8 @@ pub struct EventBatch {
     rows: Vec<Row>,
     cells: Vec<Cell>,
     overflow: Vec<Overflow>,
+    /// Of the row being written.
+    places: Places,
     many: Vec<Cell>,
 }
 
@@ -68,6 +70,7 @@ impl EventBatch {
             rows: Vec::new(),
             cells: Vec::new(),
             overflow: Vec::new(),
+            places: Places::default(),
             many: Vec::new(),
         }
     }
@@ -103,6 +106,7 @@ impl EventBatch {
     pub fn begin(&mut self, layout: LayoutId, sources: LogSourceSetId) -> EventBuilder<'_> {
         let start = self.last_ends();
         self.arena.begin_row();
+        self.places.clear();
         let vocabulary = Arc::clone(&self.vocabulary);
         let slots = vocabulary.layout(layout).map_or(0, |layout| layout.fields().len());
         self.cells.resize(start.cells + slots, Cell::Absent);
@@ -157,6 +161,7 @@ impl EventBatch {
             rows: self.rows.get(first..).unwrap_or_default().iter().map(moved).collect(),
             cells: self.cells.get(start.cells..).unwrap_or_default().to_vec(),
             overflow: self.overflow.get(start.overflow..).unwrap_or_default().to_vec(),
+            places: Places::default(),
             many: self.many.get(start.many..).unwrap_or_default().to_vec(),
         }
     }
@@ -176,6 +181,7 @@ impl EventBatch {
             + self.rows.capacity() * size_of::<Row>()
             + (self.cells.capacity() + self.many.capacity()) * size_of::<Cell>()
             + self.overflow.capacity() * size_of::<Overflow>()
+            + self.places.heap_bytes()
     }
 
     /// Sets the time of the event at `index`, for a record that did not say it.
@@ -234,6 +240,19 @@ impl EventBuilder<'_> {
         let cell = self.batch.arena.push(value);
         self.add(field, cell);
     }
+    /// Gives the field in this slot of the layout its first value, that of the field at `index` of
+    /// `record`; false if it has one already, or there is no such slot or field.
+    #[inline]
+    pub fn copy_first(&mut self, slot: usize, record: &Record<'_>, index: usize) -> bool {
+        let EventBatch { cells, arena, .. } = &mut *self.batch;
+        let place = cells.get_mut(self.start.cells + slot);
+        let (Some(place @ Cell::Absent), Some(cell)) = (place, record.cell(index)) else {
+            return false;
+        };
+        let (text, bytes) = record.arena();
+        arena.copy(cell, text, bytes, place);
+        true
+    }
     /// Adds a value to a field whose name is not in the table.
     pub fn push_named(&mut self, name: &str, value: Value<'_>) {
         let cell = self.batch.arena.push(value);
@@ -241,17 +260,13 @@ impl EventBuilder<'_> {
     }
     /// Adds a raw value, which may be "present without values".
     pub fn push_raw(&mut self, field: FieldId, value: RawValue<'_>) {
-        match value {
-            RawValue::One(value) => self.push(field, value),
-            RawValue::Empty => self.add(field, Cell::Many(Span::default())),
-        }
+        let cell = self.raw(value);
+        self.add(field, cell);
     }
     /// The same for a field whose name is not in the table.
     pub fn push_raw_named(&mut self, name: &str, value: RawValue<'_>) {
-        match value {
-            RawValue::One(value) => self.push_named(name, value),
-            RawValue::Empty => self.add_named(name, Cell::Many(Span::default())),
-        }
+        let cell = self.raw(value);
+        self.add_named(name, cell);
     }
     /// Replaces all values of a field by one.
     pub fn set(&mut self, field: FieldId, value: Value<'_>) {
@@ -302,20 +317,34 @@ impl EventBuilder<'_> {
         self.finished = true;
     }
 
+    #[inline]
+    fn raw(&mut self, value: RawValue<'_>) -> Cell {
+        match value {
+            RawValue::One(value) => self.batch.arena.push(value),
+            RawValue::Empty => Cell::Many(Span::default()),
+        }
+    }
     fn slot(&self, field: FieldId) -> Option<usize> {
         let layout = self.vocabulary.layout(self.row.layout)?;
         layout.slot(field).map(|slot| self.start.cells + slot)
     }
-    fn overflow_entry(&self, field: FieldId) -> Option<usize> {
+    fn overflow_entry(&self, name: Name<'_>) -> Option<usize> {
         let of_row = self.batch.overflow.get(self.start.overflow..)?;
-        let here = |entry: &Overflow| matches!(entry.name, OverflowName::Known(id) if id == field);
-        of_row.iter().position(here).map(|index| self.start.overflow + index)
+        let text = self.batch.arena.text.get(self.start.text..)?;
+        let place = self.batch.places.find(name, of_row, text)?;
+        Some(self.start.overflow + place)
+    }
+    fn push_overflow(&mut self, name: OverflowName, value: Cell) {
+        self.batch.overflow.push(Overflow { name, value });
+        let of_row = self.batch.overflow.get(self.start.overflow..).unwrap_or_default();
+        let text = self.batch.arena.text.get(self.start.text..).unwrap_or_default();
+        self.batch.places.keep_up(of_row, text);
     }
     fn cell(&self, field: FieldId) -> &Cell {
         let found = match self.slot(field) {
             Some(slot) => self.batch.cells.get(slot),
             None => self
-                .overflow_entry(field)
+                .overflow_entry(Name::Known(field))
                 .and_then(|index| self.batch.overflow.get(index).map(|entry| &entry.value)),
         };
         found.unwrap_or(&Cell::Absent)
@@ -325,12 +354,12 @@ impl EventBuilder<'_> {
             if let Some(place) = self.batch.cells.get_mut(slot) {
                 *place = cell;
             }
-        } else if let Some(index) = self.overflow_entry(field) {
+        } else if let Some(index) = self.overflow_entry(Name::Known(field)) {
             if let Some(entry) = self.batch.overflow.get_mut(index) {
                 entry.value = cell;
             }
         } else if cell != Cell::Absent {
-            self.batch.overflow.push(Overflow { name: OverflowName::Known(field), value: cell });
+            self.push_overflow(OverflowName::Known(field), cell);
         }
     }
     fn add(&mut self, field: FieldId, cell: Cell) {
@@ -338,14 +367,7 @@ impl EventBuilder<'_> {
         self.put(field, together);
     }
     fn add_named(&mut self, name: &str, cell: Cell) {
-        let text = self.batch.arena.text.get(self.start.text..).unwrap_or_default();
-        let of_row = self.batch.overflow.get(self.start.overflow..).unwrap_or_default();
-        let same = |entry: &Overflow| match entry.name {
-            OverflowName::Text(span) => span.text(text) == name,
-            OverflowName::Known(_) => false,
-        };
-        if let Some(index) = of_row.iter().position(same) {
-            let index = self.start.overflow + index;
+        if let Some(index) = self.overflow_entry(Name::Text(name)) {
             let before = self.batch.overflow.get(index).map_or(Cell::Absent, |entry| entry.value);
             let together = self.with_one_more(before, cell);
             if let Some(entry) = self.batch.overflow.get_mut(index) {
@@ -353,37 +375,11 @@ impl EventBuilder<'_> {
             }
         } else {
             let name = OverflowName::Text(self.batch.arena.push_text(name));
-            self.batch.overflow.push(Overflow { name, value: cell });
+            self.push_overflow(name, cell);
         }
     }
-    /// Joins the values a field has with a further one. A run has room for the next power of two of its
-    /// length, so that fields whose values do not follow each other cost no more than others.
     fn with_one_more(&mut self, before: Cell, cell: Cell) -> Cell {
-        let many = &mut self.batch.many;
-        let run = match before {
-            Cell::Absent => return cell,
-            Cell::Many(run) => run,
-            one => {
-                let at = many.len() - self.start.many;
-                many.push(one);
-                span(at, 1)
-            }
-        };
-        if matches!(cell, Cell::Many(_)) {
-            return Cell::Many(run);
-        }
-        let (mut at, len) = (run.at as usize, run.len as usize);
-        if len == 0 || len.is_power_of_two() {
-            // Its room is used up: it moves to the end, where there is twice as much.
-            let from = self.start.many + at;
-            at = many.len() - self.start.many;
-            many.extend_from_within(from..from + len);
-            many.resize(many.len() + len.max(1), Cell::Absent);
-        }
-        if let Some(place) = many.get_mut(self.start.many + at + len) {
-            *place = cell;
-        }
-        Cell::Many(span(at, len + 1))
+        join(&mut self.batch.many, self.start.many, before, cell)
     }
 }
 

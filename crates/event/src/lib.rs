@@ -10,6 +10,7 @@
 //! | [`field`] | [`FieldTable`], names as small numbers | a field is addressed |
 //! | [`logsource`] | [`LogSource`] and sets of them | a rule or event is routed |
 //! | [`vocabulary`] | [`Vocabulary`], [`Layout`]: what is fixed once rules and tables are loaded | a slot is needed |
+//! | [`names`] | [`FieldNames`], shared by records alike | a record is worked on by name |
 //! | [`record`] | [`RecordBatch`], what a source delivers, names as written | a source is added |
 //! | [`batch`] | [`EventBatch`] and its arena | an event is written |
 //! | [`view`] | [`Event`], its fields and their values | an event is read |
@@ -29,6 +30,7 @@ pub mod clock;
 pub mod field;
 pub mod ledger;
 pub mod logsource;
+pub mod names;
 mod overflow;
 pub mod process;
 pub mod record;
@@ -42,6 +44,7 @@ pub use clock::Clock;
 pub use field::{FieldId, FieldTable};
 pub use ledger::{Ledger, Reason};
 pub use logsource::{LogSource, LogSourceSet, LogSourceSetId};
+pub use names::FieldNames;
 pub use process::{ProcessIdentity, ProcessKey};
 pub use record::{RawValue, Record, RecordBatch, RecordBuilder, Shape};
 pub use time::Timestamp;

@@ -4,7 +4,10 @@
 //! the arena of the batch. Nothing is renamed or typed beyond what the source knows: that is the
 //! work of normalisation, which turns a [`RecordBatch`] into an [`crate::EventBatch`].
 
+use std::sync::Arc;
+
 use crate::arena::{Arena, Cell, Span, read};
+use crate::names::FieldNames;
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -61,7 +64,7 @@ pub enum RawValue<'a> {
     Empty,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Row {
     time: Timestamp,
     number: u64,
@@ -72,6 +75,8 @@ struct Row {
     text_start: usize,
     bytes_start: usize,
     fields_end: usize,
+    /// Where the names of the fields lie, if not in the text.
+    names: Option<Arc<FieldNames>>,
 }
 
 /// Records and the arena that holds their text.
@@ -176,13 +181,49 @@ impl<'a> Record<'a> {
     pub fn event_id(&self) -> Option<u32> {
         self.row.event_id
     }
+    /// How many fields it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.fields.len()
+    }
+    /// Whether it has no fields.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+    pub(crate) fn cell(&self, index: usize) -> Option<&'a Cell> {
+        self.fields.get(index).map(|field| &field.value)
+    }
+    /// The text and the bytes that its cells point into.
+    pub(crate) fn arena(&self) -> (&'a str, &'a [u8]) {
+        (self.text, self.bytes)
+    }
+    /// The names of its fields, if it shares them with other records.
+    #[must_use]
+    pub fn shared_names(&self) -> Option<&'a Arc<FieldNames>> {
+        self.row.names.as_ref()
+    }
     /// Names and values in the order of the recording; a name may occur several times.
+    #[inline]
     pub fn fields(&self) -> impl Iterator<Item = (&'a str, RawValue<'a>)> + use<'a> {
+        let names = self.row.names.as_ref().map_or(self.text, |names| names.text());
+        let values = self.values();
+        self.fields.iter().zip(values).map(move |(field, value)| (field.name.text(names), value))
+    }
+    /// The field at `index`.
+    #[must_use]
+    pub fn field(&self, index: usize) -> Option<(&'a str, RawValue<'a>)> {
+        let field = self.fields.get(index)?;
+        let names = self.row.names.as_ref().map_or(self.text, |names| names.text());
+        let value = read(field.value, self.text, self.bytes);
+        Some((field.name.text(names), value.map_or(RawValue::Empty, RawValue::One)))
+    }
+    /// The values alone.
+    #[inline]
+    pub fn values(&self) -> impl Iterator<Item = RawValue<'a>> + use<'a> {
         let (text, bytes) = (self.text, self.bytes);
-        self.fields.iter().map(move |field| {
-            let value = read(field.value, text, bytes).map_or(RawValue::Empty, RawValue::One);
-            (field.name.text(text), value)
-        })
+        let value = move |field: &RawField| read(field.value, text, bytes);
+        self.fields.iter().map(move |field| value(field).map_or(RawValue::Empty, RawValue::One))
     }
 }
 
@@ -201,6 +242,20 @@ impl RecordBuilder<'_> {
         let name = self.batch.arena.push_text(name);
         let value = self.batch.arena.push(value);
         self.batch.fields.push(RawField { name, value });
+    }
+    /// Takes the names of the fields from `names`; the values follow by [`RecordBuilder::push_next`].
+    /// For a record without fields so far; none of its names can be changed any more.
+    pub fn share_names(&mut self, names: &Arc<FieldNames>) {
+        self.row.names = Some(Arc::clone(names));
+    }
+    /// Adds the value of the next of the shared names; without one more, nothing is added.
+    #[inline]
+    pub fn push_next(&mut self, value: Value<'_>) {
+        let index = self.len();
+        if let Some(name) = self.row.names.as_ref().and_then(|names| names.span(index)) {
+            let value = self.batch.arena.push(value);
+            self.batch.fields.push(RawField { name, value });
+        }
     }
     /// Adds a field that is there but has no values.
     pub fn push_empty(&mut self, name: &str) {
@@ -266,7 +321,8 @@ impl RecordBuilder<'_> {
         let text = arena.text.get(arena.text_start..).unwrap_or_default();
         let bytes = arena.bytes.get(arena.bytes_start..).unwrap_or_default();
         let value = read(field.value, text, bytes).map_or(RawValue::Empty, RawValue::One);
-        Some((field.name.text(text), value))
+        let names = self.row.names.as_ref().map_or(text, |names| names.text());
+        Some((field.name.text(names), value))
     }
     /// Shortens the name of the field at `index` to the `len` bytes from `from` on; no text moves.
     /// A cut that is no boundary of a character leaves an empty name.
@@ -317,7 +373,7 @@ impl RecordBuilder<'_> {
     /// The record is complete.
     pub fn finish(mut self) {
         self.row.fields_end = self.batch.fields.len();
-        self.batch.rows.push(self.row);
+        self.batch.rows.push(std::mem::take(&mut self.row));
         self.finished = true;
     }
 }
@@ -333,34 +389,4 @@ impl Drop for RecordBuilder<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_unfinished_record_leaves_no_trace() {
-        let mut batch = RecordBatch::default();
-        let mut builder = batch.begin();
-        builder.push("Image", Value::Text("a.exe"));
-        builder.set_number(7);
-        builder.finish();
-        let mut damaged = batch.begin();
-        damaged.push("Image", Value::Text("half a rec"));
-        drop(damaged);
-        let mut builder = batch.begin();
-        builder.push("Event.EventData.Image", Value::Text("b.exe"));
-        builder.push_empty("List");
-        builder.cut_name(0, "Event.EventData.".len(), usize::MAX);
-        builder.finish();
-
-        let seen: Vec<_> = batch.iter().map(|record| record.fields().collect::<Vec<_>>()).collect();
-        let text = |text| RawValue::One(Value::Text(text));
-        assert_eq!(
-            seen,
-            [
-                vec![("Image", text("a.exe"))],
-                vec![("Image", text("b.exe")), ("List", RawValue::Empty)]
-            ]
-        );
-        assert_eq!(batch.get(0).unwrap().number(), 7);
-    }
-}
+mod tests;

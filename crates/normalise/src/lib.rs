@@ -16,12 +16,14 @@
 //! | [`table`] | the tables as they are written |
 //! | [`taxonomy`] | the tables compiled for a vocabulary: which row is an event's |
 //! | [`convert`] | conversions of single values |
+//! | `place` | where the fields of a record go, by their names |
 //! | [`normaliser`] | a record batch to an event batch |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod convert;
 pub mod normaliser;
+mod place;
 pub mod table;
 pub mod taxonomy;
 

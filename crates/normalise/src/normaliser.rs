@@ -13,6 +13,7 @@ use etwatch_event::{
     EventBatch, FieldId, Origin, RawValue, Record, RecordBatch, Value, Vocabulary,
 };
 
+use crate::place::{Place, Places};
 use crate::table::Conversion;
 use crate::taxonomy::{Names, Part, Row, Taxonomy};
 
@@ -22,6 +23,7 @@ pub struct Normaliser {
     taxonomy: Arc<Taxonomy>,
     vocabulary: Arc<Vocabulary>,
     names: Names,
+    places: Places,
     text: String,
     converted: String,
 }
@@ -34,6 +36,7 @@ impl Normaliser {
             taxonomy,
             vocabulary,
             names: Names::default(),
+            places: Places::default(),
             text: String::new(),
             converted: String::new(),
         }
@@ -42,43 +45,47 @@ impl Normaliser {
     /// Appends an event for each record of `records` to `events`; `input` is the number of the
     /// input in this run.
     pub fn add(&mut self, records: &RecordBatch, input: u32, events: &mut EventBatch) {
+        let taxonomy = Arc::clone(&self.taxonomy);
         for record in records.iter() {
-            self.add_one(&record, input, events);
+            self.add_one(&record, &taxonomy, input, events);
         }
     }
 
-    fn add_one(&mut self, record: &Record<'_>, input: u32, events: &mut EventBatch) {
-        let taxonomy = Arc::clone(&self.taxonomy);
+    fn add_one(
+        &mut self,
+        record: &Record<'_>,
+        taxonomy: &Taxonomy,
+        input: u32,
+        events: &mut EventBatch,
+    ) {
         let decision = taxonomy.decide(record, &mut self.names);
         let mut event = events.begin(decision.layout, decision.sources);
         event.set_time(record.time());
         event.set_origin(Origin { input, record: record.number(), shape: record.shape() });
-        for (name, value) in record.fields() {
-            match self.vocabulary.fields.id(name) {
-                Some(id) if id.index() < HEADER_FIELDS.len() => push_header(&mut event, id, value),
-                Some(id) => event.push_raw(id, value),
-                None if name.contains(' ') => self.push_blank_name(&mut event, name, value),
-                None => event.push_raw_named(name, value),
+        let (vocabulary, text) = (&*self.vocabulary, &mut self.text);
+        if let Some(names) = record.shared_names() {
+            let places = self.places.of(names, decision.layout, vocabulary);
+            for (index, place) in places.iter().enumerate() {
+                if let Place::Field(_, Some(slot)) = place
+                    && event.copy_first(*slot, record, index)
+                {
+                    continue;
+                }
+                if let Some((name, value)) = record.field(index) {
+                    push(&mut event, *place, name, value, vocabulary, text);
+                }
+            }
+        } else {
+            let layout = vocabulary.layout(decision.layout);
+            for (name, value) in record.fields() {
+                let place = Place::of(name, layout, vocabulary);
+                push(&mut event, place, name, value, vocabulary, text);
             }
         }
         if let Some(row) = decision.row {
             self.apply(row, &mut event);
         }
         event.finish();
-    }
-
-    fn push_blank_name(&mut self, event: &mut EventBuilder<'_>, name: &str, value: RawValue<'_>) {
-        self.text.clear();
-        self.text.extend(name.chars().map(|letter| if letter == ' ' { '_' } else { letter }));
-        if let Some(id) = self.vocabulary.fields.id(&self.text) {
-            event.push_raw(id, value);
-        }
-        self.text.clear();
-        self.text.extend(name.chars().filter(|letter| *letter != ' '));
-        match self.vocabulary.fields.id(&self.text) {
-            Some(id) => event.push_raw(id, value),
-            None => event.push_raw_named(&self.text, value),
-        }
     }
 
     fn apply(&mut self, row: &Row, event: &mut EventBuilder<'_>) {
@@ -145,6 +152,43 @@ impl Normaliser {
         {
             event.set(field, value);
         }
+    }
+}
+
+/// Writes a field to its place.
+fn push(
+    event: &mut EventBuilder<'_>,
+    place: Place,
+    name: &str,
+    value: RawValue<'_>,
+    vocabulary: &Vocabulary,
+    text: &mut String,
+) {
+    match place {
+        Place::Field(id, _) if id.index() < HEADER_FIELDS.len() => push_header(event, id, value),
+        Place::Field(id, _) => event.push_raw(id, value),
+        Place::Blanks => push_blank_name(event, name, value, vocabulary, text),
+        Place::Unknown => event.push_raw_named(name, value),
+    }
+}
+
+fn push_blank_name(
+    event: &mut EventBuilder<'_>,
+    name: &str,
+    value: RawValue<'_>,
+    vocabulary: &Vocabulary,
+    text: &mut String,
+) {
+    text.clear();
+    text.extend(name.chars().map(|letter| if letter == ' ' { '_' } else { letter }));
+    if let Some(id) = vocabulary.fields.id(text) {
+        event.push_raw(id, value);
+    }
+    text.clear();
+    text.extend(name.chars().filter(|letter| *letter != ' '));
+    match vocabulary.fields.id(text) {
+        Some(id) => event.push_raw(id, value),
+        None => event.push_raw_named(text, value),
     }
 }
 

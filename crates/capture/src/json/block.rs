@@ -46,14 +46,10 @@ impl JsonBlock {
         })
     }
     /// Decodes the records into `records`.
-    pub fn decode(self, records: &mut RecordBatch) -> Decoded {
-        let mut work = Work {
-            parser: RecordParser::new(self.limits),
-            offset: self.offset,
-            values: 0,
-            decoded: self.before,
-            records,
-        };
+    pub(crate) fn decode(self, parser: &mut RecordParser, records: &mut RecordBatch) -> Decoded {
+        parser.set_limits(self.limits);
+        let mut work =
+            Work { parser, offset: self.offset, values: 0, decoded: self.before, records };
         let bytes = self.bytes.as_slice();
         if let Some(ranges) = &self.ranges {
             for (number, range) in (self.first..).zip(ranges) {
@@ -90,7 +86,7 @@ pub(crate) fn stray(text: &[u8]) -> (Reason, &'static str) {
 }
 
 struct Work<'a> {
-    parser: RecordParser,
+    parser: &'a mut RecordParser,
     offset: u64,
     /// Values of the records so far.
     values: usize,
@@ -110,8 +106,7 @@ impl Work<'_> {
         record.set_number(number);
         self.parser.parse(bytes, None, record)?;
         self.decoded.ledger.read += 1;
-        let values = self.records.get(length).map(|record| record.fields().size_hint().0);
-        self.values += values.unwrap_or_default();
+        self.values += self.records.get(length).map_or(0, |record| record.len());
         Ok(())
     }
 

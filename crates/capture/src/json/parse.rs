@@ -1,6 +1,7 @@
 //! One JSON record into the arena, read once and without a tree.
 //!
-//! The parser of `serde_json` calls a visitor for each value; the visitor keeps the path to where
+//! Most records are written like earlier ones and read by what is remembered of those (`recall.rs`).
+//! For the others, the parser of `serde_json` calls a visitor for each value; the visitor keeps the path to where
 //! it is in one string and writes path and value into the record. A list gives its path several
 //! values, an empty list a field without values; an object gives a structure marker and its members
 //! below its path.
@@ -8,10 +9,13 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use etwatch_event::{Reason, RecordBuilder, Shape, Value};
+use etwatch_event::{Reason, RecordBatch, RecordBuilder, Shape, Value};
 use serde::de::{DeserializeSeed, Deserializer as _, Error as _, MapAccess, SeqAccess, Visitor};
 
-use crate::json::shape;
+use crate::json::form::{Form, with_signs};
+use crate::json::header::Header;
+use crate::json::recall::Recall;
+use crate::json::{scan, shape};
 use crate::limits::Limits;
 
 /// Why a JSON record was skipped.
@@ -31,20 +35,46 @@ const TOO_MANY: &str = "value limit";
 const TOO_LONG: &str = "path limit";
 const NO_OBJECT: &str = "not an object";
 
-/// Reads records one after the other; keeps its buffer between them.
+/// Bytes of a record that is learned from: forms are for records as Windows writes them.
+const LEARNED_BYTES: usize = 1 << 20;
+
+/// Reads records one after the other; keeps its buffers between them, and how they were written.
 #[derive(Debug)]
 pub struct RecordParser {
     path: String,
     /// Values whose name came with its dots in it, at the top.
     flat: Vec<usize>,
     limits: Limits,
+    /// The shape of the records, if the source tells it.
+    shape: Option<Shape>,
+    /// Of the record that was parsed last.
+    header: Header,
+    recall: Recall,
+    /// Room for a record that shows a form.
+    example: RecordBatch,
 }
 
 impl RecordParser {
     /// A parser that keeps to `limits.depth`.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { path: String::new(), flat: Vec::new(), limits }
+        Self {
+            path: String::new(),
+            flat: Vec::new(),
+            limits,
+            shape: None,
+            header: Header::default(),
+            recall: Recall::default(),
+            example: RecordBatch::default(),
+        }
+    }
+
+    /// Keeps to other limits from now on.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        if self.limits != limits {
+            self.limits = limits;
+            self.recall.clear();
+        }
     }
 
     /// Reads `bytes`, one JSON object, into `record` and finishes it; `shape` is told if the source
@@ -56,6 +86,41 @@ impl RecordParser {
         &mut self,
         bytes: &[u8],
         shape: Option<Shape>,
+        record: RecordBuilder<'_>,
+    ) -> Result<(), JsonError> {
+        if self.shape != shape {
+            self.shape = shape;
+            self.recall.clear();
+        }
+        let Err(record) = self.recall.read(bytes, record) else { return Ok(()) };
+        self.parse_fully(bytes, record)?;
+        if bytes.len() <= LEARNED_BYTES && self.recall.can_learn() {
+            self.learn(bytes);
+        }
+        Ok(())
+    }
+
+    /// Remembers how the record `bytes`, which is sound, is written.
+    fn learn(&mut self, bytes: &[u8]) -> Option<()> {
+        let values = scan::values(bytes)?;
+        if !Recall::has_room(bytes, &values) {
+            return None;
+        }
+        let signed = with_signs(bytes, &values)?;
+        let mut example = std::mem::take(&mut self.example);
+        example.clear();
+        let read = self.parse_fully(&signed, example.begin());
+        let form = example.get(0).and_then(|record| Form::of(&record, &self.header, &values));
+        self.example = example;
+        read.ok()?;
+        self.recall.learn(bytes, &values, form?);
+        Some(())
+    }
+
+    /// Reads a record without looking at how earlier ones were written.
+    pub(crate) fn parse_fully(
+        &mut self,
+        bytes: &[u8],
         mut record: RecordBuilder<'_>,
     ) -> Result<(), JsonError> {
         self.path.clear();
@@ -75,7 +140,9 @@ impl RecordParser {
         if !self.flat.is_empty() && self.flat.len() < record.len() {
             prefer_flat(&mut record, &self.flat);
         }
-        shape::name_fields(&mut record, shape);
+        shape::name_fields(&mut record, self.shape);
+        self.header.find(&mut record);
+        self.header.tell(&mut record);
         record.finish();
         Ok(())
     }
@@ -249,3 +316,6 @@ impl<'de> Visitor<'de> for Any<'_, '_, '_, '_> {
         Object { place: self.place }.visit_map(map)
     }
 }
+
+#[cfg(test)]
+mod tests;

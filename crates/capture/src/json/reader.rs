@@ -315,7 +315,7 @@ impl Source for Reader {
             };
             let Some(bytes) = range.and_then(|range| self.buffer.get(range)) else { break };
             // What is damaged is told when it is read in its turn.
-            let sound = parser.parse(bytes, None, records.begin()).is_ok();
+            let sound = parser.parse_fully(bytes, records.begin()).is_ok();
             if let Some(record) = records.iter().next()
                 && sound
             {

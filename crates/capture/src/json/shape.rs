@@ -9,11 +9,10 @@
 //! | Winlogbeat | `winlog.event_data.X`, `winlog.user_data.X` | `winlog.channel` … |
 //! | NXLog, flat | `X` | many spellings, see [`FLAT_HEADER`] |
 //!
-//! Time, provider, channel and event id are told to the record as well, since they decide what it
-//! is. An empty element of an event log is an empty text (`D-NULL` in the language reference), which
+//! An empty element of an event log is an empty text (`D-NULL` in the language reference), which
 //! exporters write as null.
 
-use etwatch_event::{RawValue, RecordBuilder, Shape, Timestamp, Value};
+use etwatch_event::{RawValue, RecordBuilder, Shape, Value};
 
 /// Spellings of header fields in flat JSON: as found, as Sigma has it.
 const FLAT_HEADER: &[(&str, &str)] = &[
@@ -34,20 +33,6 @@ const FLAT_HEADER: &[(&str, &str)] = &[
     ("RecordNumber", "EventRecordID"),
     ("RecordId", "EventRecordID"),
     ("RecordID", "EventRecordID"),
-];
-
-/// Spellings of the time of a flat record, best first: the later ones are when something was
-/// received, or are kept by Windows with fewer digits.
-const FLAT_TIME: &[&str] = &[
-    "TimeCreated_SystemTime",
-    "TimeCreated.SystemTime",
-    "SystemTime",
-    "TimeCreated",
-    "UtcTime",
-    "EventTime",
-    "@timestamp",
-    "timestamp",
-    "Timestamp",
 ];
 
 /// Winlogbeat's header: below `winlog.`, as Sigma has it.
@@ -78,7 +63,6 @@ pub(crate) fn name_fields(record: &mut RecordBuilder<'_>, known: Option<Shape>) 
         Shape::Winlogbeat => name_winlogbeat(record),
         Shape::Nxlog | Shape::Flat | Shape::Unknown => name_flat(record),
     }
-    tell_header(record);
 }
 
 fn detect(record: &RecordBuilder<'_>) -> Shape {
@@ -337,76 +321,6 @@ fn name_flat(record: &mut RecordBuilder<'_>) {
     if !repeated.is_empty() {
         record.retain(|index| repeated.binary_search(&index).is_err());
     }
-}
-
-/// Tells the record its time, number, provider, channel and event id; the first field of a name
-/// decides, so that no payload field of that name can.
-fn tell_header(record: &mut RecordBuilder<'_>) {
-    let mut time = (usize::MAX, Timestamp::UNKNOWN);
-    let mut sysmon_form = false;
-    let mut provider = false;
-    let mut told = [false; 4];
-    let mut first =
-        |name: usize| !told.get_mut(name).is_none_or(|told| std::mem::replace(told, true));
-    for index in 0..record.len() {
-        let Some((name, RawValue::One(value))) = record.field(index) else { continue };
-        sysmon_form |= name == "UtcTime";
-        match name {
-            "Provider_Name" => {
-                provider = true;
-                if first(0) {
-                    record.set_provider(index);
-                }
-            }
-            "Channel" => {
-                provider = true;
-                if first(1) {
-                    record.set_channel(index);
-                }
-            }
-            "EventID" => {
-                if let Some(id) = number(&value).and_then(|id| u32::try_from(id).ok())
-                    && first(2)
-                {
-                    record.set_event_id(id);
-                }
-            }
-            "EventRecordID" => {
-                if let Some(number) = number(&value)
-                    && first(3)
-                {
-                    record.set_number(number);
-                }
-            }
-            _ => {
-                if let Some(rank) = FLAT_TIME.iter().position(|known| *known == name)
-                    && rank < time.0
-                    && let Some(read) = parse_time(&value)
-                {
-                    time = (rank, read);
-                }
-            }
-        }
-    }
-    record.set_time(time.1);
-    // Sysmon's events carry a time of their own that no other log has.
-    if sysmon_form && !provider {
-        record.push("Provider_Name", Value::Text("Microsoft-Windows-Sysmon"));
-        record.set_provider(record.len() - 1);
-    }
-}
-
-fn number(value: &Value<'_>) -> Option<u64> {
-    match value {
-        Value::Unsigned(number) => Some(*number),
-        Value::Text(text) => text.trim().parse().ok(),
-        _ => None,
-    }
-}
-
-fn parse_time(value: &Value<'_>) -> Option<Timestamp> {
-    let mut scratch = String::new();
-    value.text(&mut scratch).and_then(Timestamp::parse)
 }
 
 #[cfg(test)]

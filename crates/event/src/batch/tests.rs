@@ -4,6 +4,9 @@ use super::*;
 use crate::logsource::LogSource;
 use crate::logsource::LogSourceSet;
 
+/// The slot behind those of the header.
+const HEADER_SLOTS: usize = crate::field::HEADER_FIELDS.len();
+
 fn vocabulary() -> (Arc<Vocabulary>, LayoutId, LogSourceSetId, FieldId, FieldId) {
     let mut vocabulary = Vocabulary::default();
     let image = vocabulary.fields.intern("Image");
@@ -103,4 +106,63 @@ fn a_copy_gets_the_numbers_of_a_vocabulary_that_has_grown() {
     let names =
         |event: &Event<'_>| event.fields().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
     assert_eq!(names(&copy), names(&event));
+}
+
+#[test]
+fn a_row_with_many_fields_of_its_own_finds_each_of_them_again() {
+    let (vocabulary, layout, sources, _, other) = vocabulary();
+    let mut batch = EventBatch::new(vocabulary);
+    for fields in [0, 5, 31, 32, 33, 500, 3] {
+        let mut event = batch.begin(layout, sources);
+        for round in 0..3 {
+            event.push(other, Value::Unsigned(round));
+            for number in 0..fields {
+                event.push_named(&format!("Field{number}"), Value::Unsigned(number + round));
+            }
+        }
+        event.finish();
+    }
+    for (event, fields) in batch.iter().zip([0, 5, 31, 32, 33, 500, 3]) {
+        assert_eq!(event.get(other).iter().count(), 3);
+        assert_eq!(event.fields().count() as u64, fields + 1);
+        for number in 0..fields {
+            let values: Vec<_> = event.get_named(&format!("Field{number}")).iter().collect();
+            assert_eq!(values, [number, number + 1, number + 2].map(Value::Unsigned));
+        }
+    }
+}
+
+#[test]
+fn values_of_every_kind_are_copied_from_a_record_once() {
+    let (vocabulary, layout, sources, image, _) = vocabulary();
+    let sid = [1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0];
+    let values = [
+        Value::Text("a"),
+        Value::Bytes(&[1, 2]),
+        Value::Guid(crate::Guid([3; 16])),
+        Value::Sid(crate::Sid(&sid)),
+        Value::Ip([9_u8; 16].into()),
+        Value::Ip([4_u8; 4].into()),
+        Value::Signed(-1),
+        Value::Null,
+    ];
+    let mut records = crate::RecordBatch::default();
+    let mut record = records.begin();
+    values.iter().for_each(|value| record.push("Image", *value));
+    record.finish();
+    let record = records.get(0).unwrap();
+    let mut batch = EventBatch::new(vocabulary);
+    for index in 0..values.len() {
+        let mut event = batch.begin(layout, sources);
+        event.push_named("Before", Value::Text("so that places differ"));
+        event.push_named("Before", Value::Bytes(&[7]));
+        assert!(event.copy_first(HEADER_SLOTS, &record, index));
+        assert!(!event.copy_first(HEADER_SLOTS, &record, index), "there is a value already");
+        assert!(!event.copy_first(0, &record, values.len()), "there is no such field");
+        assert!(!event.copy_first(HEADER_SLOTS + 1, &record, 0), "there is no such slot");
+        event.finish();
+    }
+    for (event, value) in batch.iter().zip(values) {
+        assert_eq!(event.get(image).iter().collect::<Vec<_>>(), [value]);
+    }
 }
