@@ -103,6 +103,12 @@ impl Reader {
     }
 }
 
+/// Whether there are only zeros, looked at some at a time.
+fn is_zero(data: &[u8]) -> bool {
+    let or = |bytes: &[u8]| bytes.iter().fold(0, |all, byte| all | byte);
+    data.chunks(256).all(|some| or(some) == 0)
+}
+
 fn offset_of(chunk: u64) -> u64 {
     FILE_HEADER.saturating_add(chunk.saturating_mul(CHUNK as u64))
 }
@@ -121,7 +127,7 @@ impl Source for Reader {
                 }
             };
             self.read += data.len() as u64;
-            if data.iter().any(|byte| *byte != 0) {
+            if !is_zero(&data) {
                 return Ok(Some(Piece::Evtx(EvtxChunk { data, number })));
             }
             // Windows allocates files ahead of their use: such a chunk holds nothing, unless the
@@ -149,6 +155,9 @@ impl Source for Reader {
     }
     fn rest(&mut self) {
         self.file.rest();
+    }
+    fn is_light(&self) -> bool {
+        self.file.can_be_opened_again()
     }
     fn format(&self) -> &'static str {
         "evtx"
