@@ -143,6 +143,22 @@ fn an_alert_tells_which_of_several_conditions_held() {
     }
 }
 
+/// An item is named also if its first value, which is not satisfied, reads like that of the item before.
+#[test]
+fn an_alert_names_each_item_that_held() {
+    let place = Place::new();
+    let detections = "{s: {Image|contains: a, CommandLine|contains: [a, ' b']}";
+    place.write("rules/r.yml", RULE.replace("{s: {Image|endswith: '\\a.exe'}", detections));
+    place.write("events.jsonl", EVENT.replace(r#"CommandLine":"a"#, r#"CommandLine":"c"#));
+    let text = out(&place.run(&["replay", "events.jsonl", "--format", "json", "-q"]));
+    let alert: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let told = |one: &serde_json::Value| {
+        format!("{} {}", one["item"].as_str().unwrap(), one["pattern"].as_str().unwrap())
+    };
+    let matched: Vec<_> = alert["matched"].as_array().unwrap().iter().map(told).collect();
+    assert_eq!(matched, ["Image|contains a", "CommandLine|contains  b"]);
+}
+
 #[test]
 fn the_summary_is_json_and_adds_up() {
     let place = Place::new();

@@ -67,6 +67,36 @@ fn nor_on_how_much_inputs_may_hold() {
     assert_eq!(report.ledger, first.ledger);
 }
 
+/// Of large alerts only some are written by the worker that matched; two rules of each event come to it.
+#[test]
+fn nor_on_how_many_alerts_are_written_ahead() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.jsonl");
+    let line = |number: u32| {
+        format!(
+            "{{\"EventID\":1,\"Provider_Name\":\"Microsoft-Windows-Sysmon\",\"EventRecordID\":{number},\
+             \"Image\":\"x\",\"CommandLine\":\"{}\"}}\n",
+            "é\\\\ ".repeat(5_000)
+        )
+    };
+    std::fs::write(&path, (0..100).map(line).collect::<String>()).unwrap();
+    let rule = |title: &str| {
+        format!(
+            "title: {title}\nlogsource: {{category: process_creation}}\n\
+             detection: {{s: {{Image: x}}, condition: s}}\n"
+        )
+    };
+    let engine = support::engine_of(&[rule("one"), rule("other")].join("---\n"));
+    let files = [path];
+    let (single, _) = run(&engine, &files, options(1, 1));
+    assert_eq!(single.alerts().len(), 200);
+    assert!(single.text().len() > 4 * etwatch_engine::work::ALERT_BYTES);
+    for (workers, batch) in [(1, 4_096), (2, 30)] {
+        let (many, _) = run(&engine, &files, options(workers, batch));
+        assert!(many.text() == single.text(), "{workers} workers, batches of {batch}");
+    }
+}
+
 /// Alerts come in the order of event time, equal times in the order of inputs and records.
 #[test]
 fn alerts_come_in_event_order_across_overlapping_inputs() {

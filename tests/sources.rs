@@ -15,8 +15,8 @@ mod support;
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use etwatch_capture::Limits;
 use etwatch_capture::source::Location;
-use etwatch_capture::{Limits, open};
 use etwatch_engine::input::Input;
 use etwatch_engine::work::Workers;
 use etwatch_engine::{Options, Report};
@@ -161,8 +161,8 @@ fn a_file_that_changes_while_it_waits_is_an_error() {
     let location = Location::File(file.path().to_owned());
     let workers = Workers::start(engine_of(ANY_PROCESS), 1).unwrap();
     let mut ledger = Ledger::default();
-    let mut input = Input::new(location.clone(), 0);
-    input.begin(open(&location, Limits::default()).unwrap());
+    let mut input = Input::new(location, 0);
+    input.begin(&workers, Limits::default()).unwrap();
     for _ in 0..4 {
         assert!(input.advance(&workers, 1, &mut ledger).unwrap().is_some());
         input.step();

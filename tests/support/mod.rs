@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test target uses a part of it")]
 
+mod alert;
 pub(crate) mod cases;
 pub(crate) mod place;
 
@@ -9,10 +10,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use etwatch_alert::{Alert, Sink, SinkError};
+use etwatch_alert::{Sink, SinkError};
 use etwatch_capture::source::Location;
 use etwatch_engine::{Engine, Options, Report, replay};
 use etwatch_rules::load::{LoadOptions, Loaded};
+
+use alert::Alert;
 
 /// The top folder of the project; tests run with it as their working folder, so that the names in
 /// alerts are those a user sees.
@@ -40,14 +43,14 @@ pub(crate) fn corpus() -> Option<PathBuf> {
 
 /// Alerts as JSON lines, in order.
 #[derive(Clone, Default)]
-pub(crate) struct Collected(Arc<Mutex<Vec<(Alert, String)>>>);
+pub(crate) struct Collected(Arc<Mutex<Vec<String>>>);
 
 impl Collected {
     pub(crate) fn text(&self) -> String {
-        self.0.lock().unwrap().iter().map(|(_, json)| format!("{json}\n")).collect()
+        self.0.lock().unwrap().iter().map(|json| format!("{json}\n")).collect()
     }
     pub(crate) fn alerts(&self) -> Vec<Alert> {
-        self.0.lock().unwrap().iter().map(|(alert, _)| alert.clone()).collect()
+        self.0.lock().unwrap().iter().map(|json| serde_json::from_str(json).unwrap()).collect()
     }
 }
 
@@ -55,8 +58,8 @@ impl Sink for Collected {
     fn name(&self) -> &'static str {
         "test"
     }
-    fn accept(&mut self, alert: &Alert, json: &str) -> Result<(), SinkError> {
-        self.0.lock().unwrap().push((alert.clone(), json.to_owned()));
+    fn accept(&mut self, alert: &str) -> Result<(), SinkError> {
+        self.0.lock().unwrap().push(alert.to_owned());
         Ok(())
     }
     fn acknowledged(&self) -> u64 {

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use etwatch_alert::{Alert, Sink, SinkError};
+use etwatch_alert::{Sink, SinkError};
 use etwatch_capture::source::Location;
 use etwatch_capture::find;
 use etwatch_engine::{Options, replay};
@@ -19,8 +19,8 @@ impl Sink for Nowhere {
     fn name(&self) -> &'static str {
         "nowhere"
     }
-    fn accept(&mut self, _: &Alert, json: &str) -> Result<(), SinkError> {
-        self.0 += u64::from(!json.is_empty());
+    fn accept(&mut self, alert: &str) -> Result<(), SinkError> {
+        self.0 += u64::from(!alert.is_empty());
         Ok(())
     }
     fn acknowledged(&self) -> u64 {

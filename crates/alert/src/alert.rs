@@ -1,146 +1,69 @@
-//! The alert, and how it is made from a match.
+//! The alert: what a rule found in an event.
 //!
 //! Everything in it is taken from the event and the rule; nothing is looked up and nothing invented:
-//! what the event does not say is left out.
+//! what the event does not say is left out. It borrows both, since it lives for as long as it takes to
+//! write it down. What it says of the event is a [`Subject`], which all rules that are true of the
+//! event share.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use etwatch_event::{
-    Event, FieldId, FieldValues, Guid, ProcessIdentity, ProcessKey, Value, Vocabulary,
+    Event, FieldId, FieldValues, Guid, ProcessIdentity, ProcessKey, Timestamp, Value, Vocabulary,
 };
-use etwatch_rules::{Evaluator, Reasoning, Rule, RuleIndex, RuleSet};
-use serde::Serialize;
-
-use crate::id::alert_id;
+use etwatch_rules::{Reasoning, Rule};
 
 /// Something a rule found. Its JSON form is described in `docs/alert.schema.json`.
-#[derive(Clone, Debug, Serialize)]
-pub struct Alert {
+#[derive(Clone, Copy, Debug)]
+pub struct Alert<'a> {
     /// 32 hex digits; the same for the same rule and event in every run.
-    pub id: String,
-    /// When the event happened, ISO 8601 in UTC; absent if the recording does not say.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub time: Option<String>,
+    pub id: &'a str,
     /// The rule.
-    pub rule: RuleReference,
-    /// The host, as the event names it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub host: Option<String>,
-    /// The process that acted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub process: Option<Process>,
+    pub rule: &'a Rule,
     /// Which of the rule's conditions held, as written; empty if the rule has but one.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub conditions: Vec<String>,
+    pub conditions: &'a [&'a str],
     /// Which detection items held, and on what.
-    pub matched: Vec<Matched>,
-    /// The event.
-    pub event: EventReference,
+    pub matched: &'a [Reasoning<'a>],
+    /// What it says of its event.
+    pub subject: &'a Subject<'a>,
 }
 
-/// What an alert says of its rule.
-#[derive(Clone, Debug, Serialize)]
-pub struct RuleReference {
-    /// The rule's id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// Its title.
-    pub title: String,
-    /// Its level, if it has one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub level: Option<String>,
-    /// Its tags.
-    pub tags: Vec<String>,
-    /// Its author, whom the licence of many rules asks to name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub author: Option<String>,
-    /// Titles of the global filters that were joined to its conditions.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub filters: Vec<String>,
-    /// The file it was loaded from.
-    pub file: String,
+/// An event as alerts tell of it.
+#[derive(Clone, Debug)]
+pub struct Subject<'a> {
+    /// The event.
+    pub event: Event<'a>,
+    /// The file it was read from; `-` for standard input.
+    pub file: &'a str,
+    /// When it happened, if the recording says so.
+    pub time: Option<Timestamp>,
+    /// The host, as the event names it.
+    pub host: Option<Cow<'a, str>>,
+    /// The process that acted.
+    pub process: Option<Process<'a>>,
+    /// All its fields in the order of their names, which does not depend on its layout.
+    pub fields: Vec<(&'a str, FieldValues<'a>)>,
 }
 
 /// A process and its parent.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Process {
+#[derive(Clone, Debug, Default)]
+pub struct Process<'a> {
     /// Names the process for ever, see [`ProcessKey`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// Its pid.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
     /// Path of its image.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub image: Option<String>,
+    pub image: Option<Cow<'a, str>>,
     /// Its command line.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub command_line: Option<String>,
+    pub command_line: Option<Cow<'a, str>>,
     /// The account it runs as.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
+    pub user: Option<Cow<'a, str>>,
     /// Its parent.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<Box<Self>>,
 }
 
-/// A detection item that held.
-#[derive(Clone, Debug, Serialize)]
-pub struct Matched {
-    /// Name of the detection in the rule.
-    pub detection: String,
-    /// The item's key as written, such as `Image|endswith`; absent for keywords.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub item: String,
-    /// The field; absent for keywords.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub field: String,
-    /// The rule's value as written.
-    pub pattern: String,
-    /// The event's value; absent if its absence is what matched.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<String>,
-}
-
-impl From<Reasoning> for Matched {
-    fn from(reason: Reasoning) -> Self {
-        let Reasoning { detection, item, field, pattern, value } = reason;
-        Self { detection, item, field, pattern, value }
-    }
-}
-
-/// What an alert says of its event.
-#[derive(Clone, Debug, Serialize)]
-pub struct EventReference {
-    /// The provider that wrote it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub provider: Option<String>,
-    /// The channel it was written to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub channel: Option<String>,
-    /// Its id within the provider.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<u64>,
-    /// The log sources it carries.
-    pub log_sources: Vec<String>,
-    /// Where it was recorded.
-    pub source: RecordReference,
-    /// All its fields by Sigma's names; several values are a list.
-    pub fields: BTreeMap<String, serde_json::Value>,
-}
-
-/// Where a record lies.
-#[derive(Clone, Debug, Serialize)]
-pub struct RecordReference {
-    /// The file; `-` for standard input.
-    pub file: String,
-    /// `EventRecordID`, else the number of the line or record in the file.
-    pub record: u64,
-}
-
 /// Fields of the acting process, best first, by the kind of event.
-#[derive(Debug)]
-struct Names {
+#[derive(Clone, Debug)]
+pub struct ProcessFields {
     guid: [Option<FieldId>; 3],
     pid: [Option<FieldId>; 2],
     image: [Option<FieldId>; 3],
@@ -152,19 +75,12 @@ struct Names {
     parent_command_line: Option<FieldId>,
 }
 
-/// Makes alerts for events of one vocabulary.
-#[derive(Debug)]
-pub struct Builder {
-    names: Names,
-    evaluator: Evaluator,
-}
-
-impl Builder {
-    /// A builder for events of `vocabulary`.
+impl ProcessFields {
+    /// Those that `vocabulary` has.
     #[must_use]
-    pub fn new(vocabulary: &Vocabulary) -> Self {
+    pub fn of(vocabulary: &Vocabulary) -> Self {
         let id = |name: &str| vocabulary.fields.id(name);
-        let names = Names {
+        Self {
             guid: [id("ProcessGuid"), id("SourceProcessGuid"), id("SourceProcessGUID")],
             pid: [id("ProcessId"), id("SourceProcessId")],
             image: [id("Image"), id("SourceImage"), id("ProcessName")],
@@ -174,104 +90,74 @@ impl Builder {
             parent_pid: id("ParentProcessId"),
             parent_image: [id("ParentImage"), id("SourceParentImage")],
             parent_command_line: id("ParentCommandLine"),
-        };
-        Self { names, evaluator: Evaluator::default() }
-    }
-
-    /// The alert of a rule that is true of `event`, which was read from `file`; `None` if the rule
-    /// is not of `rules`.
-    pub fn build(
-        &mut self,
-        rules: &RuleSet,
-        index: RuleIndex,
-        event: &Event<'_>,
-        file: &str,
-    ) -> Option<Alert> {
-        let rule = rules.get(index)?;
-        let reasons = rules.reasons(index, event, &mut self.evaluator);
-        let conditions = self.conditions(rule, event);
-        let host = text(event, FieldId::COMPUTER);
-        Some(Alert {
-            id: alert_id(&rule.identity(), event),
-            time: event.time().is_known().then(|| event.time().to_string()),
-            rule: RuleReference {
-                id: rule.id.clone(),
-                title: rule.title.clone(),
-                level: rule.level.map(|level| level.name().to_owned()),
-                tags: rule.tags.clone(),
-                author: rule.author.clone(),
-                filters: rule.filters.clone(),
-                file: rule.file.clone(),
-            },
-            process: self.process(event, host.as_deref().unwrap_or_default()),
-            host,
-            conditions,
-            matched: reasons.into_iter().map(Matched::from).collect(),
-            event: EventReference {
-                provider: text(event, FieldId::PROVIDER_NAME),
-                channel: text(event, FieldId::CHANNEL),
-                id: text(event, FieldId::EVENT_ID).and_then(|id| id.parse().ok()),
-                log_sources: event.log_sources().iter().map(ToString::to_string).collect(),
-                source: RecordReference { file: file.to_owned(), record: event.origin().record },
-                fields: fields(event),
-            },
-        })
-    }
-
-    /// Those of several conditions that hold, of an event for which the evaluator is prepared.
-    fn conditions(&mut self, rule: &Rule, event: &Event<'_>) -> Vec<String> {
-        if rule.conditions.len() < 2 {
-            return Vec::new();
         }
-        let held = self.evaluator.conditions(rule, event).into_iter();
-        held.filter_map(|number| rule.written_conditions.get(number).cloned()).collect()
     }
 
-    fn process(&self, event: &Event<'_>, host: &str) -> Option<Process> {
-        let names = &self.names;
-        let pid = number(event, &names.pid);
+    fn process<'a>(&self, event: &Event<'a>, host: &str) -> Option<Process<'a>> {
+        let pid = number(event, &self.pid);
         let process = Process {
-            key: key(host, guid(event, &names.guid), pid),
+            key: key(host, guid(event, &self.guid), pid),
             pid,
-            image: first(event, &names.image),
-            command_line: first(event, &names.command_line),
-            user: first(event, &names.user),
+            image: first(event, &self.image),
+            command_line: first(event, &self.command_line),
+            user: first(event, &self.user),
             parent: self.parent(event, host).map(Box::new),
         };
         (process.key.is_some() || process.image.is_some()).then_some(process)
     }
 
-    fn parent(&self, event: &Event<'_>, host: &str) -> Option<Process> {
-        let names = &self.names;
-        let pid = number(event, &[names.parent_pid]);
+    fn parent<'a>(&self, event: &Event<'a>, host: &str) -> Option<Process<'a>> {
+        let pid = number(event, &[self.parent_pid]);
         let parent = Process {
-            key: key(host, guid(event, &[names.parent_guid]), pid),
+            key: key(host, guid(event, &[self.parent_guid]), pid),
             pid,
-            image: first(event, &names.parent_image),
-            command_line: first(event, &[names.parent_command_line]),
+            image: first(event, &self.parent_image),
+            command_line: first(event, &[self.parent_command_line]),
             ..Process::default()
         };
         (parent.key.is_some() || parent.image.is_some()).then_some(parent)
     }
 }
 
+impl<'a> Subject<'a> {
+    /// What alerts say of `event`, which was read from `file`.
+    #[must_use]
+    pub fn new(event: Event<'a>, file: &'a str, names: &ProcessFields) -> Self {
+        let host = text(&event, FieldId::COMPUTER);
+        let process = names.process(&event, &host.as_deref().unwrap_or_default().to_lowercase());
+        let mut fields: Vec<_> = event.fields().collect();
+        fields.sort_by_key(|(name, _)| *name);
+        let time = event.time().is_known().then(|| event.time());
+        Self { event, file, time, host, process, fields }
+    }
+    /// The text of a field's first value.
+    #[must_use]
+    pub fn text(&self, field: FieldId) -> Option<Cow<'a, str>> {
+        text(&self.event, field)
+    }
+}
+
 /// The key of a process: by its GUID, or by its pid alone.
 fn key(host: &str, guid: Option<Guid>, pid: Option<u32>) -> Option<String> {
     let identity = guid.map(ProcessIdentity::Guid).or_else(|| pid.map(ProcessIdentity::Pid))?;
-    let key = ProcessKey { host: host.to_lowercase().into(), boot: None, identity };
-    Some(key.to_string())
+    Some(ProcessKey { host: host.into(), boot: None, identity }.to_string())
 }
 
-fn text(event: &Event<'_>, field: FieldId) -> Option<String> {
-    let mut scratch = String::new();
-    let value = event.get(field).first()?;
-    value.text(&mut scratch).map(str::to_owned)
+fn text<'a>(event: &Event<'a>, field: FieldId) -> Option<Cow<'a, str>> {
+    match event.get(field).first()? {
+        Value::Text(text) => Some(Cow::Borrowed(text)),
+        value => {
+            let mut made = String::new();
+            value.text(&mut made)?;
+            Some(Cow::Owned(made))
+        }
+    }
 }
 
 /// The first of the fields that says something; `-` is how Windows says nothing.
-fn first(event: &Event<'_>, fields: &[Option<FieldId>]) -> Option<String> {
-    let texts = fields.iter().flatten().filter_map(|field| text(event, *field));
-    texts.into_iter().find(|text| !matches!(text.as_str(), "" | "-"))
+fn first<'a>(event: &Event<'a>, fields: &[Option<FieldId>]) -> Option<Cow<'a, str>> {
+    let mut texts = fields.iter().flatten().filter_map(|field| text(event, *field));
+    texts.find(|text| !matches!(text.as_ref(), "" | "-"))
 }
 
 fn number(event: &Event<'_>, fields: &[Option<FieldId>]) -> Option<u32> {
@@ -281,32 +167,4 @@ fn number(event: &Event<'_>, fields: &[Option<FieldId>]) -> Option<u32> {
 fn guid(event: &Event<'_>, fields: &[Option<FieldId>]) -> Option<Guid> {
     let guid = first(event, fields).and_then(|text| Guid::parse(&text))?;
     (guid.0 != [0; 16]).then_some(guid)
-}
-
-fn fields(event: &Event<'_>) -> BTreeMap<String, serde_json::Value> {
-    let json = |(name, values): (&str, FieldValues<'_>)| {
-        let mut list: Vec<_> = values.iter().filter_map(|value| to_json(&value)).collect();
-        let value = match list.len() {
-            1 => list.pop().unwrap_or_default(),
-            _ => serde_json::Value::Array(list),
-        };
-        (name.to_owned(), value)
-    };
-    let is_structure = |values: &FieldValues<'_>| {
-        values.first().is_some() && values.iter().all(|value| value == Value::Structure)
-    };
-    event.fields().filter(|(_, values)| !is_structure(values)).map(json).collect()
-}
-
-/// A value as JSON has it; structures are left out, their parts are fields of their own.
-fn to_json(value: &Value<'_>) -> Option<serde_json::Value> {
-    Some(match value {
-        Value::Null => serde_json::Value::Null,
-        Value::Unsigned(number) => (*number).into(),
-        Value::Signed(number) => (*number).into(),
-        Value::Float(number) => (*number).into(),
-        Value::Boolean(yes) => (*yes).into(),
-        Value::Structure => return None,
-        other => other.text(&mut String::new())?.into(),
-    })
 }

@@ -1,13 +1,15 @@
 //! Alerts and where they go.
 //!
-//! A match becomes an [`Alert`]: what was found, on which host, by which process, and why. Its JSON
-//! form is stable (`docs/alert.schema.json`). A [`Sink`] takes alerts in event order and says how many
-//! of them are safely delivered.
+//! A match becomes an [`Alert`]: what was found, on which host, by which process, and why. Workers
+//! write it down in the forms that sinks ask for; its JSON form is stable (`docs/alert.schema.json`). A
+//! [`Sink`] takes alerts in event order and says how many of them are safely delivered.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`mod@alert`] | the alert and how it is made from a match |
+//! | [`mod@alert`] | the alert, and what it says of its event |
 //! | [`id`] | the id that a replay gives again |
+//! | [`writer`] | matches to alerts, written in the forms that are asked for |
+//! | `line` | the JSON form of an alert |
 //! | [`sink`] | what every sink does |
 //! | [`json`] | one JSON object a line |
 //! | [`pretty`] | a few lines for people |
@@ -18,12 +20,15 @@
 pub mod alert;
 pub mod id;
 pub mod json;
+mod line;
 pub mod pretty;
 pub mod sink;
 pub mod webhook;
+pub mod writer;
 
-pub use alert::{Alert, Builder, RuleReference};
+pub use alert::{Alert, ProcessFields, Subject};
 pub use json::JsonSink;
 pub use pretty::PrettySink;
-pub use sink::{Sink, SinkError};
+pub use sink::{Form, Forms, Sink, SinkError};
 pub use webhook::{Encoding, Webhook, WebhookOptions};
+pub use writer::{AlertTexts, AlertWriter};

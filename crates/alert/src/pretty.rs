@@ -16,10 +16,11 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use etwatch_rules::{Level, Rule};
 
-use crate::alert::{Alert, Process};
+use crate::alert::{Alert, Process, Subject};
 use crate::json::is_active;
-use crate::sink::{Sink, SinkError};
+use crate::sink::{Form, Sink, SinkError};
 
 /// Characters of one value that are shown; JSON has all of it.
 const SHOWN: usize = 400;
@@ -47,8 +48,11 @@ impl<W: Write + Send> Sink for PrettySink<W> {
     fn name(&self) -> &'static str {
         "standard output"
     }
-    fn accept(&mut self, alert: &Alert, _: &str) -> Result<(), SinkError> {
-        self.out.write_all(render(alert).as_bytes()).map_err(failed)?;
+    fn form(&self) -> Form {
+        Form::Pretty
+    }
+    fn accept(&mut self, alert: &str) -> Result<(), SinkError> {
+        self.out.write_all(alert.as_bytes()).map_err(failed)?;
         self.accepted += 1;
         Ok(())
     }
@@ -100,44 +104,44 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-fn render(alert: &Alert) -> String {
-    let level = alert.rule.level.as_deref();
+/// Adds an alert.
+pub(crate) fn push_lines(text: &mut String, alert: &Alert<'_>) {
+    let Alert { rule, subject, .. } = alert;
+    let level = rule.level.map(Level::name);
     let style = level_style(level);
     let word = level.unwrap_or("no level").to_uppercase();
     let bold = Style::new().bold();
-    let mut text =
-        format!("{style}{word:9}{style:#} {bold}{}{bold:#}\n", harmless(&alert.rule.title));
+    text.push_str(&format!("{style}{word:9}{style:#} {bold}{}{bold:#}\n", harmless(&rule.title)));
     let mut line = |content: String| text.push_str(&format!("{INDENT}{content}\n"));
-    line(when_and_where(alert));
-    if let Some(process) = &alert.process {
+    line(when_and_where(rule, subject));
+    if let Some(process) = &subject.process {
         process_lines(process).into_iter().for_each(&mut line);
     }
     line(format!("because {}", reasons(alert)));
     let dim = Style::new().dimmed();
-    let source = &alert.event.source;
-    line(format!("{dim}{}, record {}{dim:#}", harmless(&source.file), source.record));
+    let record = subject.event.origin().record;
+    line(format!("{dim}{}, record {record}{dim:#}", harmless(subject.file)));
     text.push('\n');
-    text
 }
 
-fn when_and_where(alert: &Alert) -> String {
+fn when_and_where(rule: &Rule, subject: &Subject<'_>) -> String {
     // 2026-04-09T11:20:31.1234567Z: to the second is enough here.
-    let time =
-        alert.time.as_deref().and_then(|time| time.get(..19)).unwrap_or("at an unknown time");
-    let host = harmless(alert.host.as_deref().unwrap_or("an unknown host"));
+    let time = subject.time.map(|time| time.to_string());
+    let time = time.as_deref().and_then(|time| time.get(..19)).unwrap_or("at an unknown time");
+    let host = harmless(subject.host.as_deref().unwrap_or("an unknown host"));
     let mut parts = vec![format!("{} on {host}", time.replace('T', " "))];
+    let sources = subject.event.log_sources().iter().map(ToString::to_string);
     let kinds: Vec<_> =
-        alert.event.log_sources.iter().filter_map(|source| source.split('/').nth(1)).collect();
+        sources.filter_map(|source| source.split('/').nth(1).map(str::to_owned)).collect();
     if !kinds.is_empty() {
         parts.push(kinds.join(" and "));
     }
-    let techniques: Vec<_> =
-        alert.rule.tags.iter().filter(|tag| tag.starts_with("attack.t")).collect();
-    parts.extend(techniques.into_iter().map(|tag| harmless(tag)));
+    let techniques = rule.tags.iter().filter(|tag| tag.starts_with("attack.t"));
+    parts.extend(techniques.map(|tag| harmless(tag)));
     parts.join(", ")
 }
 
-fn process_lines(process: &Process) -> Vec<String> {
+fn process_lines(process: &Process<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     let image = process.image.as_deref().unwrap_or("a process without a known image");
     let pid = process.pid.map_or(String::new(), |pid| format!(" (pid {pid})"));
@@ -154,10 +158,10 @@ fn process_lines(process: &Process) -> Vec<String> {
 }
 
 /// The items that held; those of one key together. Of a list of conditions those that held come first.
-fn reasons(alert: &Alert) -> String {
+fn reasons(alert: &Alert<'_>) -> String {
     let mut parts: Vec<String> = Vec::new();
-    for matched in &alert.matched {
-        let item = if matched.item.is_empty() { "keyword" } else { matched.item.as_str() };
+    for matched in alert.matched {
+        let item = if matched.item.is_empty() { "keyword" } else { matched.item };
         let part = format!("{} '{}'", harmless(item), harmless(&matched.pattern));
         if !parts.contains(&part) {
             parts.push(part);

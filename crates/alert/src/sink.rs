@@ -1,10 +1,9 @@
 //! What every sink does.
 //!
-//! A sink accepts alerts in event order and acknowledges them later: `accepted` alerts were handed to
-//! it, `acknowledged` of them are where they should be. The difference is what would be lost if the
-//! process ended now. `flush` waits until the sink has delivered what it can, or says why not.
-
-use crate::alert::Alert;
+//! A sink says in which form it takes alerts; workers write them so. It accepts alerts in event order
+//! and acknowledges them later: `accepted` alerts were handed to it, `acknowledged` of them are where
+//! they should be. The difference is what would be lost if the process ended now. `flush` waits until
+//! the sink has delivered what it can, or says why not.
 
 /// Why a sink could not deliver.
 #[derive(Debug, thiserror::Error)]
@@ -38,15 +37,46 @@ pub enum SinkError {
     },
 }
 
+/// How an alert is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// One JSON object without a line end, see `docs/alert.schema.json`.
+    Json,
+    /// A few lines for people, with colours.
+    Pretty,
+}
+
+/// The forms that some sinks ask for together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forms {
+    /// [`Form::Json`].
+    pub json: bool,
+    /// [`Form::Pretty`].
+    pub pretty: bool,
+}
+
+impl Forms {
+    /// What `sinks` ask for.
+    #[must_use]
+    pub fn of(sinks: &[Box<dyn Sink>]) -> Self {
+        let asked = |form| sinks.iter().any(|sink| sink.form() == form);
+        Self { json: asked(Form::Json), pretty: asked(Form::Pretty) }
+    }
+}
+
 /// Somewhere alerts go.
 pub trait Sink: Send {
     /// Its name in messages.
     fn name(&self) -> &str;
-    /// Takes an alert; `json` is its stable JSON form, one line without its end.
+    /// The form in which it takes alerts.
+    fn form(&self) -> Form {
+        Form::Json
+    }
+    /// Takes an alert, which is written in the form that it asks for.
     ///
     /// # Errors
     /// [`SinkError`] if this or an earlier alert could not be delivered; the sink can be used on.
-    fn accept(&mut self, alert: &Alert, json: &str) -> Result<(), SinkError>;
+    fn accept(&mut self, alert: &str) -> Result<(), SinkError>;
     /// How many alerts are safely delivered.
     fn acknowledged(&self) -> u64;
     /// Delivers what is still held.

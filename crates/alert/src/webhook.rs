@@ -14,7 +14,6 @@ use ureq::http::uri::Authority;
 use ureq::http::{HeaderName, HeaderValue, Uri};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
-use crate::alert::Alert;
 use crate::sink::{Sink, SinkError};
 
 /// Form of a batch.
@@ -238,8 +237,8 @@ impl Sink for Webhook {
     fn name(&self) -> &str {
         &self.name
     }
-    fn accept(&mut self, _: &Alert, json: &str) -> Result<(), SinkError> {
-        self.waiting.push(json.to_owned());
+    fn accept(&mut self, alert: &str) -> Result<(), SinkError> {
+        self.waiting.push(alert.to_owned());
         if self.waiting.len() >= self.options.batch.max(1) { self.send() } else { Ok(()) }
     }
     fn acknowledged(&self) -> u64 {

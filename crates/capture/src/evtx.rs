@@ -156,6 +156,9 @@ impl Source for Reader {
     fn rest(&mut self) {
         self.file.rest();
     }
+    fn is_light(&self) -> bool {
+        self.file.can_be_opened_again()
+    }
     fn format(&self) -> &'static str {
         "evtx"
     }

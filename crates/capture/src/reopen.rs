@@ -40,13 +40,18 @@ impl Reopening {
             self.file = None;
         }
     }
+    /// Whether [`Reopening::rest`] lets go of the handle.
+    pub(crate) fn can_be_opened_again(&self) -> bool {
+        self.path.is_some()
+    }
     /// Up to `length` bytes from `offset` on; the place where reading goes on stays what it was.
     pub(crate) fn read_at(&mut self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
         let position = self.position;
         let file = self.file()?;
         file.seek(SeekFrom::Start(offset))?;
-        let mut bytes = Vec::with_capacity(length);
-        file.take(length as u64).read_to_end(&mut bytes)?;
+        let mut bytes = vec![0; length];
+        let read = fill(file, &mut bytes)?;
+        bytes.truncate(read);
         file.seek(SeekFrom::Start(position))?;
         Ok(bytes)
     }
@@ -54,6 +59,24 @@ impl Reopening {
     pub(crate) fn length(&mut self) -> io::Result<u64> {
         self.file()?.metadata().map(|data| data.len())
     }
+}
+
+/// Reads until there is no room left or nothing more; returns how many bytes. (`read_to_end` would feel
+/// its way with several smaller reads.)
+fn fill(file: &mut File, mut room: &mut [u8]) -> io::Result<usize> {
+    let mut read = 0;
+    while !room.is_empty() {
+        match file.read(room) {
+            Ok(0) => break,
+            Ok(more) => {
+                read += more;
+                room = room.get_mut(more..).unwrap_or_default();
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
 }
 
 impl Read for Reopening {

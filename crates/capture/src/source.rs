@@ -128,6 +128,11 @@ pub trait Source: Send {
     fn read_again(&mut self, mark: Mark) -> Result<Option<Piece>, SourceError>;
     /// Gives up what can be had again (file handles) while another input has its turn.
     fn rest(&mut self);
+    /// Whether it holds neither a handle nor bytes of the input once it rests, so that any number of such
+    /// sources may wait for their turn.
+    fn is_light(&self) -> bool {
+        false
+    }
     /// The kind of recording, for reports.
     fn format(&self) -> &'static str;
     /// Bytes of the file consumed so far, for progress.

@@ -4,6 +4,9 @@
 //! out in the recording's order whatever the order in which workers finish. A record that does not say
 //! when it happened takes the time of the one before it.
 //!
+//! Many recordings have only one piece. So that there are always some in flight, an input can be opened
+//! *ahead* of its first turn: a worker opens it and decodes its first piece.
+//!
 //! While other inputs have their turn, an input that is open holds the rest of its decoded piece, first
 //! in no more memory than that needs; if there are too many such rests, it *parks*: it keeps the place
 //! of the piece and the number of the next event alone, and decodes the piece again when its turn comes.
@@ -11,11 +14,11 @@
 use std::collections::VecDeque;
 
 use etwatch_capture::source::{DAMAGE_LISTED, Location};
-use etwatch_capture::{Damage, Decoded, Mark, Piece, Source, SourceError};
+use etwatch_capture::{Damage, Decoded, Limits, Mark, Piece, Source, SourceError};
 use etwatch_event::{EventBatch, Ledger, Timestamp};
 
 use crate::engine::EngineError;
-use crate::work::{DecodedPiece, Pending, Workers};
+use crate::work::{DecodedPiece, Opened, Pending, Workers};
 
 /// What a decoded piece takes, about: a chunk of an event log with all its fields.
 const PENDING_BYTES: usize = 256 << 10;
@@ -56,6 +59,10 @@ pub struct Input {
     pub position: u64,
     /// Events that were decoded once more after parking.
     pub decoded_again: u64,
+    /// A source that waits to be opened ahead.
+    source: Option<Box<dyn Source>>,
+    /// While it is being opened ahead.
+    opening: Option<Pending<Opened>>,
     /// While it is open.
     reading: Option<Box<Reading>>,
 }
@@ -83,21 +90,37 @@ impl Input {
     #[must_use]
     pub fn new(location: Location, number: u32) -> Self {
         let (damage, error, position, decoded_again) = (Vec::new(), None, 0, 0);
-        Self { location, number, damage, error, position, decoded_again, reading: None }
+        let (source, opening, reading) = (None, None, None);
+        Self { location, number, damage, error, position, decoded_again, source, opening, reading }
+    }
+    /// Keeps a source that was opened before.
+    pub fn keep(&mut self, source: Box<dyn Source>) {
+        self.source = Some(source);
+    }
+    /// Has it opened and its first piece decoded.
+    pub fn open_ahead(&mut self, workers: &Workers, limits: Limits) {
+        let source = self.source.take();
+        self.opening = Some(workers.open(self.location.clone(), source, limits, self.number));
     }
     /// Begins to read.
-    pub fn begin(&mut self, source: Box<dyn Source>) {
-        self.reading = Some(Box::new(Reading {
-            source,
-            name: self.location.name(),
-            more: true,
-            pending: VecDeque::new(),
-            again: VecDeque::new(),
-            current: None,
-            parked: None,
-            last_time: Timestamp::UNKNOWN,
-            error: None,
-        }));
+    ///
+    /// # Errors
+    /// [`EngineError::WorkerFailed`].
+    pub fn begin(&mut self, workers: &Workers, limits: Limits) -> Result<(), EngineError> {
+        if self.opening.is_none() {
+            self.open_ahead(workers, limits);
+        }
+        let Some(opening) = self.opening.take() else { return Ok(()) };
+        let Opened { source, first, error } = opening.wait()?;
+        let error = error.map(Box::new);
+        match source {
+            Some(source) => {
+                let name = self.location.name();
+                self.reading = Some(Box::new(Reading::new(source, name, first, error)));
+            }
+            None => self.error = error,
+        }
+        Ok(())
     }
     /// The batch and row of the next event, if [`Input::advance`] found one.
     #[must_use]
@@ -155,6 +178,25 @@ impl Input {
 }
 
 impl Reading {
+    fn new(
+        source: Box<dyn Source>,
+        name: String,
+        first: Option<(Option<Mark>, DecodedPiece)>,
+        error: Option<Box<SourceError>>,
+    ) -> Self {
+        Self {
+            source,
+            name,
+            more: first.is_some(),
+            pending: first.map(|(mark, piece)| (mark, Pending::ready(piece))).into_iter().collect(),
+            again: VecDeque::new(),
+            current: None,
+            parked: None,
+            last_time: Timestamp::UNKNOWN,
+            error,
+        }
+    }
+
     fn advance(
         &mut self,
         workers: &Workers,

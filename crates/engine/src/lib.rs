@@ -1,8 +1,8 @@
 //! The line from source to sink as a library: recordings in, alerts out.
 //!
 //! ```text
-//! sources ─pieces─▶ decode + normalise ─events─▶ merge, ordered stage ─▶ match ─matches─▶ alert ─▶ sinks
-//!                   rayon workers               one thread, event time   rayon workers  in order
+//! sources ─pieces─▶ decode + normalise ─events─▶ merge, ordered stage ─▶ match, write alerts ─▶ sinks
+//! rayon workers     rayon workers               one thread, event time   rayon workers          in order
 //! ```
 //!
 //! | module | holds |
@@ -10,8 +10,10 @@
 //! | [`mod@engine`] | rules and tables, loaded and numbered for each other |
 //! | [`mod@known_fields`] | which fields log sources have, for the examination of rules |
 //! | [`live`] | an engine whose rules can be loaded again while it runs |
+//! | [`options`] | how a replay is run, and who is told how it goes |
 //! | [`pipeline`] | the wiring of a replay |
 //! | [`input`] | one recording being read: pieces in flight, the next event |
+//! | `resting` | the inputs that hold decoded events while others have their turn |
 //! | [`work`] | what a worker does with a piece and with a batch |
 //! | [`report`] | what a run led to: ledger, counts, damage |
 #![forbid(unsafe_code)]
@@ -21,13 +23,16 @@ pub mod engine;
 pub mod input;
 pub mod known_fields;
 pub mod live;
+pub mod options;
 pub mod pipeline;
 pub mod report;
+mod resting;
 pub mod work;
 
 pub use engine::{Engine, EngineError};
 pub use known_fields::known_fields;
 pub use live::LiveEngine;
-pub use pipeline::{Observer, Options, Progress, replay, replay_live, replay_on};
+pub use options::{Observer, Options, Progress};
+pub use pipeline::{replay, replay_live, replay_on};
 pub use report::Report;
 pub use work::Workers;

@@ -1,14 +1,15 @@
 //! The wiring of a replay: who hands what to whom, and nothing else.
 //!
-//! The calling thread reads, merges and alerts; workers decode and match. At any time a bounded number
-//! of pieces is being decoded and a bounded number of batches matched, so memory does not grow with the
-//! input. The order of events is made before they are matched and results are taken in that order, so
-//! alerts depend neither on the number of workers nor on the size of batches.
+//! The calling thread merges, hands on and delivers; all that takes long is done by workers: they open
+//! inputs and decode pieces, match batches and write alerts. At any time a bounded number of pieces is
+//! being decoded and a bounded number of batches matched, so memory does not grow with the input. The
+//! order of events is made before they are matched and results are taken in that order, so alerts depend
+//! neither on the number of workers nor on the size of batches.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use etwatch_alert::{Builder, Sink, json::to_line};
+use etwatch_alert::{Forms, Sink};
 use etwatch_capture::source::Location;
 use etwatch_capture::{Limits, Source, SourceError, open};
 use etwatch_event::{EventBatch, FieldId, Timestamp};
@@ -18,57 +19,13 @@ use rayon::prelude::*;
 use crate::engine::{Engine, EngineError};
 use crate::input::Input;
 use crate::live::LiveEngine;
+use crate::options::{HELD_LIMIT, Observer, Options, Progress};
 use crate::report::Report;
-use crate::work::{MatchedBatch, Pending, Workers};
+use crate::resting::Resting;
+use crate::work::{AlertContext, MatchedBatch, Pending, Workers};
 
 /// A batch is also full when its events hold this many bytes: some events are large.
 const BATCH_BYTES: usize = 512 << 10;
-
-/// What [`Options::held`] may grow to.
-pub const HELD_LIMIT: usize = 256 << 20;
-
-/// How a replay is run. None of it changes the alerts.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Worker threads to start; 0 is one for each processor.
-    pub workers: usize,
-    /// Events in a batch that is matched at once.
-    pub batch: usize,
-    /// Limits of reading.
-    pub limits: Limits,
-    /// Bytes of decoded events that inputs may hold at first while others have their turn. Beyond it,
-    /// those whose turn is furthest away are decoded again when it comes. If that becomes more than
-    /// half of the decoding, inputs may hold twice as much, up to [`HELD_LIMIT`].
-    pub held: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { workers: 0, batch: 256, limits: Limits::default(), held: 2 << 20 }
-    }
-}
-
-/// How far a run has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Bytes of the inputs that were read.
-    pub bytes: u64,
-    /// Events that were matched.
-    pub events: u64,
-    /// Alerts so far.
-    pub alerts: u64,
-}
-
-/// Is told how a run goes.
-pub trait Observer {
-    /// Called after each batch.
-    fn progress(&mut self, progress: Progress);
-}
-
-/// An observer that looks away.
-impl Observer for () {
-    fn progress(&mut self, _: Progress) {}
-}
 
 /// Replays the recordings at `locations` through `engine` and hands the alerts to `sinks`.
 ///
@@ -129,13 +86,18 @@ fn run(
     let mut run = Run {
         live,
         options,
-        builder: Builder::new(&engine.vocabulary),
+        context: Arc::new(AlertContext {
+            files: locations.iter().map(Location::name).collect(),
+            forms: Forms::of(sinks),
+        }),
         engine,
         ordered: workers.batch(),
         workers: workers.clone(),
         matching: VecDeque::new(),
         watermarks: Watermarks::default(),
         inputs: Vec::new(),
+        unopened: VecDeque::new(),
+        opened_ahead: 0,
         report: Report::default(),
         sinks,
         observer,
@@ -159,12 +121,16 @@ struct Run<'a> {
     engine: Engine,
     options: Options,
     workers: Workers,
-    builder: Builder,
+    context: Arc<AlertContext>,
     /// Events in order, not yet handed to matching.
     ordered: EventBatch,
     matching: VecDeque<Pending<MatchedBatch>>,
     watermarks: Watermarks,
     inputs: Vec<Input>,
+    /// Inputs that are not even being opened ahead, in the order of their turns.
+    unopened: VecDeque<u32>,
+    /// How many are being opened, or open, ahead of their turn.
+    opened_ahead: usize,
     report: Report,
     sinks: &'a mut [Box<dyn Sink>],
     observer: &'a mut dyn Observer,
@@ -177,39 +143,15 @@ struct Run<'a> {
     decoded_again: u64,
 }
 
-/// The inputs that hold decoded events while others have their turn, and how many bytes of them.
-#[derive(Debug, Default)]
-struct Resting {
-    by_time: BTreeMap<(Timestamp, u32), usize>,
-    bytes: usize,
-}
-
-impl Resting {
-    fn add(&mut self, turn: (Timestamp, u32), bytes: usize) {
-        self.by_time.insert(turn, bytes);
-        self.bytes += bytes;
-    }
-    fn remove(&mut self, turn: (Timestamp, u32)) {
-        self.bytes -= self.by_time.remove(&turn).unwrap_or(0);
-    }
-    /// The input whose turn is furthest away, if more than `allowed` bytes are held.
-    fn too_much(&mut self, allowed: usize) -> Option<u32> {
-        if self.bytes <= allowed {
-            return None;
-        }
-        let ((_, number), bytes) = self.by_time.pop_last()?;
-        self.bytes -= bytes;
-        Some(number)
-    }
-}
-
-/// What a first look at an input gave: standard input can't be opened twice and stays open.
+/// What a first look at an input gave: its source is kept if that costs nothing, or if it is standard
+/// input, which can't be opened twice.
 type FirstLook = Result<(Timestamp, Option<Box<dyn Source>>), SourceError>;
 
 fn first_look(location: &Location, limits: Limits) -> FirstLook {
     let mut source = open(location, limits)?;
     let time = source.first_time();
-    let keep = *location == Location::Stdin;
+    source.rest();
+    let keep = *location == Location::Stdin || source.is_light();
     Ok((time, keep.then_some(source)))
 }
 
@@ -221,25 +163,30 @@ impl Run<'_> {
             locations.par_iter().map(|location| first_look(location, limits)).collect()
         });
         let mut heads = Heads::default();
+        let mut turns = Vec::new();
         for ((number, location), look) in (0..).zip(locations).zip(looks) {
             let mut input = Input::new(location, number);
             match look {
                 Ok((time, source)) => {
                     heads.push(time, number);
+                    turns.push((time, number));
                     if let Some(source) = source {
-                        input.begin(source);
+                        input.keep(source);
                     }
                 }
                 Err(error) => input.error = Some(Box::new(error)),
             }
             self.inputs.push(input);
         }
+        turns.sort_unstable();
+        self.unopened = turns.into_iter().map(|(_, number)| number).collect();
         heads
     }
 
     /// Brings all events into one order and hands them on.
     fn merge(&mut self, mut heads: Heads) -> Result<(), EngineError> {
         let mut opened = vec![false; self.inputs.len()];
+        self.open_ahead();
         while let Some(turn) = heads.pop() {
             let (_, number) = turn;
             self.resting.remove(turn);
@@ -247,7 +194,7 @@ impl Run<'_> {
                 && !*seen
             {
                 *seen = true;
-                self.open_input(number);
+                self.open_input(number)?;
             }
             // Its turn lasts until another input's next event is older.
             while let Some(time) = self.advance(number)? {
@@ -284,14 +231,25 @@ impl Run<'_> {
         }
     }
 
-    fn open_input(&mut self, number: u32) {
-        let limits = self.options.limits;
-        let Some(input) = self.inputs.get_mut(number as usize) else { return };
+    /// The first turn of an input.
+    fn open_input(&mut self, number: u32) -> Result<(), EngineError> {
+        if let Some(input) = self.inputs.get_mut(number as usize) {
+            input.begin(&self.workers, self.options.limits)?;
+        }
         self.open += 1;
-        if input.location != Location::Stdin {
-            match open(&input.location, limits) {
-                Ok(source) => input.begin(source),
-                Err(error) => input.error = Some(Box::new(error)),
+        self.opened_ahead = self.opened_ahead.saturating_sub(1);
+        self.open_ahead();
+        Ok(())
+    }
+
+    /// Has the next inputs opened, so that workers have something to do while this one has its turn.
+    fn open_ahead(&mut self) {
+        while self.opened_ahead < 2 * self.workers.count() + 1
+            && let Some(number) = self.unopened.pop_front()
+        {
+            if let Some(input) = self.inputs.get_mut(number as usize) {
+                input.open_ahead(&self.workers, self.options.limits);
+                self.opened_ahead += 1;
             }
         }
     }
@@ -341,7 +299,6 @@ impl Run<'_> {
         }
         self.workers.change_to(engine.clone());
         self.ordered = self.workers.batch();
-        self.builder = Builder::new(&engine.vocabulary);
         self.report.rules.loaded = engine.rules.rules().len();
         self.engine = engine;
     }
@@ -353,7 +310,7 @@ impl Run<'_> {
         }
         let batch = std::mem::replace(&mut self.ordered, self.workers.batch());
         self.count_log_sources(&batch);
-        self.matching.push_back(self.workers.match_batch(batch));
+        self.matching.push_back(self.workers.match_batch(batch, &self.context));
         while self.matching.len() > 2 * self.workers.count() {
             self.take_matches()?;
         }
@@ -368,28 +325,34 @@ impl Run<'_> {
         }
     }
 
-    /// Takes the oldest result and turns its matches into alerts.
+    /// Takes the oldest result and delivers its alerts.
     fn take_matches(&mut self) -> Result<(), EngineError> {
         let Some(pending) = self.matching.pop_front() else { return Ok(()) };
-        let MatchedBatch { events, matches, tested, rules } = pending.wait()?;
-        self.report.tested += tested;
-        self.progress.events += events.len() as u64;
-        for found in &matches {
-            let Some(event) = events.get(found.row as usize) else { continue };
-            let input = self.inputs.get(event.origin().input as usize);
-            let file = input.map(|input| input.location.name()).unwrap_or_default();
-            let Some(alert) = self.builder.build(&rules, found.rule, &event, &file) else {
-                continue;
-            };
+        let mut batch = pending.wait()?;
+        self.report.tested += batch.tested;
+        self.progress.events += batch.events.len() as u64;
+        self.deliver(&batch)?;
+        while batch.write_on(&self.context) {
+            self.deliver(&batch)?;
+        }
+        self.workers.give_back(batch.events);
+        self.workers.give_back_alerts(batch.alerts);
+        self.observer.progress(self.progress);
+        Ok(())
+    }
+
+    /// Hands the alerts that are written to all sinks.
+    fn deliver(&mut self, batch: &MatchedBatch) -> Result<(), EngineError> {
+        let matches = batch.matches.get(batch.before..).unwrap_or_default();
+        for (index, found) in matches.iter().take(batch.alerts.len()).enumerate() {
+            let Some(rule) = batch.rules().get(found.rule) else { continue };
             self.progress.alerts += 1;
-            self.report.count(&alert);
-            let json = to_line(&alert);
+            self.report.count(rule);
             for sink in self.sinks.iter_mut() {
-                self.report.take_note(sink.accept(&alert, &json))?;
+                let alert = batch.alerts.get(index, sink.form());
+                self.report.take_note(sink.accept(alert))?;
             }
         }
-        self.workers.give_back(events);
-        self.observer.progress(self.progress);
         Ok(())
     }
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use etwatch_alert::{Alert, RuleReference, SinkError};
+use etwatch_alert::SinkError;
 use etwatch_capture::Damage;
 use etwatch_event::{Ledger, LogSourceSetId, Shape, Vocabulary};
-use etwatch_rules::{RuleIndex, RuleSet};
+use etwatch_rules::{Level, Rule, RuleIndex, RuleSet};
 use serde::Serialize;
 
 use crate::engine::EngineError;
@@ -21,7 +21,7 @@ pub struct Report {
     pub events: BTreeMap<String, u64>,
     /// Alerts by level.
     pub alerts: BTreeMap<String, u64>,
-    /// Alerts by rule (id, else title), with level and title.
+    /// Alerts by rule (by all that tells rules apart), with level and title.
     pub rule_alerts: BTreeMap<String, RuleAlerts>,
     /// Events by their set of log sources, while the run goes on.
     pub(crate) sets: Vec<u64>,
@@ -84,20 +84,31 @@ struct LedgerForm<'a> {
     late: u64,
 }
 
+/// Rules without an id may share a title, and copies of a rule its id.
+fn key(rule: &Rule) -> String {
+    let Rule { id, title, file, .. } = rule;
+    format!("{}\n{title}\n{file}", id.as_deref().unwrap_or_default())
+}
+
 impl Report {
-    /// Counts an alert.
-    pub(crate) fn count(&mut self, alert: &Alert) {
-        let level = alert.rule.level.as_deref().unwrap_or("none");
-        *self.alerts.entry(level.to_owned()).or_default() += 1;
-        let RuleReference { id, title, file, .. } = &alert.rule;
-        // Rules without an id may share a title.
-        let rule = id.clone().unwrap_or_else(|| format!("{title}\n{level}\n{file}"));
-        let of_rule = self.rule_alerts.entry(rule).or_insert_with(|| RuleAlerts {
-            title: alert.rule.title.clone(),
-            level: level.to_owned(),
-            count: 0,
-        });
-        of_rule.count += 1;
+    /// Counts an alert of `rule`.
+    pub(crate) fn count(&mut self, rule: &Rule) {
+        let level = rule.level.map_or("none", Level::name);
+        match self.alerts.get_mut(level) {
+            Some(count) => *count += 1,
+            None => *self.alerts.entry(level.to_owned()).or_default() += 1,
+        }
+        let new = || {
+            let (title, level) = (rule.title.clone(), level.to_owned());
+            RuleAlerts { title, level, count: 0 }
+        };
+        self.rule_alerts.entry(key(rule)).or_insert_with(new).count += 1;
+    }
+
+    /// How many alerts `rule` gave.
+    #[must_use]
+    pub fn alerts_of(&self, rule: &Rule) -> u64 {
+        self.rule_alerts.get(&key(rule)).map_or(0, |of_rule| of_rule.count)
     }
 
     /// Takes note of what a sink answered: a receiver that refuses a batch may take the next, but one

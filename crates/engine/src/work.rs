@@ -1,14 +1,19 @@
-//! What a worker does: a piece to events, a batch to matches.
+//! What a worker does: an input to its first piece, a piece to events, a batch to matches and alerts.
 //!
 //! Work is handed to the pool together with a place for its result; who asked waits for the results
 //! in the order in which it asked. Batches and buffers come from stores and go back to them, so that
 //! a run in its steady state allocates nothing for an event. The stores belong to an engine: when
 //! another one takes over, work that is under way ends with the one it began with.
+//!
+//! Alerts are much larger than what they are about, so of a batch only [`ALERT_BYTES`] of them are
+//! written ahead; who takes them has the next ones written then.
 
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use etwatch_capture::{Decoded, Decoder, Piece};
+use etwatch_alert::{AlertTexts, AlertWriter, Forms};
+use etwatch_capture::source::Location;
+use etwatch_capture::{Decoded, Decoder, Limits, Mark, Piece, Source, SourceError, open};
 use etwatch_event::{EventBatch, RecordBatch};
 use etwatch_normalise::Normaliser;
 use etwatch_rules::{Match, Matcher, RuleSet};
@@ -18,6 +23,9 @@ use crate::engine::{Engine, EngineError};
 /// A batch that grew beyond this is not used again: it would hold its memory for the rest of the run.
 const KEPT_BYTES: usize = 2 << 20;
 
+/// Bytes of alerts that are written ahead of a batch; one alert more may go beyond it.
+pub const ALERT_BYTES: usize = 1 << 20;
+
 /// A result that is being worked on.
 #[derive(Debug)]
 pub struct Pending<T> {
@@ -26,6 +34,14 @@ pub struct Pending<T> {
 }
 
 impl<T> Pending<T> {
+    /// A result that is there already.
+    #[must_use]
+    pub fn ready(result: T) -> Self {
+        let (send, ready) = sync_channel(1);
+        // There is room for it.
+        let _ = send.send(result);
+        Self { result: ready, what: "waiting" }
+    }
     /// Waits for the result.
     ///
     /// # Errors
@@ -38,6 +54,12 @@ impl<T> Pending<T> {
 /// Things that are used again.
 #[derive(Debug)]
 struct Store<T>(Mutex<Vec<T>>);
+
+impl<T> Default for Store<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
 
 impl<T> Store<T> {
     fn take(&self, new: impl FnOnce() -> T) -> T {
@@ -63,12 +85,39 @@ struct Shared {
     batches: Store<EventBatch>,
     decoders: Store<(Decoder, RecordBatch, Normaliser)>,
     matchers: Store<Matcher>,
+    writers: Store<AlertWriter>,
+    texts: Store<AlertTexts>,
+}
+
+/// What writing the alerts of a run takes besides events and rules.
+#[derive(Debug)]
+pub struct AlertContext {
+    /// The names of the inputs, by their numbers.
+    pub files: Vec<String>,
+    /// The forms that sinks ask for.
+    pub forms: Forms,
+}
+
+/// An input that was opened ahead.
+pub struct Opened {
+    /// The source; `None` if it could not be opened.
+    pub source: Option<Box<dyn Source>>,
+    /// Its first piece.
+    pub first: Option<(Option<Mark>, DecodedPiece)>,
+    /// Why it could not be opened, or not be read.
+    pub error: Option<SourceError>,
 }
 
 impl Shared {
     fn new(engine: Engine) -> Self {
-        let (batches, decoders) = (Store(Mutex::default()), Store(Mutex::default()));
-        Self { engine, batches, decoders, matchers: Store(Mutex::default()) }
+        Self {
+            engine,
+            batches: Store::default(),
+            decoders: Store::default(),
+            matchers: Store::default(),
+            writers: Store::default(),
+            texts: Store::default(),
+        }
     }
 }
 
@@ -81,7 +130,7 @@ pub struct DecodedPiece {
     pub decoded: Decoded,
 }
 
-/// A batch and the rules that are true of its events.
+/// A batch, the rules that are true of its events, and the alerts that come of it.
 #[derive(Debug)]
 pub struct MatchedBatch {
     /// The events.
@@ -90,8 +139,48 @@ pub struct MatchedBatch {
     pub matches: Vec<Match>,
     /// Events to which some rule applies.
     pub tested: u64,
-    /// What it was matched with: the rules' numbers are its own.
-    pub rules: Arc<RuleSet>,
+    /// The next alerts, one for each match.
+    pub alerts: AlertTexts,
+    /// How many matches lie before them.
+    pub before: usize,
+    /// What it was matched with: the rules' numbers are those of its engine.
+    shared: Arc<Shared>,
+}
+
+impl MatchedBatch {
+    /// The rules that it was matched with.
+    #[must_use]
+    pub fn rules(&self) -> &RuleSet {
+        &self.shared.engine.rules
+    }
+    /// Writes the next alerts in place of those that were taken; returns whether there are any.
+    pub fn write_on(&mut self, context: &AlertContext) -> bool {
+        self.before += self.alerts.len();
+        self.write(context);
+        !self.alerts.is_empty()
+    }
+
+    fn write(&mut self, context: &AlertContext) {
+        let Self { events, matches, alerts, before, shared, .. } = self;
+        alerts.clear();
+        let unwritten = matches.get(*before..).unwrap_or_default();
+        if unwritten.is_empty() {
+            return;
+        }
+        let Engine { rules, vocabulary, .. } = &shared.engine;
+        let mut writer = shared.writers.take(|| AlertWriter::new(Arc::clone(rules), vocabulary));
+        for of_event in unwritten.chunk_by(|one, next| one.row == next.row) {
+            let row = of_event.first().map_or(0, |found| found.row as usize);
+            let Some(event) = events.get(row) else { break };
+            let file = context.files.get(event.origin().input as usize);
+            let file = file.map(String::as_str).unwrap_or_default();
+            writer.write(event, file, of_event, context.forms, ALERT_BYTES, alerts);
+            if alerts.bytes() >= ALERT_BYTES {
+                break;
+            }
+        }
+        shared.writers.give_back(writer);
+    }
 }
 
 impl Workers {
@@ -142,34 +231,67 @@ impl Workers {
             self.shared.batches.give_back(batch);
         }
     }
+    /// The same for alerts.
+    pub fn give_back_alerts(&self, alerts: AlertTexts) {
+        if alerts.heap_bytes() <= KEPT_BYTES {
+            self.shared.texts.give_back(alerts);
+        }
+    }
+
+    /// Opens an input, unless that was done before and `source` is it, and decodes its first piece.
+    #[must_use]
+    pub fn open(
+        &self,
+        location: Location,
+        source: Option<Box<dyn Source>>,
+        limits: Limits,
+        input: u32,
+    ) -> Pending<Opened> {
+        let (send, result) = sync_channel(1);
+        let shared = Arc::clone(&self.shared);
+        let events = self.batch();
+        self.pool.spawn(move || {
+            let source = source.map_or_else(|| open(&location, limits), Ok);
+            let mut opened = Opened { source: None, first: None, error: None };
+            let first = source.and_then(|mut source| {
+                let piece = source.next_piece();
+                opened.source = Some(source);
+                piece
+            });
+            match first {
+                Ok(Some(piece)) => {
+                    opened.first = Some((piece.mark(), shared.decode(piece, input, events)));
+                }
+                Ok(None) => {}
+                Err(error) => opened.error = Some(error),
+            }
+            let _ = send.send(opened);
+        });
+        Pending { result, what: "opening" }
+    }
 
     /// Decodes and normalises a piece of the input with this number.
     #[must_use]
     pub fn decode(&self, piece: Piece, input: u32) -> Pending<DecodedPiece> {
         let (send, result) = sync_channel(1);
         let shared = Arc::clone(&self.shared);
-        let mut events = self.batch();
+        let events = self.batch();
         self.pool.spawn(move || {
-            let (mut decoder, mut records, mut normaliser) = shared.decoders.take(|| {
-                let engine = &shared.engine;
-                let (taxonomy, vocabulary) = (&engine.taxonomy, &engine.vocabulary);
-                let normaliser = Normaliser::new(Arc::clone(taxonomy), Arc::clone(vocabulary));
-                (Decoder::default(), RecordBatch::default(), normaliser)
-            });
-            let decoded = decoder.decode(piece, &mut records);
-            normaliser.add(&records, input, &mut events);
-            shared.decoders.give_back((decoder, records, normaliser));
             // Nobody waits any more if the run was given up.
-            let _ = send.send(DecodedPiece { events, decoded });
+            let _ = send.send(shared.decode(piece, input, events));
         });
         Pending { result, what: "decoding" }
     }
 
-    /// Matches a batch.
+    /// Matches a batch and writes its first alerts.
     #[must_use]
-    pub fn match_batch(&self, events: EventBatch) -> Pending<MatchedBatch> {
+    pub fn match_batch(
+        &self,
+        events: EventBatch,
+        context: &Arc<AlertContext>,
+    ) -> Pending<MatchedBatch> {
         let (send, result) = sync_channel(1);
-        let shared = Arc::clone(&self.shared);
+        let (shared, context) = (Arc::clone(&self.shared), Arc::clone(context));
         self.pool.spawn(move || {
             let mut matcher = shared.matchers.take(Matcher::default);
             let mut matches = Vec::new();
@@ -179,9 +301,26 @@ impl Workers {
                 tested += u64::from(rules.matches(&event, row, &mut matcher, &mut matches));
             }
             shared.matchers.give_back(matcher);
-            let rules = Arc::clone(&shared.engine.rules);
-            let _ = send.send(MatchedBatch { events, matches, tested, rules });
+            let alerts = shared.texts.take(AlertTexts::default);
+            let (before, shared) = (0, Arc::clone(&shared));
+            let mut batch = MatchedBatch { events, matches, tested, alerts, before, shared };
+            batch.write(&context);
+            let _ = send.send(batch);
         });
         Pending { result, what: "matching" }
+    }
+}
+
+impl Shared {
+    fn decode(&self, piece: Piece, input: u32, mut events: EventBatch) -> DecodedPiece {
+        let (mut decoder, mut records, mut normaliser) = self.decoders.take(|| {
+            let Engine { taxonomy, vocabulary, .. } = &self.engine;
+            let normaliser = Normaliser::new(Arc::clone(taxonomy), Arc::clone(vocabulary));
+            (Decoder::default(), RecordBatch::default(), normaliser)
+        });
+        let decoded = decoder.decode(piece, &mut records);
+        normaliser.add(&records, input, &mut events);
+        self.decoders.give_back((decoder, records, normaliser));
+        DecodedPiece { events, decoded }
     }
 }

@@ -11,12 +11,13 @@
 
 mod reasons;
 
-pub use reasons::Reasoning;
+pub use reasons::{Reasoning, Reasons};
 
 use etwatch_event::time::TimeParts;
 use etwatch_event::{Event, FieldId, Value};
 
 use crate::fold::fold_into;
+use crate::sigma::condition::Condition;
 use crate::sigma::detection::{Detection, Item, Target};
 use crate::sigma::modifier::{Anchor, TimePart};
 use crate::sigma::rule::Rule;
@@ -70,11 +71,14 @@ impl Evaluator {
 
     /// Whether the rule holds for the event.
     pub fn is_true(&mut self, rule: &Rule, event: &Event<'_>) -> bool {
-        rule.conditions.iter().any(|condition| {
-            condition.holds(&mut |index| {
-                let detection = rule.detections.get(index);
-                detection.is_some_and(|named| self.detection(&named.detection, event))
-            })
+        rule.conditions.iter().any(|condition| self.condition(condition, rule, event))
+    }
+
+    /// Whether a condition of the rule holds.
+    fn condition(&mut self, condition: &Condition, rule: &Rule, event: &Event<'_>) -> bool {
+        condition.holds(&mut |index| {
+            let detection = rule.detections.get(index);
+            detection.is_some_and(|named| self.detection(&named.detection, event))
         })
     }
 

@@ -41,7 +41,7 @@ pub mod verdict;
 pub mod yaml;
 
 pub use diagnostic::{Diagnostic, Severity, SourceFile};
-pub use evaluate::{Evaluator, Reasoning};
+pub use evaluate::{Evaluator, Reasoning, Reasons};
 pub use load::{LoadOptions, Loaded, load};
 pub use matcher::Matcher;
 pub use reload::{Changes, Library, Reload};

@@ -13,7 +13,7 @@ use crate::compile::atom::{AtomId, Atoms};
 use crate::compile::expression::Expression;
 use crate::compile::plan::{Plan, Residue, given_event_id};
 use crate::compile::witness::Witnesses;
-use crate::evaluate::{Evaluator, Reasoning};
+use crate::evaluate::Evaluator;
 use crate::matcher::Matcher;
 use crate::sigma::Rule;
 use crate::sigma::detection::Target;
@@ -220,17 +220,6 @@ impl RuleSet {
             }
         }
         !applying.is_empty()
-    }
-    /// Why a rule is true of an event.
-    #[must_use]
-    pub fn reasons(
-        &self,
-        index: RuleIndex,
-        event: &Event<'_>,
-        evaluator: &mut Evaluator,
-    ) -> Vec<Reasoning> {
-        evaluator.begin();
-        self.get(index).map(|rule| evaluator.reasons(rule, event)).unwrap_or_default()
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use etwatch_alert::{Alert, JsonSink, PrettySink, Sink, SinkError, Webhook, WebhookOptions};
+use etwatch_alert::{Form, JsonSink, PrettySink, Sink, SinkError, Webhook, WebhookOptions};
 use etwatch_capture::source::Location;
 
 use crate::config::Format;
@@ -126,11 +126,14 @@ impl Sink for StandardOutput {
     fn name(&self) -> &str {
         self.sink.name()
     }
-    fn accept(&mut self, alert: &Alert, json: &str) -> Result<(), SinkError> {
+    fn form(&self) -> Form {
+        self.sink.form()
+    }
+    fn accept(&mut self, alert: &str) -> Result<(), SinkError> {
         if self.closed {
             return Ok(());
         }
-        let answer = self.sink.accept(alert, json);
+        let answer = self.sink.accept(alert);
         self.bear(answer)
     }
     fn acknowledged(&self) -> u64 {

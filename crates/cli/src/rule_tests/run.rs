@@ -6,9 +6,8 @@
 //! order of the tests, whoever was done first.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use etwatch_alert::{Alert, Sink, SinkError};
 use etwatch_engine::{EngineError, Options, Report, Workers, replay_on};
 use etwatch_rules::{Rule, RuleIndex};
 
@@ -97,7 +96,8 @@ impl From<String> for Failure {
 fn judge(test: &Test, rules: &Rules, workers: &Workers) -> Result<u64, Failure> {
     let index = rules.find(&test.rule)?;
     let Some(rule) = rules.set().get(index) else { return Err("no such rule".to_owned().into()) };
-    let (matches, report) = replayed(test, rule, workers).map_err(|error| error.to_string())?;
+    let report = replayed(test, workers).map_err(|error| error.to_string())?;
+    let matches = report.alerts_of(rule);
     if let Some(what) = lost(&report) {
         return Err(what.into());
     }
@@ -120,15 +120,10 @@ fn judge(test: &Test, rules: &Rules, workers: &Workers) -> Result<u64, Failure> 
     Ok(matches)
 }
 
-/// How often the rule matched, and how the replay went.
-fn replayed(test: &Test, rule: &Rule, workers: &Workers) -> Result<(u64, Report), EngineError> {
-    let count = Arc::new(Mutex::new(0));
-    let counter = Counter { rule: rule.clone(), count: Arc::clone(&count) };
-    let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(counter)];
-    let events = vec![test.events.clone()];
-    let report = replay_on(workers, events, &mut sinks, Options::default(), &mut ())?;
-    let matches = *count.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok((matches, report))
+/// How the replay of a test went.
+fn replayed(test: &Test, workers: &Workers) -> Result<Report, EngineError> {
+    // Alerts are counted, but go nowhere.
+    replay_on(workers, vec![test.events.clone()], &mut [], Options::default(), &mut ())
 }
 
 /// What was not read, if anything.
@@ -148,29 +143,4 @@ fn lost(report: &Report) -> Option<String> {
         what.push_str(&format!("\n{file}, byte {offset}: {reason}: {detail}"));
     }
     Some(what)
-}
-
-/// Counts the alerts of one rule.
-struct Counter {
-    rule: Rule,
-    count: Arc<Mutex<u64>>,
-}
-
-impl Sink for Counter {
-    fn name(&self) -> &'static str {
-        "test"
-    }
-    fn accept(&mut self, alert: &Alert, _: &str) -> Result<(), SinkError> {
-        let (found, rule) = (&alert.rule, &self.rule);
-        if found.id == rule.id && found.title == rule.title && found.file == rule.file {
-            *self.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        }
-        Ok(())
-    }
-    fn acknowledged(&self) -> u64 {
-        *self.count.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-    fn flush(&mut self) -> Result<(), SinkError> {
-        Ok(())
-    }
 }

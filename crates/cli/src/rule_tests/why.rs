@@ -4,8 +4,8 @@
 //! matched, which detections hold and by which items; where none matched, the event that came nearest
 //! (the fewest detections that should hold and do not), and what fails in it.
 
+use etwatch_capture::Limits;
 use etwatch_capture::source::Location;
-use etwatch_capture::{Limits, open};
 use etwatch_engine::input::Input;
 use etwatch_engine::{Report, Workers};
 use etwatch_event::{Event, Ledger};
@@ -37,7 +37,7 @@ pub(crate) fn otherwise(test: &Test, rule: &Rule, index: RuleIndex, workers: &Wo
         if evaluator.is_true(rule, event) {
             matched += 1;
             if matched <= EVENTS_SHOWN {
-                let reasons = evaluator.reasons(rule, event);
+                let reasons = evaluator.reasons(rule, event).items;
                 shown.push_str(&format!("{place}, matches\n{}", lines(&verdicts, &reasons)));
             }
             return;
@@ -87,8 +87,9 @@ pub(crate) fn no_log_source(test: &Test, workers: &Workers) -> String {
 /// Calls `visit` for each event, numbered from 1. What can't be read was told before.
 fn each_event(test: &Test, workers: &Workers, mut visit: impl FnMut(usize, &Event<'_>)) {
     let mut input = Input::new(test.events.clone(), 0);
-    let Ok(source) = open(&test.events, Limits::default()) else { return };
-    input.begin(source);
+    if input.begin(workers, Limits::default()).is_err() {
+        return;
+    }
     let mut number = 0;
     while let Ok(Some(_)) = input.advance(workers, 1, &mut Ledger::default()) {
         number += 1;
@@ -113,7 +114,7 @@ fn place(test: &Test, number: usize, event: &Event<'_>) -> String {
 }
 
 /// A line a detection, and one for each item that speaks for or against it.
-fn lines(verdicts: &[Verdict], reasons: &[Reasoning]) -> String {
+fn lines(verdicts: &[Verdict], reasons: &[Reasoning<'_>]) -> String {
     let mut text = String::new();
     for Verdict { detection, holds, wanted, failed } in verdicts {
         let holds = if *holds { "holds" } else { "does not hold" };

@@ -1,0 +1,49 @@
+//! How a replay is run, and who is told how it goes.
+
+use etwatch_capture::Limits;
+
+/// What [`Options::held`] may grow to.
+pub const HELD_LIMIT: usize = 256 << 20;
+
+/// How a replay is run. None of it changes the alerts.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Worker threads to start; 0 is one for each processor.
+    pub workers: usize,
+    /// Events in a batch that is matched at once.
+    pub batch: usize,
+    /// Limits of reading.
+    pub limits: Limits,
+    /// Bytes of decoded events that inputs may hold at first while others have their turn. Beyond it,
+    /// those whose turn is furthest away are decoded again when it comes. If that becomes more than
+    /// half of the decoding, inputs may hold twice as much, up to [`HELD_LIMIT`].
+    pub held: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { workers: 0, batch: 256, limits: Limits::default(), held: 2 << 20 }
+    }
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of the inputs that were read.
+    pub bytes: u64,
+    /// Events that were matched.
+    pub events: u64,
+    /// Alerts so far.
+    pub alerts: u64,
+}
+
+/// Is told how a run goes.
+pub trait Observer {
+    /// Called after each batch.
+    fn progress(&mut self, progress: Progress);
+}
+
+/// An observer that looks away.
+impl Observer for () {
+    fn progress(&mut self, _: Progress) {}
+}
