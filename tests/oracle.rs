@@ -34,7 +34,7 @@ use etwatch_rules::sigma::rule::{NamedDetection, Rule};
 use etwatch_rules::sigma::text::{Part, TextTest};
 use etwatch_rules::sigma::value::Test;
 use etwatch_rules::{Evaluator, LoadOptions, Matcher, RuleSet};
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_syntax::hir::{Class, ClassUnicodeRange, Hir, HirKind};
 use support::{corpus, engine, root};
 
 /// Both evaluators, kept between events.
@@ -182,7 +182,7 @@ fn shortest(part: &Hir, text: &mut String) {
         HirKind::Empty | HirKind::Look(_) => {}
         HirKind::Literal(literal) => text.push_str(std::str::from_utf8(&literal.0).unwrap()),
         HirKind::Class(Class::Unicode(class)) => {
-            text.extend(class.iter().map(|r| r.start()).next())
+            text.extend(class.iter().map(ClassUnicodeRange::start).next());
         }
         HirKind::Class(Class::Bytes(class)) => {
             text.extend(class.iter().map(|range| char::from(range.start())).next());
