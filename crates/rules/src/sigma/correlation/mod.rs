@@ -1,6 +1,6 @@
 //! Correlations: rules over the matches of other rules in time.
 //!
-//! A correlation is read in two steps. [`parse`] checks all that its document says. [`resolve`] comes when
+//! A correlation is read in two steps. `parse` checks all that its document says. `resolve` comes when
 //! the documents of all files are known: it finds what the correlation refers to, in any file and any
 //! order, and refuses what refers to nothing, to something refused, or to itself.
 //!
@@ -9,10 +9,10 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`mod@parse`] | a document to a correlation whose references are still words |
-//! | [`condition`] | what a window must come to: comparisons, or an expression over rules |
-//! | [`mod@resolve`] | what references mean, across all documents |
-//! | [`mod@complete`] | one correlation with what its words mean |
+//! | `parse` | a document to a correlation whose references are still words |
+//! | `condition` | what a window must come to: comparisons, or an expression over rules |
+//! | `resolve` | what references mean, across all documents |
+//! | `complete` | one correlation with what its words mean |
 
 pub(crate) mod complete;
 pub(crate) mod condition;
