@@ -136,7 +136,7 @@ impl Input {
     }
 
     /// Makes sure that the next event is at hand and returns its time; `None` at the end. Up to
-    /// `ahead` pieces are in flight meanwhile. What was read and skipped is added to `ledger`.
+    /// `ahead` further pieces are in flight meanwhile. What was read and skipped is added to `ledger`.
     ///
     /// # Errors
     /// [`EngineError::WorkerFailed`].
@@ -217,8 +217,11 @@ impl Reading {
                 return Ok(Some(self.last_time));
             }
             self.let_go(workers);
-            self.read_ahead(workers, ahead, number);
+            if self.pending.is_empty() {
+                self.read_ahead(workers, 1, number);
+            }
             let Some((mark, pending)) = self.pending.pop_front() else { return Ok(None) };
+            self.read_ahead(workers, ahead, number);
             let piece = pending.wait()?;
             take_note(piece.decoded);
             let (row, before, compact) = (0, 0, false);
@@ -235,7 +238,7 @@ impl Reading {
     }
 
     fn read_ahead(&mut self, workers: &Workers, ahead: usize, number: u32) {
-        while self.pending.len() < ahead.max(1) && (self.more || !self.again.is_empty()) {
+        while self.pending.len() < ahead && (self.more || !self.again.is_empty()) {
             let read = match self.again.pop_front() {
                 Some(mark) => self.read_again(mark).map(Some),
                 None => self.source.next_piece(),
