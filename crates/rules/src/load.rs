@@ -27,6 +27,10 @@ use crate::sigma::rule::Rule;
 use crate::sigma::value::Placeholders;
 use assembly::Assembly;
 
+/// Messages about one document. Each is shown with its place, which takes as long as its line is, and a
+/// long list can have one a value.
+pub const MESSAGE_LIMIT: usize = 100;
+
 /// What is asked of loading.
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {

@@ -24,6 +24,8 @@ pub const DEPTH_LIMIT: usize = 64;
 /// Nodes that aliases may add to a document.
 pub const ALIAS_LIMIT: usize = 10_000;
 const ALIAS_HINT: &str = "write out what the aliases stand for, and divide the rule";
+/// So many bytes of a text count as one node more: an alias copies text too.
+const NODE_TEXT: usize = 128;
 
 /// What a plain scalar means, or what quoting makes of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,7 +84,7 @@ impl Node {
     pub fn is_null(&self) -> bool {
         matches!(self.kind, Kind::Scalar(_, Scalar::Null))
     }
-    /// How many nodes it is, and how many levels deep.
+    /// How many nodes it is, long texts counting as several, and how many levels deep.
     fn measure(&self) -> (usize, usize) {
         let (mut size, mut depth) = (1, 0);
         let mut add = |inner: &Self| {
@@ -91,7 +93,7 @@ impl Node {
             depth = deeper.max(depth);
         };
         match &self.kind {
-            Kind::Scalar(..) => {}
+            Kind::Scalar(text, _) => size += text.len() / NODE_TEXT,
             Kind::List(items) => items.iter().for_each(add),
             Kind::Map(entries) => entries.iter().for_each(|(key, value)| {
                 add(key);
@@ -100,7 +102,7 @@ impl Node {
         }
         (size, depth + 1)
     }
-    /// How many nodes it is.
+    /// How many nodes it is, long texts counting as several.
     pub(crate) fn size(&self) -> usize {
         self.measure().0
     }

@@ -13,7 +13,7 @@ use hashbrown::HashMap;
 
 use crate::diagnostic::{Problem, Severity, SourceFile};
 use crate::lint;
-use crate::load::{LoadOptions, files};
+use crate::load::{LoadOptions, MESSAGE_LIMIT, files};
 use crate::sigma::attributes::Surroundings;
 use crate::sigma::collection::{Collection, Step};
 use crate::sigma::correlation::{self, Unresolved};
@@ -177,6 +177,7 @@ impl Reader<'_> {
             called.namesake = *same;
             *same += 1;
         }
+        cut(&mut warnings);
         Document {
             file: Arc::clone(&self.file),
             start,
@@ -265,6 +266,19 @@ impl Reader<'_> {
                 .hint("--include-deprecated loads it");
         Err(Problem { severity: Severity::Note, ..problem })
     }
+}
+
+/// Leaves messages beyond the limit out, and says so.
+fn cut(messages: &mut Vec<Problem>) {
+    let rest = messages.get(MESSAGE_LIMIT..).unwrap_or_default();
+    let Some((first, worst)) = rest.first().zip(rest.iter().map(|one| one.severity).max()) else {
+        return;
+    };
+    let message = format!("{} more messages about this document are left out", rest.len());
+    let last = Problem::warning("SIG003", first.span.clone(), message);
+    let last = Problem { severity: worst, ..last };
+    messages.truncate(MESSAGE_LIMIT);
+    messages.push(last.hint("they come when those before them are settled"));
 }
 
 /// A number that changes when a document says something else, be it in the same place or not.

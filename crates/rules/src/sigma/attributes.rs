@@ -10,6 +10,7 @@ use etwatch_event::{FieldTable, Guid, LogSource};
 use crate::diagnostic::{Problem, Severity, nearest};
 use crate::sigma::condition::{self, Condition};
 use crate::sigma::detection::DetectionParser;
+use crate::sigma::room::Room;
 use crate::sigma::rule::{Level, NamedDetection, Status};
 use crate::sigma::value::Placeholders;
 use crate::yaml::{Kind, Node, Scalar};
@@ -324,7 +325,7 @@ impl<'a> Attributes<'a> {
                 .wrong(name, "must be a mapping")
                 .hint("names of detections with what they look for, and `condition`"));
         };
-        let mut parser = DetectionParser { around, values: 0, regexes: 0 };
+        let mut parser = DetectionParser { around, values: 0, regexes: 0, room: Room::default() };
         let (mut detections, mut spans) = (Vec::new(), Vec::new());
         for (key, value) in entries {
             let Some(name) = key.text() else {

@@ -12,6 +12,7 @@ use etwatch_event::FieldId;
 use crate::diagnostic::Problem;
 use crate::sigma::attributes::Surroundings;
 use crate::sigma::modifier::{self, Anchor, Chain, Operator};
+use crate::sigma::room::Room;
 use crate::sigma::value::{self, RuleValue};
 use crate::yaml::{Kind, Node};
 
@@ -75,6 +76,8 @@ pub struct DetectionParser<'a, 'b> {
     pub values: usize,
     /// Regular expressions read so far.
     pub regexes: usize,
+    /// What the values may still come to.
+    pub room: Room,
 }
 
 impl DetectionParser<'_, '_> {
@@ -146,7 +149,7 @@ impl DetectionParser<'_, '_> {
         let keyword = target == Target::Keywords;
         let mut read = Vec::with_capacity(nodes.len());
         for node in nodes {
-            read.push(value::parse(node, chain, keyword, self.around)?);
+            read.push(value::parse(node, chain, keyword, self.around, &mut self.room)?);
         }
         Ok(Item { key, target, values: read, all: chain.all, negated: chain.negated })
     }

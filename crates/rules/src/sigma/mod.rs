@@ -15,6 +15,7 @@
 //! | [`encoding`] | base64 and UTF-16 |
 //! | [`pattern`] | regular expressions in Sigma's flavour |
 //! | [`network`] | CIDR |
+//! | [`room`] | how much the values of a rule may come to |
 //! | [`condition`] | conditions |
 
 pub mod aggregation;
@@ -28,6 +29,7 @@ pub mod filter;
 pub mod modifier;
 pub mod network;
 pub mod pattern;
+pub mod room;
 pub mod rule;
 pub mod text;
 pub mod value;

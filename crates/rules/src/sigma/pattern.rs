@@ -7,8 +7,10 @@
 use regex::{Regex, RegexBuilder};
 use regex_syntax::ast::{self, Ast};
 
+/// Bytes of a pattern's text.
+const TEXT_LIMIT: usize = 32 << 10;
 /// Bytes that one compiled pattern may take.
-const SIZE_LIMIT: usize = 1 << 20;
+pub const SIZE_LIMIT: usize = 1 << 20;
 
 /// The flags `i`, `m`, `s`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -21,11 +23,14 @@ pub struct Flags {
     pub dot_all: bool,
 }
 
-/// Compiles a pattern.
+/// Compiles a pattern, to at most so many bytes.
 ///
 /// # Errors
 /// What is wrong, for a message.
-pub fn compile(pattern: &str, flags: Flags) -> Result<Regex, String> {
+pub fn compile(pattern: &str, flags: Flags, size: usize) -> Result<Regex, String> {
+    if pattern.len() > TEXT_LIMIT {
+        return Err(format!("it has {} bytes, the limit is {TEXT_LIMIT}", pattern.len()));
+    }
     let parsed = ast::parse::ParserBuilder::new()
         .nest_limit(64)
         .build()
@@ -36,7 +41,7 @@ pub fn compile(pattern: &str, flags: Flags) -> Result<Regex, String> {
     let set: String = names.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();
     // The flags stand in the text, so that it alone says what is meant.
     let rewritten = if set.is_empty() { rewritten } else { format!("(?{set}){rewritten}") };
-    RegexBuilder::new(&rewritten).size_limit(SIZE_LIMIT).build().map_err(|error| match error {
+    RegexBuilder::new(&rewritten).size_limit(size).build().map_err(|error| match error {
         regex::Error::CompiledTooBig(limit) => {
             format!("compiled it takes more than {limit} bytes")
         }
@@ -168,10 +173,11 @@ mod tests {
             (r"ÄB", ignore, "äb", true),
             (r"\$x", plain, "$x", true),
         ] {
-            assert_eq!(compile(pattern, flags).unwrap().is_match(text), found, "{pattern} {text}");
+            let regex = compile(pattern, flags, SIZE_LIMIT).unwrap();
+            assert_eq!(regex.is_match(text), found, "{pattern} {text}");
         }
         for bad in ["foo(?=bar)", r"(a)\1", "(unclosed", "a++b", "(?>a)b", "a{100000}{100000}"] {
-            assert!(compile(bad, plain).is_err(), "{bad}");
+            assert!(compile(bad, plain, SIZE_LIMIT).is_err(), "{bad}");
         }
     }
 }

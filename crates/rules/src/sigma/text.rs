@@ -12,6 +12,9 @@ use crate::fold::{fold_char, fold_into};
 /// The five characters that Windows programs take for the dash of an option.
 pub const DASHES: [char; 5] = ['-', '/', '\u{2013}', '\u{2014}', '\u{2015}'];
 
+/// So many patterns are made at most of one with dashes: five of them.
+pub const DASH_FORMS: usize = 3_125;
+
 /// A part of a text pattern.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Part {
@@ -126,8 +129,24 @@ impl Pattern {
         }
         new
     }
-    /// The pattern with each dash class written out: all combinations; `None` beyond 3,125 of them
-    /// (five dashes).
+    /// How many wildcards there are.
+    #[must_use]
+    pub fn wildcards(&self) -> usize {
+        self.parts.iter().filter(|part| matches!(part, Part::One | Part::Any)).count()
+    }
+    /// Bytes of its characters, with one for each other part.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        let literal = |part: &Part| if let Part::Literal(text) = part { text.len() } else { 1 };
+        self.parts.iter().map(literal).sum()
+    }
+    /// How many patterns it is with each dash class written out, at most [`DASH_FORMS`].
+    #[must_use]
+    pub fn dash_form_count(&self) -> usize {
+        let dashes = self.parts.iter().filter(|part| **part == Part::Dash);
+        dashes.fold(1, |count: usize, _| DASH_FORMS.min(count * DASHES.len()))
+    }
+    /// The pattern with each dash class written out: all combinations; `None` beyond [`DASH_FORMS`].
     #[must_use]
     pub fn dash_forms(&self) -> Option<Vec<Self>> {
         let mut forms = vec![Self::default()];
@@ -149,7 +168,7 @@ impl Pattern {
                 }
                 other => forms.iter_mut().for_each(|form| form.push(other.clone())),
             }
-            if forms.len() > 3_125 {
+            if forms.len() > DASH_FORMS {
                 return None;
             }
         }

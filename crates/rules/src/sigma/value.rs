@@ -16,6 +16,7 @@ use crate::sigma::encoding;
 use crate::sigma::modifier::{Anchor, Chain, Comparison, Operator, TimePart};
 use crate::sigma::network::Network;
 use crate::sigma::pattern;
+use crate::sigma::room::Room;
 use crate::sigma::text::{Part, Pattern, TextTest};
 use crate::yaml::{Kind, Node, Scalar};
 
@@ -132,12 +133,14 @@ fn misfit(node: &Node, message: impl Into<String>) -> Problem {
 ///
 /// # Errors
 /// `SIG014` if the value does not fit the operator, `SIG015` for a regular expression and `SIG016`
-/// for a network that does not parse, `SIG017` for a placeholder without a value.
+/// for a network that does not parse, `SIG017` for a placeholder without a value, `SIG003` beyond
+/// what `room` leaves.
 pub fn parse(
     node: &Node,
     chain: &Chain,
     keyword: bool,
     around: &mut Surroundings<'_>,
+    room: &mut Room,
 ) -> Result<RuleValue, Problem> {
     let Surroundings { fields, placeholders, warnings } = around;
     let Kind::Scalar(text, scalar) = &node.kind else {
@@ -150,12 +153,12 @@ pub fn parse(
     }
     let tests = match chain.operator {
         Operator::Text(anchor) => {
-            text_tests(node, text, scalar, anchor, chain, keyword, placeholders, warnings)?
+            text_tests(node, text, scalar, anchor, chain, keyword, placeholders, warnings, room)?
         }
         _ if keyword && !matches!(chain.operator, Operator::Regex(_)) => {
             return Err(misfit(node, "this modifier needs a field").hint("keywords are text alone"));
         }
-        Operator::Regex(flags) => vec![regex_test(node, text, scalar, flags, warnings)?],
+        Operator::Regex(flags) => vec![regex_test(node, text, scalar, flags, warnings, room)?],
         Operator::Cidr => {
             require_text(node, scalar, "cidr")?;
             let network = Network::parse(text).map_err(|what| {
@@ -233,6 +236,7 @@ fn regex_test(
     scalar: &Scalar,
     flags: pattern::Flags,
     warnings: &mut Vec<Problem>,
+    room: &mut Room,
 ) -> Result<Test, Problem> {
     if *scalar == Scalar::Null {
         return Err(misfit(node, "`re` needs text").hint("`null` without `re` asks for absence"));
@@ -243,7 +247,7 @@ fn regex_test(
                 .hint("`'*'` without `re` says so plainly"),
         );
     }
-    let compiled = pattern::compile(text, flags).map_err(|what| {
+    let compiled = pattern::compile(text, flags, room.next_regex()).map_err(|what| {
         Problem::error("SIG015", node.span.clone(), format!("regular expression: {what}")).hint(
             "the engine is linear in the text: look-around and back-references are not possible",
         )
@@ -262,6 +266,7 @@ fn text_tests(
     keyword: bool,
     placeholders: &Placeholders,
     warnings: &mut Vec<Problem>,
+    room: &mut Room,
 ) -> Result<Vec<Test>, Problem> {
     let plain = anchor == Anchor::Whole && chain.wide.is_none() && chain.base64.is_none();
     if keyword && (text.is_empty() || *scalar == Scalar::Null) {
@@ -300,7 +305,7 @@ fn text_tests(
         warn_of_backslashes(node, text, anchor, warnings);
     }
     let patterns = if chain.expand {
-        expand(text, &node.span, placeholders)?
+        expand(text, &node.span, placeholders, room)?
     } else {
         vec![Pattern::parse(text)]
     };
@@ -308,6 +313,7 @@ fn text_tests(
     let mut tests = Vec::new();
     for pattern in patterns {
         let pattern = if chain.windash { pattern.with_dashes() } else { pattern };
+        room.take(&pattern, encodes, &node.span)?;
         let forms = if encodes { pattern.dash_forms() } else { Some(vec![pattern]) };
         let Some(forms) = forms else {
             return Err(misfit(node, "too many dashes to encode all combinations")
@@ -429,9 +435,11 @@ fn expand(
     text: &str,
     at: &Range<usize>,
     placeholders: &Placeholders,
+    room: &Room,
 ) -> Result<Vec<Pattern>, Problem> {
     let mut forms = vec![String::new()];
     let mut rest = text;
+    let mut length = text.len();
     while let Some(position) = rest.find('%') {
         let (before, after) = rest.split_at(position);
         let after = after.strip_prefix('%').unwrap_or_default();
@@ -460,6 +468,8 @@ fn expand(
                     let problem = Problem::error("SIG003", at.clone(), message);
                     return Err(problem.hint("one placeholder a value, or fewer values of each"));
                 }
+                length += values.iter().map(String::len).max().unwrap_or(0);
+                room.after(count, length, at)?;
                 let mut joined = Vec::with_capacity(count);
                 for form in &forms {
                     joined.extend(values.iter().map(|value| format!("{form}{value}")));
