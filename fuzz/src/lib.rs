@@ -1,0 +1,43 @@
+//! What each fuzz target checks, as a function of bytes.
+//!
+//! The fuzz targets call these functions with what libFuzzer makes up, the test `fuzz_inputs` of the
+//! project with the inputs that are kept: a finding stays fixed without a nightly toolchain. Where a
+//! check needs a yardstick, that is written here, as plainly as can be.
+//!
+//! | module | input | holds |
+//! |---|---|---|
+//! | [`load_rule`] | a rule file | it ends, documents add up, every message can be shown |
+//! | [`parse_condition`] | a line of names, a condition | the same truth as an evaluator that splits text |
+//! | [`compile_pattern`] | a line of modifiers, a line of a rule's value, an event's value | wildcards as a table of all prefixes says; required literals stand where they should |
+//! | [`evaluate`] | choices | compiled rules match what the plain evaluator matches |
+//! | [`parse_record`] | JSON records, a line each | read or refused, and a parser that remembers reads the same as a new one |
+//! | [`read_json`] | a digit for the limits, a JSON recording | a file and a stream give the same, all counted once |
+//! | [`read_evtx`] | choices, then chunks without their zeros | it ends, all counted once |
+//! | [`read_recording`] | a file of any kind | it ends, all counted once |
+
+pub mod choices;
+pub mod compile_pattern;
+pub mod evaluate;
+pub mod like;
+pub mod load_rule;
+pub mod parse_condition;
+pub mod parse_record;
+pub mod read_evtx;
+pub mod read_json;
+pub mod read_recording;
+pub mod reading;
+
+/// A check, and the name of its fuzz target.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    ("load_rule", load_rule::check),
+    ("parse_condition", parse_condition::check),
+    ("compile_pattern", compile_pattern::check),
+    ("evaluate", evaluate::check),
+    ("parse_record", parse_record::check),
+    ("read_json", read_json::check),
+    ("read_evtx", read_evtx::check),
+    ("read_recording", read_recording::check),
+];

@@ -1,0 +1,104 @@
+//! What fuzzing found, and what it starts from, through the same checks without a fuzzer.
+//!
+//! `fuzz/regressions/TARGET/` has an input for each finding, named after it; `fuzz/seeds/TARGET/` the
+//! inputs that a campaign begins with. `fuzz/README.md` tells more.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    dead_code,
+    unreachable_pub,
+    reason = "a failure in a test is a finding"
+)]
+
+#[path = "../fuzz/src/lib.rs"]
+mod checks;
+
+use std::path::{Path, PathBuf};
+
+use checks::TARGETS;
+
+fn fuzz() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz")
+}
+
+/// The names of what lies in a folder, sorted; none if it is not there.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Runs the inputs of each target in a folder; returns how many each has.
+fn run(folder: &str) -> Vec<usize> {
+    let folder = fuzz().join(folder);
+    let known: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
+    for name in names(&folder) {
+        assert!(known.contains(&name.as_str()), "no target is called {name}");
+    }
+    let inputs = |(target, check): &(&str, fn(&[u8]))| {
+        let inputs = names(&folder.join(target));
+        for input in &inputs {
+            // Shown if it fails.
+            eprintln!("{target}/{input}");
+            check(&std::fs::read(folder.join(target).join(input)).unwrap());
+        }
+        inputs.len()
+    };
+    TARGETS.iter().map(inputs).collect()
+}
+
+#[test]
+fn what_fuzzing_found_stays_fixed() {
+    assert!(run("regressions").iter().sum::<usize>() > 0);
+}
+
+#[test]
+fn each_target_has_seeds_that_pass() {
+    let counts = run("seeds");
+    assert!(counts.iter().all(|count| *count >= 3), "{counts:?}");
+}
+
+/// Comparing nothing with nothing would prove nothing.
+#[test]
+fn rules_of_seeds_match() {
+    let folder = fuzz().join("seeds/evaluate");
+    let matches =
+        |seed: String| checks::evaluate::matches(&std::fs::read(folder.join(seed)).unwrap());
+    let matches: Vec<usize> = names(&folder).into_iter().map(matches).collect();
+    assert!(matches.iter().filter(|count| **count > 0).count() >= 3, "{matches:?}");
+}
+
+/// The seeds are event logs by their bytes, not only by their signature.
+#[test]
+fn seeds_of_event_logs_hold_records() {
+    for (seed, records, text) in [
+        ("template-used-twice", 2, "C:\\\\a.exe"),
+        ("each-type-of-value", 1, "S-1-5-18"),
+        ("fragment-as-value", 1, "Inner"),
+        ("without-template", 1, "EventID"),
+        ("two-chunks-third-missing", 2, "C:\\\\a.exe"),
+        ("damaged-record", 0, ""),
+    ] {
+        let bytes = std::fs::read(fuzz().join("seeds/read_evtx").join(seed)).unwrap();
+        let outcome = checks::read_evtx::outcome(&bytes).unwrap();
+        assert_eq!(outcome.records.len(), records, "{seed} {outcome:?}");
+        assert!(
+            records == 0 || outcome.records.iter().any(|one| one.contains(text)),
+            "{outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn each_check_is_a_fuzz_target() {
+    let mut known: Vec<String> = TARGETS.iter().map(|(name, _)| format!("{name}.rs")).collect();
+    known.sort();
+    assert_eq!(names(&fuzz().join("fuzz_targets")), known);
+}
