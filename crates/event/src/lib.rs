@@ -11,6 +11,7 @@
 //! | [`logsource`] | [`LogSource`] and sets of them | a rule or event is routed |
 //! | [`vocabulary`] | [`Vocabulary`], [`Layout`]: what is fixed once rules and tables are loaded | a slot is needed |
 //! | [`names`] | [`FieldNames`], shared by records alike | a record is worked on by name |
+//! | [`raw`] | [`RawRecord`], what ETW writes before a schema explains it | bytes of ETW are read |
 //! | [`record`] | [`RecordBatch`], what a source delivers, names as written | a source is added |
 //! | [`batch`] | [`EventBatch`] and its arena | an event is written |
 //! | [`view`] | [`Event`], its fields and their values | an event is read |
@@ -33,6 +34,7 @@ pub mod logsource;
 pub mod names;
 mod overflow;
 pub mod process;
+pub mod raw;
 pub mod record;
 pub mod time;
 pub mod value;
@@ -46,6 +48,7 @@ pub use ledger::{Ledger, Reason};
 pub use logsource::{LogSource, LogSourceSet, LogSourceSetId};
 pub use names::FieldNames;
 pub use process::{ProcessIdentity, ProcessKey};
+pub use raw::{ExtendedItem, RawForm, RawHeader, RawRecord};
 pub use record::{RawValue, Record, RecordBatch, RecordBuilder, Shape};
 pub use time::Timestamp;
 pub use value::{Guid, Sid, Value};

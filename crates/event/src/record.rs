@@ -20,6 +20,8 @@ pub const MAX_BATCH_BYTES: usize = 256 << 20;
 pub enum Shape {
     /// A record of an `.evtx` file.
     Evtx,
+    /// A record of ETW, from an `.etl` file or a live session.
+    Etw,
     /// JSON with `Event.System` and `Event.EventData`, as `evtx_dump` writes it.
     EventXml,
     /// Winlogbeat and the Elastic Common Schema: `winlog.event_data`.
@@ -39,6 +41,7 @@ impl Shape {
     pub fn name(self) -> &'static str {
         match self {
             Self::Evtx => "evtx",
+            Self::Etw => "etw",
             Self::EventXml => "json, Event.System",
             Self::Winlogbeat => "json, Winlogbeat",
             Self::Nxlog => "json, NXLog",

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use crate::time::Timestamp;
 
 /// A GUID in the byte order of Windows memory (first three parts little endian).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Guid(pub [u8; 16]);
 
 impl Guid {
@@ -97,6 +97,8 @@ pub enum Value<'a> {
     Text(&'a str),
     /// A number that is not negative.
     Unsigned(u64),
+    /// A number that Windows writes in hex: an address, a handle, a mask.
+    Hex(u64),
     /// A negative number, or one of a signed type.
     Signed(i64),
     /// A number with a fraction.
@@ -121,7 +123,7 @@ pub enum Value<'a> {
 impl<'a> Value<'a> {
     /// The one text of this value, or `None` for null and structures.
     ///
-    /// Integers are decimal; floats shortest, without `.0` when whole; booleans `true` and
+    /// Integers are decimal, hex numbers `0x1f4`; floats shortest, without `.0` when whole; booleans `true` and
     /// `false`; times ISO 8601; bytes upper-case hex. `scratch` is cleared and used when the
     /// text has to be made; text values are returned as they are.
     #[must_use]
@@ -138,6 +140,7 @@ impl<'a> Value<'a> {
                 scratch.push_str(itoa::Buffer::new().format(number));
                 Ok(())
             }
+            Self::Hex(number) => write!(scratch, "{number:#x}"),
             Self::Signed(number) => {
                 scratch.push_str(itoa::Buffer::new().format(number));
                 Ok(())
@@ -182,6 +185,7 @@ mod tests {
         let guid = Guid([0x6f, 0x16, 0xa5, 0xcd, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
         let table = [
             (Value::Unsigned(4_624), Some("4624")),
+            (Value::Hex(0x1410), Some("0x1410")),
             (Value::Signed(-3), Some("-3")),
             (Value::Float(2.0), Some("2")),
             (Value::Float(0.5), Some("0.5")),

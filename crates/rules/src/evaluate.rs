@@ -242,7 +242,7 @@ fn typed_value(test: &Test, value: &Value<'_>) -> bool {
 
 fn number_of(value: &Value<'_>) -> Option<Number> {
     match value {
-        Value::Unsigned(number) => Some(Number::Integer(i128::from(*number))),
+        Value::Unsigned(number) | Value::Hex(number) => Some(Number::Integer(i128::from(*number))),
         Value::Signed(number) => Some(Number::Integer(i128::from(*number))),
         Value::Float(number) => Some(Number::Float(*number)),
         _ => None,
