@@ -162,6 +162,14 @@ fn events(report: &Report) -> String {
     if ledger.late > 0 {
         parts.push(format!("({} late)", ledger.late));
     }
+    for (reason, count) in &ledger.unexplained {
+        parts.push(format!("({count} with their payload as bytes: {reason})"));
+    }
+    for (what, count) in [("events", ledger.events_lost), ("buffers", ledger.buffers_lost)] {
+        if count > 0 {
+            parts.push(format!("({count} {what} lost before they were recorded)"));
+        }
+    }
     if !ledger.is_balanced() {
         parts.push("— which does not add up: a fault of etwatch".to_owned());
     }

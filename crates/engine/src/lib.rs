@@ -15,11 +15,13 @@
 //! | [`input`] | one recording being read: pieces in flight, the next event |
 //! | `resting` | the inputs that hold decoded events while others have their turn |
 //! | [`work`] | what a worker does with a piece and with a batch |
+//! | [`etw`] | slices of ETW logs to records, by the schemas of their log |
 //! | [`report`] | what a run led to: ledger, counts, damage |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod engine;
+pub mod etw;
 pub mod input;
 pub mod known_fields;
 pub mod live;

@@ -82,6 +82,9 @@ struct LedgerForm<'a> {
     split: u64,
     derived: u64,
     late: u64,
+    unexplained: &'a BTreeMap<&'static str, u64>,
+    events_lost: u64,
+    buffers_lost: u64,
 }
 
 /// Rules without an id may share a title, and copies of a rule its id.
@@ -145,6 +148,7 @@ impl Report {
     #[must_use]
     pub fn to_json(&self) -> String {
         let Ledger { read, bookkeeping, joined, evaluated, split, derived, late, .. } = self.ledger;
+        let Ledger { events_lost, buffers_lost, .. } = self.ledger;
         let ledger = LedgerForm {
             read,
             skipped: &self.ledger.skipped,
@@ -157,6 +161,9 @@ impl Report {
             split,
             derived,
             late,
+            unexplained: &self.ledger.unexplained,
+            events_lost,
+            buffers_lost,
         };
         let summary =
             Summary { ledger, rules: self.rules, events: &self.events, alerts: &self.alerts };

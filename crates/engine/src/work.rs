@@ -19,6 +19,7 @@ use etwatch_normalise::Normaliser;
 use etwatch_rules::{Match, Matcher, RuleSet};
 
 use crate::engine::{Engine, EngineError};
+use crate::etw::{SchemaStores, SliceDecoder};
 
 /// A batch that grew beyond this is not used again: it would hold its memory for the rest of the run.
 const KEPT_BYTES: usize = 2 << 20;
@@ -83,7 +84,8 @@ pub struct Workers {
 struct Shared {
     engine: Engine,
     batches: Store<EventBatch>,
-    decoders: Store<(Decoder, RecordBatch, Normaliser)>,
+    decoders: Store<Decoders>,
+    schemas: SchemaStores,
     matchers: Store<Matcher>,
     writers: Store<AlertWriter>,
     texts: Store<AlertTexts>,
@@ -108,12 +110,22 @@ pub struct Opened {
     pub error: Option<SourceError>,
 }
 
+/// What a worker decodes and normalises with.
+#[derive(Debug)]
+struct Decoders {
+    pieces: Decoder,
+    slices: SliceDecoder,
+    records: RecordBatch,
+    normaliser: Normaliser,
+}
+
 impl Shared {
     fn new(engine: Engine) -> Self {
         Self {
             engine,
             batches: Store::default(),
             decoders: Store::default(),
+            schemas: SchemaStores::default(),
             matchers: Store::default(),
             writers: Store::default(),
             texts: Store::default(),
@@ -313,14 +325,22 @@ impl Workers {
 
 impl Shared {
     fn decode(&self, piece: Piece, input: u32, mut events: EventBatch) -> DecodedPiece {
-        let (mut decoder, mut records, mut normaliser) = self.decoders.take(|| {
+        let mut decoders = self.decoders.take(|| {
             let Engine { taxonomy, vocabulary, .. } = &self.engine;
-            let normaliser = Normaliser::new(Arc::clone(taxonomy), Arc::clone(vocabulary));
-            (Decoder::default(), RecordBatch::default(), normaliser)
+            Decoders {
+                pieces: Decoder::default(),
+                slices: SliceDecoder::default(),
+                records: RecordBatch::default(),
+                normaliser: Normaliser::new(Arc::clone(taxonomy), Arc::clone(vocabulary)),
+            }
         });
-        let decoded = decoder.decode(piece, &mut records);
-        normaliser.add(&records, input, &mut events);
-        self.decoders.give_back((decoder, records, normaliser));
+        let Decoders { pieces, slices, records, normaliser } = &mut decoders;
+        let decoded = match piece {
+            Piece::Etl(slice) => slices.decode(slice, &self.schemas, records),
+            piece => pieces.decode(piece, records),
+        };
+        normaliser.add(records, input, &mut events);
+        self.decoders.give_back(decoders);
         DecodedPiece { events, decoded }
     }
 }

@@ -38,6 +38,9 @@ pub struct Ledger {
     pub derived: u64,
     /// Evaluated, but older than what its host had already shown; part of `evaluated`.
     pub late: u64,
+    /// Evaluated with their header and raw payload alone, since no schema explains them, by reason; part of
+    /// `evaluated`.
+    pub unexplained: BTreeMap<Reason, u64>,
     /// Events that Windows itself says it lost, beside the equation: they were never records of the input.
     pub events_lost: u64,
     /// Buffers that Windows itself says it lost, with an unknown number of events in each; likewise.
@@ -57,6 +60,7 @@ impl Ledger {
             (&mut self.undecodable, &other.undecodable),
             (&mut self.filtered, &other.filtered),
             (&mut self.dropped, &other.dropped),
+            (&mut self.unexplained, &other.unexplained),
         ];
         for (mine, theirs) in pairs {
             for (reason, count) in theirs {

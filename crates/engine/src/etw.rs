@@ -1,0 +1,133 @@
+//! From slices of ETW logs to records.
+//!
+//! A log brings some of its schemas along, so each log has a store of schemas, which all workers share. A
+//! worker keeps a decoder for each log whose slices it was given of late, since logs that overlap are read
+//! in turns. A record that no schema explains is an event all the same, with its header and its payload as
+//! bytes; the ledger tells how many there are of them.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use etwatch_capture::Decoded;
+use etwatch_capture::etl::{EtlScratch, EtlSlice, Trace, TraceSchema, TraceSchemaKind};
+use etwatch_decode::manifest::{ManifestChunks, parse_manifest};
+use etwatch_decode::table::Tables;
+use etwatch_decode::{Decoder, Key, Outcome, SchemaStore};
+use etwatch_event::{RawRecord, RecordBatch};
+
+/// Logs of which a worker keeps the decoder.
+const KEPT: usize = 4;
+
+/// What decoding of ETW found to be without a schema that fits: the ledger's word for WPP messages.
+const MESSAGE: &str = "WPP message";
+
+/// The schemas of the logs that are being read.
+#[derive(Debug, Default)]
+pub struct SchemaStores(Mutex<Vec<(Weak<Trace>, Arc<SchemaStore>)>>);
+
+impl SchemaStores {
+    /// The schemas of this log: those it brings along, then those of our tables.
+    #[must_use]
+    pub fn of(&self, trace: &Arc<Trace>) -> Arc<SchemaStore> {
+        let mut stores = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = stores.iter().find(|(of, _)| of.as_ptr() == Arc::as_ptr(trace));
+        if let Some((_, store)) = known {
+            return Arc::clone(store);
+        }
+        stores.retain(|(of, _)| of.strong_count() > 0);
+        let store = Arc::new(schemas_of(trace));
+        stores.push((Arc::downgrade(trace), Arc::clone(&store)));
+        store
+    }
+}
+
+/// The schemas that a log brings along, before those of our tables. What can't be read of them is left out:
+/// its events are told as such when they come.
+#[must_use]
+pub fn schemas_of(trace: &Trace) -> SchemaStore {
+    let store = SchemaStore::new(Tables::embedded(), trace.os_build);
+    let mut chunks = ManifestChunks::default();
+    for TraceSchema { kind, provider, process_id, bytes } in &trace.schemas {
+        let result = match kind {
+            TraceSchemaKind::EventInfo => store.insert_event_info(bytes).map(|_| ()),
+            TraceSchemaKind::MapInfo => store.insert_map_info(bytes),
+            TraceSchemaKind::Manifest => {
+                if let Ok(Some(text)) = chunks.add(*provider, *process_id, bytes) {
+                    insert_manifest(&store, &text);
+                }
+                Ok(())
+            }
+        };
+        if let Err(error) = result {
+            tracing::debug!(%error, "a schema of the log can't be used");
+        }
+    }
+    store
+}
+
+fn insert_manifest(store: &SchemaStore, text: &str) {
+    let schemas = match parse_manifest(text) {
+        Ok(schemas) => schemas,
+        Err(error) => return tracing::debug!(%error, "a manifest of the log can't be used"),
+    };
+    for (id, version, schema) in schemas {
+        let key = Key { guid: schema.guid, id, version, ..Key::default() };
+        if let Err(error) = store.insert(key, schema) {
+            tracing::debug!(id, version, %error, "an event of a manifest can't be used");
+        }
+    }
+}
+
+/// Decodes slices; each worker has its own.
+#[derive(Debug, Default)]
+pub struct SliceDecoder {
+    scratch: EtlScratch,
+    decoders: Vec<(Arc<SchemaStore>, Decoder)>,
+}
+
+impl SliceDecoder {
+    /// Decodes `slice` into `records`, which is cleared first.
+    pub fn decode(
+        &mut self,
+        slice: EtlSlice,
+        stores: &SchemaStores,
+        records: &mut RecordBatch,
+    ) -> Decoded {
+        records.clear();
+        let mut unexplained = Decoded::default();
+        let mut decoded = self.each(slice, stores, records, &mut |_, _, outcome| {
+            let reason = match outcome {
+                Outcome::Event { .. } => return,
+                Outcome::Generic(why) => why.reason(),
+                Outcome::Message => MESSAGE,
+            };
+            *unexplained.ledger.unexplained.entry(reason).or_default() += 1;
+        });
+        decoded.ledger.add(&unexplained.ledger);
+        decoded
+    }
+
+    /// The same, and shows each raw record with the number of the record it became, and how.
+    pub fn each(
+        &mut self,
+        slice: EtlSlice,
+        stores: &SchemaStores,
+        records: &mut RecordBatch,
+        show: &mut dyn FnMut(&RawRecord<'_>, usize, Outcome),
+    ) -> Decoded {
+        let store = stores.of(slice.trace());
+        let Self { scratch, decoders } = self;
+        let place = decoders.iter().position(|(of, _)| Arc::ptr_eq(of, &store));
+        let (store, mut decoder) = match place {
+            Some(place) => decoders.remove(place),
+            None => (store, Decoder::default()),
+        };
+        let decoded = slice.read(scratch, &mut |record, _| {
+            let outcome = decoder.decode(record, &store, records);
+            show(record, records.len().saturating_sub(1), outcome);
+        });
+        // The one that was used last stands first.
+        decoders.insert(0, (store, decoder));
+        decoders.truncate(KEPT);
+        decoded
+    }
+}
