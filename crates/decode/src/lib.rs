@@ -1,3 +1,4 @@
+//! ETW payload bytes to typed fields, by schema.
 //!
 //! EVTX and JSON arrive with their fields named; a raw record of ETW ([`etwatch_event::RawRecord`]) needs
 //! a [`Schema`]. Schemas come from four places and are one type: the recording itself, the event itself
@@ -6,10 +7,12 @@
 //! | module | holds |
 //! |---|---|
 //! | [`schema`] | the layout of an event: fields, types, counts, lengths, names of values |
+//! | [`check`] | whether a payload can be walked by a schema |
 //! | [`trace_event_info`], [`event_map`] | schemas and names of values as Windows tells them |
 //! | [`trace_logging`] | schemas that events carry themselves |
 //! | [`key`] | what a schema is looked up by |
 //! | [`text`] | text of Windows to UTF-8 |
+//! | [`payload`] | the walk of a payload by its schema |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -17,11 +20,14 @@ mod blob;
 pub mod check;
 pub mod event_map;
 pub mod key;
+pub mod payload;
 pub mod schema;
 pub mod text;
 pub mod trace_event_info;
 pub mod trace_logging;
+mod value;
 
 pub use check::SchemaError;
 pub use key::Key;
+pub use payload::{Fit, Misfit};
 pub use schema::Schema;
