@@ -7,9 +7,36 @@
 //! | module | holds |
 //! |---|---|
 //! | [`schema`] | the layout of an event: fields, types, counts, lengths, names of values |
+//! | [`check`] | whether a payload can be walked by a schema |
+//! | [`trace_event_info`], [`event_map`] | schemas and names of values as Windows tells them |
+//! | [`trace_logging`] | schemas that events carry themselves |
+//! | [`key`] | what a schema is looked up by |
+//! | [`store`] | [`SchemaStore`], all schemas of a recording or session |
+//! | [`text`] | text of Windows to UTF-8 |
+//! | [`payload`] | the walk of a payload by its schema |
+//! | [`decoder`] | [`Decoder`], raw records to records with named fields |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod blob;
+pub mod check;
+pub mod decoder;
+mod described;
+pub mod event_map;
+mod header;
+pub mod key;
+pub mod payload;
+mod prepared;
 pub mod schema;
+pub mod store;
+pub mod text;
+pub mod trace_event_info;
+pub mod trace_logging;
+mod value;
 
+pub use check::SchemaError;
+pub use decoder::{Decoder, Outcome, Why};
+pub use key::Key;
+pub use payload::{Fit, Misfit};
 pub use schema::Schema;
+pub use store::{Candidates, NoTables, SchemaStore, SchemaTables};
