@@ -7,9 +7,12 @@
 //! | module | holds |
 //! |---|---|
 //! | [`schema`] | the layout of an event: fields, types, counts, lengths, names of values |
+//! | [`table`] | our own tables of layouts, by provider, event, version and build |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod schema;
+pub mod table;
 
 pub use schema::Schema;
+pub use table::Tables;
