@@ -6,10 +6,12 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`manifest`] | schemas from the XML that a recording carries |
 //! | [`schema`] | the layout of an event: fields, types, counts, lengths, names of values |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod manifest;
 pub mod schema;
 
 pub use schema::Schema;
