@@ -79,15 +79,19 @@ impl ManifestChunks {
     pub fn is_chunk(record: &RawRecord<'_>) -> bool {
         record.header.id == CHUNK_ID && record.header.form == RawForm::Event
     }
-    /// Takes a chunk; gives the text when it was the last that was missing, in whatever order they came.
-    ///
-    /// `record` is one for which [`ManifestChunks::is_chunk`] holds.
+    /// Takes the payload of a chunk; gives the text when it was the last that was missing, in whatever order
+    /// they came. `provider` and `process_id` are those of its record.
     ///
     /// # Errors
     /// Any [`ChunkError`]; what was collected of the same manifest is given up if it can't be finished.
-    pub fn add(&mut self, record: &RawRecord<'_>) -> Result<Option<String>, ChunkError> {
-        let chunk = Chunk::read(record.payload)?;
-        let mut entry = self.take(record, &chunk);
+    pub fn add(
+        &mut self,
+        provider: Guid,
+        process_id: Option<u32>,
+        payload: &[u8],
+    ) -> Result<Option<String>, ChunkError> {
+        let chunk = Chunk::read(payload)?;
+        let mut entry = self.take(provider, process_id, &chunk);
         let place = entry.chunks.get_mut(usize::from(chunk.number)).ok_or(ChunkError::Header)?;
         *place = Some(chunk.text.into());
         entry.missing -= 1;
@@ -114,8 +118,12 @@ impl ManifestChunks {
         self.unfinished.len()
     }
     /// Takes out what was collected so far and the chunk fits to, else begins.
-    fn take(&mut self, record: &RawRecord<'_>, chunk: &Chunk<'_>) -> Unfinished {
-        let (provider, process_id) = (record.header.provider, record.header.process_id);
+    fn take(
+        &mut self,
+        provider: Guid,
+        process_id: Option<u32>,
+        chunk: &Chunk<'_>,
+    ) -> Unfinished {
         let same =
             |entry: &Unfinished| entry.provider == provider && entry.process_id == process_id;
         if let Some(index) = self.unfinished.iter().position(same) {

@@ -198,7 +198,7 @@ fn add(
 ) -> Result<Option<String>, ChunkError> {
     let record = RawRecord { header: *header, extended: &[], payload };
     assert!(ManifestChunks::is_chunk(&record));
-    chunks.add(&record)
+    chunks.add(header.provider, header.process_id, payload)
 }
 
 #[test]
