@@ -115,6 +115,13 @@ macro_rules! in_types {
                     _ => None,
                 }
             }
+            /// Its name in tables, which is the one it has here.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
             /// Microsoft's number.
             #[must_use]
             pub fn number(self) -> u16 {
