@@ -9,6 +9,7 @@
 //! | [`mod@open`] | from a path or standard input to a source, by what the bytes say |
 //! | [`walk`] | the recordings in a folder |
 //! | [`evtx`] | Windows' event-log files, chunk by chunk |
+//! | [`etl`] | the logs of ETW, slice by slice of time |
 //! | [`json`] | JSON Lines, arrays and documents in the shapes users have |
 //! | [`decoder`] | from pieces to records |
 //! | [`limits`] | what input may ask for, each limit with its name |
@@ -16,6 +17,7 @@
 #![warn(missing_docs)]
 
 pub mod decoder;
+pub mod etl;
 pub mod evtx;
 pub mod json;
 pub mod limits;
