@@ -118,12 +118,7 @@ impl ManifestChunks {
         self.unfinished.len()
     }
     /// Takes out what was collected so far and the chunk fits to, else begins.
-    fn take(
-        &mut self,
-        provider: Guid,
-        process_id: Option<u32>,
-        chunk: &Chunk<'_>,
-    ) -> Unfinished {
+    fn take(&mut self, provider: Guid, process_id: Option<u32>, chunk: &Chunk<'_>) -> Unfinished {
         let same =
             |entry: &Unfinished| entry.provider == provider && entry.process_id == process_id;
         if let Some(index) = self.unfinished.iter().position(same) {
