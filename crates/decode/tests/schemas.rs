@@ -184,6 +184,10 @@ fn number(value: &Value) -> u32 {
     u32::try_from(value.as_u64().unwrap()).unwrap()
 }
 
+/// Layouts that the corpus has wrong by the bytes of a recording (`schemas/more.dotnet.txt`): the values of
+/// a heap's history are structures of ten.
+const TOLD_BETTER: &[(&str, u16, u8)] = &[("Microsoft-Windows-DotNETRuntime", 204, 3)];
+
 #[test]
 fn each_record_of_the_corpus_equals_our_table() {
     let Some(corpus) = corpus() else { return };
@@ -200,6 +204,9 @@ fn each_record_of_the_corpus_equals_our_table() {
         let key = TableKey { form: RawForm::Event, guid, id, version, ..TableKey::default() };
         let candidates = tables.candidates(&key);
         let place = format!("{provider} {id} v{version}");
+        if TOLD_BETTER.contains(&(provider, id, version)) {
+            continue;
+        }
         if candidates.is_empty() {
             assert!(!WHOLE.contains(&provider), "{place} is missing");
             continue;

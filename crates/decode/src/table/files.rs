@@ -23,6 +23,7 @@ files! {
     "Microsoft-Windows-DNS-Client.txt",
     "Microsoft-Windows-Diagnosis-Scripted.txt",
     "Microsoft-Windows-DotNETRuntime.txt",
+    "Microsoft-Windows-DotNETRuntimePrivate.txt",
     "Microsoft-Windows-DotNETRuntimeRundown.txt",
     "Microsoft-Windows-DriverFrameworks-UserMode.txt",
     "Microsoft-Windows-Eventlog.txt",
@@ -56,4 +57,6 @@ files! {
     "classic.process.txt",
     "classic.registry.txt",
     "classic.system.txt",
+    "more.classic.txt",
+    "more.dotnet.txt",
 }

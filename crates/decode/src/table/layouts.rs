@@ -47,7 +47,7 @@ impl EventLayouts {
             layouts.iter().enumerate().filter_map(|(i, layout)| Some((begin(layout)?, i)));
         // Among layouts that begin alike the first of the file counts.
         let first = nearest.max_by_key(|(begin, i)| (*begin, usize::MAX - i)).map(|(_, i)| i);
-        Candidates { layouts, first, newer: found < version }
+        Candidates { layouts, first, version: found, newer: found < version }
     }
 
     /// All of them with number and version.
@@ -63,6 +63,8 @@ impl EventLayouts {
 pub struct Candidates<'t> {
     layouts: &'t [Layout],
     first: Option<usize>,
+    /// The version of the layouts.
+    version: u8,
     newer: bool,
 }
 
@@ -73,6 +75,10 @@ impl<'t> Candidates<'t> {
         let others = (0..layouts.len()).filter(move |index| Some(*index) != first);
         let order = first.into_iter().chain(others);
         order.filter_map(move |index| layouts.get(index).map(|layout| &layout.schema))
+    }
+    /// Whether there are some, and of a version nearer to the record's than the others.
+    pub(super) fn is_nearer(&self, others: &Self) -> bool {
+        !self.is_empty() && (others.is_empty() || self.version > others.version)
     }
     /// How many there are.
     #[must_use]

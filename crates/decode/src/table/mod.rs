@@ -7,6 +7,8 @@
 //! ```text
 //! provider Microsoft-Windows-Kernel-Process 22fb2cd6-0e7b-422b-a0c7-2fad1fd0e716 [channel=…]
 //! also NAME GUID                      the same events under another GUID
+//! provider NAME GUID more             further events of a provider that another file tells of, or the
+//!                                     same ones, told better
 //! class SystemTraceProvider-Thread 3d6fa8d1-fe05-11d0-9dda-00c04fd7ba7c task=Thread
 //!
 //! map ProcessFlags bit                or `value`; then a number and a name a line
@@ -91,7 +93,8 @@ struct Section {
 #[derive(Debug, Default)]
 pub struct Tables {
     sections: Vec<Section>,
-    by_guid: HashMap<Guid, usize>,
+    /// The sections of a GUID: those that say `more` first, then the one that does not.
+    by_guid: HashMap<Guid, Vec<usize>>,
     /// Why files are missing.
     refused: Vec<TableError>,
 }
@@ -151,9 +154,13 @@ impl Tables {
             };
             let end = openers.iter().skip(index + 1).find(|next| !next.also);
             let text = text.get(first.at..end.map_or(at, |end| end.at)).unwrap_or_default();
-            if self.by_guid.insert(owner.guid, self.sections.len()).is_some() {
+            let known = self.by_guid.entry(owner.guid).or_default();
+            let whole = |index: &usize| self.sections.get(*index).is_some_and(Section::is_whole);
+            if !owner.more && known.iter().any(whole) {
                 return Err(opener.line.error(TableProblem::Twice(owner.guid.to_string())));
             }
+            let place = if owner.more { 0 } else { known.len() };
+            known.insert(place, self.sections.len());
             let (first_line, parsed) = (first.number, OnceLock::new());
             self.sections.push(Section { owner, file, first_line, text, parsed });
         }
@@ -163,17 +170,17 @@ impl Tables {
     /// The layouts that the record of `key` may have, the likeliest first; none if nothing is known of it.
     #[must_use]
     pub fn candidates(&self, key: &TableKey) -> Candidates<'_> {
-        let section = self.by_guid.get(&key.guid).and_then(|index| self.sections.get(*index));
-        let Some(section) = section else { return Candidates::default() };
-        let number = match (section.owner.classic, key.form) {
-            (_, RawForm::Message) | (false, RawForm::Classic | RawForm::Kernel) => None,
-            (false, RawForm::Event) => Some(key.id),
-            (true, _) => Some(u16::from(key.opcode)),
-        };
-        match (section.parse(), number) {
-            (Ok(layouts), Some(number)) => layouts.candidates(number, key.version, key.build),
-            _ => Candidates::default(),
-        }
+        let found = self.of_guid(&key.guid).map(|section| section.candidates(key));
+        // The section with the nearest version; of those alike the first.
+        found.fold(
+            Candidates::default(),
+            |best, next| if next.is_nearer(&best) { next } else { best },
+        )
+    }
+
+    fn of_guid(&self, guid: &Guid) -> impl Iterator<Item = &Section> {
+        let indices = self.by_guid.get(guid).into_iter().flatten();
+        indices.filter_map(|index| self.sections.get(*index))
     }
 
     /// The likeliest of [`Tables::candidates`].
@@ -185,8 +192,7 @@ impl Tables {
     /// The name of the provider or class with this GUID.
     #[must_use]
     pub fn provider_name(&self, guid: &Guid) -> Option<&str> {
-        let section = self.sections.get(*self.by_guid.get(guid)?)?;
-        Some(section.owner.name)
+        self.of_guid(guid).next().map(|section| section.owner.name)
     }
 
     /// Parses what has not been needed so far.
@@ -206,6 +212,20 @@ impl Tables {
 }
 
 impl Section {
+    fn is_whole(&self) -> bool {
+        !self.owner.more
+    }
+    fn candidates(&self, key: &TableKey) -> Candidates<'_> {
+        let number = match (self.owner.classic, key.form) {
+            (_, RawForm::Message) | (false, RawForm::Classic | RawForm::Kernel) => None,
+            (false, RawForm::Event) => Some(key.id),
+            (true, _) => Some(u16::from(key.opcode)),
+        };
+        match (self.parse(), number) {
+            (Ok(layouts), Some(number)) => layouts.candidates(number, key.version, key.build),
+            _ => Candidates::default(),
+        }
+    }
     fn parse(&self) -> &Result<EventLayouts, TableError> {
         self.parsed
             .get_or_init(|| parse::events(&self.owner, self.file, self.first_line, self.text))

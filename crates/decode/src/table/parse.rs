@@ -29,6 +29,8 @@ pub(super) struct Owner<'t> {
     /// What its events have, unless they say otherwise.
     pub(super) task: &'t str,
     pub(super) channel: &'t str,
+    /// Whether another file tells of it as well.
+    pub(super) more: bool,
 }
 
 impl<'t> Owner<'t> {
@@ -39,11 +41,12 @@ impl<'t> Owner<'t> {
         let guid =
             Guid::parse(guid).ok_or_else(|| line.error(TableProblem::Guid(guid.to_owned())))?;
         let classic = line.plain(0, "the kind")? == "class";
-        let mut owner = Self { name, guid, classic, task: "", channel: "" };
+        let mut owner = Self { name, guid, classic, task: "", channel: "", more: false };
         for word in line.words.iter().skip(3) {
             match *word {
                 Word::Attribute("task", task) => owner.task = task,
                 Word::Attribute("channel", channel) => owner.channel = channel,
+                Word::Plain("more") => owner.more = true,
                 other => return Err(line.misplaced(other)),
             }
         }

@@ -181,3 +181,30 @@ fn each_file_of_the_folder_is_part_of_the_program_and_parses() {
     let embedded: Vec<_> = files::FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(embedded, there);
 }
+
+#[test]
+fn another_file_may_tell_more_and_better() {
+    const MORE: &str = "\
+provider \"A Provider\" 22fb2cd6-0e7b-422b-a0c7-2fad1fd0e716 more
+event 7 v1
+  Better UInt32
+event 7 v2
+  Between UInt32
+event 8 v0
+  Other UInt32
+";
+    for files in [[("a.txt", SMALL), ("b.txt", MORE)], [("b.txt", MORE), ("a.txt", SMALL)]] {
+        let tables = Tables::of_files(&files);
+        assert_eq!(tables.check(), Ok(()));
+        let first = |id, version| {
+            let schema = tables.find(&key(GUID, id, version, None));
+            schema.map(|schema| schema.fields[0].name.to_string())
+        };
+        let found = [first(7, 1), first(7, 2), first(7, 3), first(8, 1), first(9, 0)];
+        let found: Vec<_> = found.iter().map(Option::as_deref).collect();
+        assert_eq!(found, [Some("Better"), Some("Between"), Some("New"), Some("Other"), None]);
+        assert!(tables.candidates(&key(GUID, 8, 1, None)).newer());
+    }
+    let twice = Tables::of_files(&[("a.txt", SMALL), ("b.txt", SMALL)]);
+    assert!(twice.check().unwrap_err().to_string().contains("is told twice"));
+}
