@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`mod@open`] | from a path or standard input to a source, by what the bytes say |
 //! | [`walk`] | the recordings in a folder |
+//! | [`etl`] | Windows' recordings of ETW |
 //! | [`evtx`] | Windows' event-log files, chunk by chunk |
 //! | [`json`] | JSON Lines, arrays and documents in the shapes users have |
 //! | [`decoder`] | from pieces to records |
@@ -16,6 +17,7 @@
 #![warn(missing_docs)]
 
 pub mod decoder;
+pub mod etl;
 pub mod evtx;
 pub mod json;
 pub mod limits;
