@@ -5,7 +5,7 @@
 //! | event | `EVENT_HEADER` | 0x50 | events of manifests and TraceLogging, with extended items |
 //! | classic | `EVENT_TRACE_HEADER` | 0x30 | classic events |
 //! | classic | `EVENT_INSTANCE_HEADER` | 0x48 | classic events with one extended item, which tells the instance |
-//! | kernel | `SYSTEM_TRACE_HEADER` | 0x20 | events of the kernel logger that say who acted |
+//! | kernel | `SYSTEM_TRACE_HEADER` | 0x20 | events of the kernel logger that say who acted, or how long |
 //! | kernel | `PERFINFO_TRACE_HEADER` | 0x10 | those that do not |
 //! | message | `MESSAGE_TRACE_HEADER` | 0x20 or 0x28 | WPP, with GUID and time, and who sent it if that is known |
 //!
@@ -74,9 +74,7 @@ fn check_places(header: &RawHeader) -> Result<(), WriteError> {
     let form = header.form;
     let event = form == RawForm::Event;
     let classic = form == RawForm::Classic;
-    let kernel = form == RawForm::Kernel;
     let message = form == RawForm::Message;
-    let actor = header.process_id.is_some() || header.thread_id.is_some();
     let fields = [
         ("id", header.id != 0, event || message),
         ("version", header.version != 0, !message),
@@ -86,7 +84,7 @@ fn check_places(header: &RawHeader) -> Result<(), WriteError> {
         ("task", header.task != 0, event),
         ("keyword", header.keyword != 0, event),
         ("activity", header.activity.0 != [0; 16], event),
-        ("processor times", header.processor_times != (0, 0), event || classic || kernel && actor),
+        ("processor times", header.processor_times != (0, 0), !message),
     ];
     match fields.into_iter().find(|(_, set, place)| *set && !place) {
         Some((field, ..)) => Err(WriteError::NoPlace { form, field }),
@@ -153,7 +151,8 @@ fn kernel(record: &RawRecord<'_>, wide: bool, out: &mut Vec<u8>) -> Result<(), W
     if !record.extended.is_empty() {
         return Err(WriteError::ExtendedItems("a record of the kernel logger has none"));
     }
-    if header.process_id.is_none() && header.thread_id.is_none() {
+    let actor = header.process_id.is_some() || header.thread_id.is_some();
+    if !actor && header.processor_times == (0, 0) {
         begin_system(out, pick(PERFORMANCE, wide), header.version, (group, opcode));
         out.extend_from_slice(&header.time.filetime().to_le_bytes());
     } else {
@@ -199,6 +198,9 @@ fn push_items(out: &mut Vec<u8>, extended: &[u8]) -> Result<(), WriteError> {
         let length = usize::from(u16::from_le_bytes([d0, d1]));
         let data = behind.get(..length).ok_or(CUT)?;
         let size = usize::from(u16::from_le_bytes([s0, s1])).max(8 + length).next_multiple_of(8);
+        if size > rest.len().next_multiple_of(8) {
+            return Err(CUT);
+        }
         let more = l0 & 1 == 1;
         rest = rest.get(size..).unwrap_or_default();
         if more == rest.is_empty() {

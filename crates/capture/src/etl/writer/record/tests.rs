@@ -147,6 +147,9 @@ fn a_kernel_event_with_and_without_a_process() {
         &[(0x00, &[3, 0, 0x11, 0xc0, 0x11, 0, 2, 0x14]), (0x08, &TIME), (0x10, &[5])];
     check(&encoded(nobody, NO_ITEMS, &[5]), performance);
     assert_eq!(encoded(RawHeader { pointer_size: 4, ..nobody }, NO_ITEMS, b"")[2], 0x10);
+    // Only the longer header has a place for these times.
+    let bytes = encoded(RawHeader { processor_times: (1, 2), ..nobody }, NO_ITEMS, b"");
+    assert_eq!((bytes[2], &bytes[8..16]), (2, &[0xff; 8][..]));
 }
 
 #[test]
@@ -182,7 +185,6 @@ fn an_unknown_process_is_written_as_windows_does() {
 fn what_has_no_place_is_refused() {
     let (event, classic) = (header(RawForm::Event), header(RawForm::Classic));
     let kernel = RawHeader { provider: hooks::PROCESS, opcode: 1, ..header(RawForm::Kernel) };
-    let nobody = RawHeader { process_id: None, thread_id: None, ..kernel };
     let message = header(RawForm::Message);
     let no_place = |form: &str, field: &str| {
         format!("a header of the form {form} has no place for the {field}")
@@ -191,7 +193,6 @@ fn what_has_no_place_is_refused() {
         (RawHeader { id: 1, ..classic }, no_place("Classic", "id")),
         (RawHeader { activity: ACTIVITY, ..classic }, no_place("Classic", "activity")),
         (RawHeader { level: 1, ..kernel }, no_place("Kernel", "level")),
-        (RawHeader { processor_times: (0, 1), ..nobody }, no_place("Kernel", "processor times")),
         (RawHeader { version: 1, ..message }, no_place("Message", "version")),
         (RawHeader { processor_times: (1, 0), ..message }, no_place("Message", "processor times")),
         (RawHeader { pointer_size: 0, ..event }, "pointers of 0 bytes, not of 4 or 8".to_owned()),
@@ -233,6 +234,9 @@ fn extended_items_that_mean_something_else_in_a_file_are_refused() {
     assert_eq!(refused(event, &one.repeat(2), b""), end);
     assert_eq!(refused(event, &one[..15], b""), cut);
     assert_eq!(refused(event, &one[..7], b""), cut);
+    one[0] = 17;
+    assert_eq!(refused(event, &one, b""), cut);
+    one[0] = 16;
     assert_eq!(refused(event, &many, b""), "extended items: more than 16");
     for form in [RawForm::Classic, RawForm::Message] {
         assert!(refused(header(form), &one, b"").starts_with("extended items: a "));
