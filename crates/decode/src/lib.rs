@@ -6,10 +6,12 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`encode`] | from a schema to the bytes that merged recordings carry |
 //! | [`schema`] | the layout of an event: fields, types, counts, lengths, names of values |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod encode;
 pub mod schema;
 
 pub use schema::Schema;
