@@ -15,12 +15,13 @@
 //! | `buffer` | the header of a buffer, where its records end |
 //! | `xpress` | how compressed buffers are unpacked |
 //! | `record` | the headers of records, where they lie |
-//! | `hook` | the classes of the kernel logger |
+//! | [`hooks`] | hooks of the kernel logger and the classes that they stand for |
 //! | `clock` | from ticks to time |
 //! | `trace` | the header of the log, schemas and volumes that it carries |
 //! | `index` | the first pass |
 //! | `reader` | which buffers make a slice |
 //! | `slice` | the second pass |
+//! | [`writer`] | raw records to a file that any reader of `.etl` reads |
 //!
 //! Source: `WMI_BUFFER_HEADER`, the record headers and `TRACE_LOGFILE_HEADER` as Windows' headers and their
 //! public descriptions give them; all of it checked with real logs of Windows 7 to 11.
@@ -28,18 +29,20 @@
 mod buffer;
 mod bytes;
 mod clock;
-mod hook;
+pub mod hooks;
 mod index;
 mod reader;
 mod record;
 mod slice;
 mod trace;
+pub mod writer;
 mod xpress;
 
 pub use clock::{ClockKind, TraceClock};
 pub use reader::Reader;
 pub use slice::{EtlScratch, EtlSlice};
 pub use trace::{Trace, TraceSchema, TraceSchemaKind, Volume};
+pub use writer::{Metadata, TraceHeader, WriteError, Writer, Written};
 
 /// Whether an input whose first bytes these are is a log: a buffer of a sound size whose first record is the
 /// header of a log, a kernel record of group 0 and type 0.

@@ -20,7 +20,7 @@
 use etwatch_event::{RawForm, RawHeader, RawRecord, Timestamp};
 
 use super::bytes::{guid_at, u16_at, u32_at, u64_at};
-use super::hook;
+use super::hooks;
 
 /// More extended items than Windows has kinds of; a record with more is damaged.
 const MOST_ITEMS: usize = 16;
@@ -164,7 +164,7 @@ fn kernel(rest: &[u8], header: usize, is_32: bool) -> Found {
     let times = |at| if has_times { u32_at(record, at).unwrap_or_default() } else { 0 };
     let header = RawHeader {
         form: RawForm::Kernel,
-        provider: hook::class_of(group, kind),
+        provider: hooks::class_of(group, kind).unwrap_or_default(),
         version,
         opcode: kind,
         thread_id: who(8),

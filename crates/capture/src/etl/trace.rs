@@ -11,7 +11,7 @@ use etwatch_event::{Guid, RawForm, RawRecord, Timestamp};
 
 use super::bytes::{i32_at, text, u32_at, u64_at};
 use super::clock::{ClockKind, TraceClock};
-use super::hook;
+use super::hooks;
 use super::record::{Located, LogForm};
 
 /// Schemas that are kept of one log, and their bytes.
@@ -129,7 +129,7 @@ impl Trace {
         let record = first.view(contents, 1, Timestamp::UNKNOWN);
         let header = record.header;
         let is_header = header.form == RawForm::Kernel
-            && header.provider == hook::EVENT_TRACE
+            && header.provider == hooks::EVENT_TRACE
             && header.opcode == 0;
         if !is_header {
             return None;
@@ -187,9 +187,9 @@ pub(super) fn is_bookkeeping(record: &RawRecord<'_>) -> bool {
     let header = &record.header;
     match header.form {
         RawForm::Event => is_manifest(record),
-        RawForm::Kernel => header.provider == hook::EVENT_TRACE,
+        RawForm::Kernel => header.provider == hooks::EVENT_TRACE,
         RawForm::Classic => match header.provider {
-            hook::EVENT_TRACE | METADATA => true,
+            hooks::EVENT_TRACE | METADATA => true,
             MACHINE => matches!(header.opcode, BUILD | SYSTEM_PATHS | VOLUME),
             _ => false,
         },
