@@ -44,7 +44,7 @@ impl SchemaStores {
 /// its events are told as such when they come.
 #[must_use]
 pub fn schemas_of(trace: &Trace) -> SchemaStore {
-    let store = SchemaStore::new(Tables::embedded(), trace.os_build);
+    let store = SchemaStore::new(Arc::new(Tables::embedded()), trace.os_build);
     let mut chunks = ManifestChunks::default();
     for TraceSchema { kind, provider, process_id, bytes } in &trace.schemas {
         let result = match kind {

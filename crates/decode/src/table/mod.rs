@@ -44,7 +44,9 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use etwatch_event::{Guid, RawForm, RawHeader};
 
+use crate::key::Key;
 use crate::schema::Schema;
+use crate::store::{self, SchemaTables};
 
 pub use error::{TableError, TableProblem};
 pub use layouts::Candidates;
@@ -229,6 +231,18 @@ impl Section {
     fn parse(&self) -> &Result<EventLayouts, TableError> {
         self.parsed
             .get_or_init(|| parse::events(&self.owner, self.file, self.first_line, self.text))
+    }
+}
+
+impl SchemaTables for &Tables {
+    fn candidates(&self, key: &Key) -> store::Candidates {
+        let Key { guid, id: number, version, classic, build } = *key;
+        let form = if classic { RawForm::Classic } else { RawForm::Event };
+        let opcode = u8::try_from(number).unwrap_or_default();
+        let build = (build != 0).then_some(build);
+        let key = TableKey { form, guid, id: number, opcode, version, build };
+        let found = Tables::candidates(self, &key);
+        store::Candidates { schemas: found.iter().cloned().collect(), newer: found.newer() }
     }
 }
 
