@@ -61,7 +61,7 @@ pub(crate) fn name_fields(record: &mut RecordBuilder<'_>, known: Option<Shape>) 
     match shape {
         Shape::Evtx | Shape::EventXml => name_event_xml(record),
         Shape::Winlogbeat => name_winlogbeat(record),
-        Shape::Nxlog | Shape::Flat | Shape::Unknown => name_flat(record),
+        Shape::Nxlog | Shape::Flat | Shape::Etw | Shape::Unknown => name_flat(record),
     }
 }
 
