@@ -8,6 +8,7 @@ use etwatch_event::RecordBatch;
 use crate::json::RecordParser;
 use crate::limits::Limits;
 use crate::source::{Decoded, Piece};
+use crate::texts::RecordTexts;
 
 /// Decodes pieces one after the other. Each worker has its own.
 #[derive(Debug)]
@@ -15,23 +16,56 @@ pub struct Decoder {
     /// Event logs and JSON are written differently: each has its own memory.
     evtx: RecordParser,
     json: RecordParser,
+    /// Of the piece decoded last, if they are asked for.
+    texts: Option<RecordTexts>,
 }
 
 impl Default for Decoder {
     fn default() -> Self {
         let parser = || RecordParser::new(Limits::default());
-        Self { evtx: parser(), json: parser() }
+        Self { evtx: parser(), json: parser(), texts: None }
     }
 }
 
 impl Decoder {
+    /// A decoder that also keeps the texts of the records.
+    #[must_use]
+    pub fn keeping_texts() -> Self {
+        Self { texts: Some(RecordTexts::default()), ..Self::default() }
+    }
+    /// The texts of the records that were decoded last; none unless they are kept.
+    #[must_use]
+    pub fn texts(&self) -> Option<&RecordTexts> {
+        self.texts.as_ref()
+    }
     /// Decodes `piece` into `records`, which is cleared first.
     pub fn decode(&mut self, piece: Piece, records: &mut RecordBatch) -> Decoded {
         records.clear();
+        if let Some(texts) = &mut self.texts {
+            texts.clear();
+        }
         match piece {
-            Piece::Evtx(chunk) => chunk.decode(&mut self.evtx, records),
-            Piece::Json(block) => block.decode(&mut self.json, records),
+            Piece::Evtx(chunk) => {
+                let parser = &mut self.evtx;
+                keeping(&mut self.texts, parser, |parser| chunk.decode(parser, records))
+            }
+            Piece::Json(block) => {
+                let parser = &mut self.json;
+                keeping(&mut self.texts, parser, |parser| block.decode(parser, records))
+            }
             Piece::Damage(decoded) => decoded,
         }
     }
+}
+
+/// Lends the texts to the parser while it decodes.
+fn keeping(
+    texts: &mut Option<RecordTexts>,
+    parser: &mut RecordParser,
+    decode: impl FnOnce(&mut RecordParser) -> Decoded,
+) -> Decoded {
+    parser.texts = texts.take();
+    let decoded = decode(parser);
+    *texts = parser.texts.take();
+    decoded
 }
