@@ -83,14 +83,17 @@ fn push_code(out: &mut String, letter: char) {
     }
 }
 
-/// Adds JSON that was written elsewhere, on one line: white space between its members becomes a blank, and
-/// what could act on a terminal, which stands in its texts alone, is escaped there.
+/// Adds JSON that was written elsewhere, on one line: line breaks, which stand between its members alone,
+/// are left out with the white space beside them, and what could act on a terminal, which stands in its
+/// texts alone, is escaped there.
 pub fn push_json(out: &mut String, json: &str) {
-    for letter in json.trim().chars() {
-        match letter {
-            '\n' | '\r' | '\t' => out.push(' '),
-            letter if is_active(letter) => push_code(out, letter),
-            letter => out.push(letter),
+    for line in json.split('\n') {
+        for letter in line.trim_matches([' ', '\t', '\r']).chars() {
+            match letter {
+                '\t' | '\r' => out.push(' '),
+                letter if is_active(letter) => push_code(out, letter),
+                letter => out.push(letter),
+            }
         }
     }
 }
