@@ -4,7 +4,7 @@
 //! event of a provider. Today there is one table: the taxonomy of normalisation, which says of a Windows
 //! event what Sigma calls it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::{AnsiColor, Style};
 use etwatch_alert::json::harmless_line;
@@ -71,6 +71,9 @@ struct Schema {
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u8>,
     name: String,
+    /// Fields that must have one of these values; the first row of an id that fits is taken.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    when: BTreeMap<String, Vec<String>>,
     log_sources: Vec<String>,
     /// Whether `fields` are all that the provider writes.
     complete: bool,
@@ -105,6 +108,7 @@ fn add_taxonomy(schemas: &mut Vec<Schema>) -> Result<(), TableError> {
             id: row.map(|row| row.id),
             version: None,
             name: row.map_or("any other event", |row| &row.name).to_owned(),
+            when: row.map(|row| row.when.clone()).unwrap_or_default(),
             log_sources: vocabulary
                 .log_sources(kind.sources)
                 .iter()
@@ -226,6 +230,9 @@ fn push_schema(text: &mut String, schema: &Schema) {
     let line = format!("  {bold}{id:>5}{bold:#}{version} {}  {cyan}{sources}{cyan:#}", schema.name);
     text.push_str(&line);
     text.push('\n');
+    for (field, values) in &schema.when {
+        text.push_str(&format!("        if {field} is {}\n", values.join(" or ")));
+    }
     let mut line = String::new();
     for field in &schema.fields {
         if line.len() + field.len() > LINE_WIDTH {
