@@ -45,8 +45,8 @@ fn first_special(text: &[u8]) -> Option<usize> {
     rest.iter().position(is_special).map(|at| words.len() * 8 + at)
 }
 
-/// Adds a text in quotes.
-pub(crate) fn push_text(out: &mut String, text: &str) {
+/// Adds a text in quotes, with what could act on a terminal escaped.
+pub fn push_text(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
     while let Some((plain, special)) =
@@ -72,12 +72,29 @@ fn push_letter(out: &mut String, letter: char) {
         '\n' => out.push_str("\\n"),
         '\u{c}' => out.push_str("\\f"),
         '\r' => out.push_str("\\r"),
-        letter if is_active(letter) => {
-            for unit in letter.encode_utf16(&mut [0; 2]) {
-                let _ = write!(out, "\\u{unit:04x}");
+        letter if is_active(letter) => push_code(out, letter),
+        letter => out.push(letter),
+    }
+}
+
+fn push_code(out: &mut String, letter: char) {
+    for unit in letter.encode_utf16(&mut [0; 2]) {
+        let _ = write!(out, "\\u{unit:04x}");
+    }
+}
+
+/// Adds JSON that was written elsewhere, on one line: line breaks, which stand between its members alone,
+/// are left out with the white space beside them, and what could act on a terminal, which stands in its
+/// texts alone, is escaped there.
+pub fn push_json(out: &mut String, json: &str) {
+    for line in json.split('\n') {
+        for letter in line.trim_matches([' ', '\t', '\r']).chars() {
+            match letter {
+                '\t' | '\r' => out.push(' '),
+                letter if is_active(letter) => push_code(out, letter),
+                letter => out.push(letter),
             }
         }
-        letter => out.push(letter),
     }
 }
 
@@ -169,6 +186,16 @@ mod tests {
             let [expected, direct] = both(&letter.to_string());
             expected == direct
         }));
+    }
+
+    #[test]
+    fn json_of_others_comes_out_on_one_harmless_line_and_means_the_same() {
+        let json = "\r\n{\"a\":\t\"\u{9b}2J\\n\u{202e}\",\n \"b\": [1, \"\\u001b\"]}\n";
+        let mut out = String::new();
+        push_json(&mut out, json);
+        assert!(!out.contains(is_active), "{}", out.escape_debug());
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(read(&out), read(json));
     }
 
     #[test]

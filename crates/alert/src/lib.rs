@@ -11,6 +11,7 @@
 //! | [`writer`] | matches to alerts, written in the forms that are asked for |
 //! | `line` | the JSON form of an alert |
 //! | [`sink`] | what every sink does |
+//! | [`object`] | objects of JSON, written member by member |
 //! | [`json`] | one JSON object a line |
 //! | [`pretty`] | a few lines for people |
 //! | [`webhook`] | HTTP POST over TLS |
@@ -21,6 +22,7 @@ pub mod alert;
 pub mod id;
 pub mod json;
 mod line;
+pub mod object;
 pub mod pretty;
 pub mod sink;
 pub mod webhook;

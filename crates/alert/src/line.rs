@@ -9,13 +9,14 @@
 //!    alert   event     rule     event        event          alert          alert        event
 //! ```
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 
 use etwatch_event::{FieldId, FieldValues, Value};
 use etwatch_rules::{Reasoning, Rule};
 
 use crate::alert::{Alert, Process, Subject};
 use crate::json::push_text;
+use crate::object::{Object, push_list, push_values};
 
 /// What the lines of all alerts about one event share.
 #[derive(Debug, Default)]
@@ -145,96 +146,8 @@ fn push_fields(out: &mut String, fields: &[(&str, FieldValues<'_>)], scratch: &m
     while let Some((name, values)) = told.next() {
         // Should two fields have the same name, the last is told.
         if told.peek().is_none_or(|(next, _)| next != name) {
-            push_values(object.named(name), values, scratch);
+            push_values(object.named(name), values.iter(), scratch);
         }
     }
     object.end();
-}
-
-/// The value, or a list if there is not exactly one.
-fn push_values(out: &mut String, values: &FieldValues<'_>, scratch: &mut String) {
-    let mut told = values.iter().filter(|value| *value != Value::Structure);
-    match (told.next(), told.next()) {
-        (Some(value), None) => push_value(out, &value, scratch),
-        (first, second) => {
-            let all: Vec<_> = first.into_iter().chain(second).chain(told).collect();
-            push_list(out, &all, |out, value| push_value(out, value, scratch));
-        }
-    }
-}
-
-/// A value as JSON has it. Structures, whose parts are fields of their own, don't come here.
-fn push_value(out: &mut String, value: &Value<'_>, scratch: &mut String) {
-    match value {
-        // JSON has no number for some of them.
-        Value::Float(number) => push_display(out, &serde_json::Value::from(*number)),
-        Value::Unsigned(_) | Value::Signed(_) | Value::Boolean(_) => {
-            out.push_str(value.text(scratch).unwrap_or_default());
-        }
-        value => match value.text(scratch) {
-            Some(text) => push_text(out, text),
-            None => out.push_str("null"),
-        },
-    }
-}
-
-fn push_display(out: &mut String, value: &impl Display) {
-    // Writing to a text can't fail.
-    let _ = write!(out, "{value}");
-}
-
-fn push_list<T>(out: &mut String, items: &[T], mut push: impl FnMut(&mut String, &T)) {
-    out.push('[');
-    for (index, item) in items.iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        push(out, item);
-    }
-    out.push(']');
-}
-
-/// An object that is being written.
-struct Object<'o> {
-    out: &'o mut String,
-    empty: bool,
-}
-
-impl<'o> Object<'o> {
-    fn begin(out: &'o mut String) -> Self {
-        out.push('{');
-        Self { out, empty: true }
-    }
-    fn end(self) {
-        self.out.push('}');
-    }
-    /// Where the value of the next member is to be written.
-    fn named(&mut self, name: &str) -> &mut String {
-        if !self.empty {
-            self.out.push(',');
-        }
-        self.empty = false;
-        push_text(self.out, name);
-        self.out.push(':');
-        self.out
-    }
-    /// The same for a name in which nothing has to be escaped.
-    fn key(&mut self, name: &'static str) -> &mut String {
-        self.out.push_str(if self.empty { "\"" } else { ",\"" });
-        self.empty = false;
-        self.out.push_str(name);
-        self.out.push_str("\":");
-        self.out
-    }
-    fn text(&mut self, key: &'static str, text: &str) {
-        push_text(self.key(key), text);
-    }
-    fn text_if_any(&mut self, key: &'static str, text: Option<&str>) {
-        if let Some(text) = text {
-            self.text(key, text);
-        }
-    }
-    fn number(&mut self, key: &'static str, number: impl Display) {
-        push_display(self.key(key), &number);
-    }
 }

@@ -9,6 +9,7 @@ use crate::etl::EtlScratch;
 use crate::json::RecordParser;
 use crate::limits::Limits;
 use crate::source::{Decoded, Piece};
+use crate::texts::RecordTexts;
 
 /// Decodes pieces one after the other. Each worker has its own.
 #[derive(Debug)]
@@ -17,23 +18,44 @@ pub struct Decoder {
     evtx: RecordParser,
     json: RecordParser,
     etl: EtlScratch,
+    /// Of the piece decoded last, if they are asked for.
+    texts: Option<RecordTexts>,
 }
 
 impl Default for Decoder {
     fn default() -> Self {
         let parser = || RecordParser::new(Limits::default());
-        Self { evtx: parser(), json: parser(), etl: EtlScratch::default() }
+        Self { evtx: parser(), json: parser(), etl: EtlScratch::default(), texts: None }
     }
 }
 
 impl Decoder {
+    /// A decoder that also keeps the texts of the records.
+    #[must_use]
+    pub fn keeping_texts() -> Self {
+        Self { texts: Some(RecordTexts::default()), ..Self::default() }
+    }
+    /// The texts of the records that were decoded last; none unless they are kept.
+    #[must_use]
+    pub fn texts(&self) -> Option<&RecordTexts> {
+        self.texts.as_ref()
+    }
     /// Decodes `piece` into `records`, which is cleared first. The records of an `.etl` file have no
     /// names here: they are counted as undecodable. Whoever has schemas reads such a piece instead.
     pub fn decode(&mut self, piece: Piece, records: &mut RecordBatch) -> Decoded {
         records.clear();
+        if let Some(texts) = &mut self.texts {
+            texts.clear();
+        }
         match piece {
-            Piece::Evtx(chunk) => chunk.decode(&mut self.evtx, records),
-            Piece::Json(block) => block.decode(&mut self.json, records),
+            Piece::Evtx(chunk) => {
+                let parser = &mut self.evtx;
+                keeping(&mut self.texts, parser, |parser| chunk.decode(parser, records))
+            }
+            Piece::Json(block) => {
+                let parser = &mut self.json;
+                keeping(&mut self.texts, parser, |parser| block.decode(parser, records))
+            }
             Piece::Etl(slice) => {
                 let mut without = 0;
                 let mut decoded = slice.read(&mut self.etl, &mut |_, _| without += 1);
@@ -45,4 +67,16 @@ impl Decoder {
             Piece::Damage(decoded) => decoded,
         }
     }
+}
+
+/// Lends the texts to the parser while it decodes.
+fn keeping(
+    texts: &mut Option<RecordTexts>,
+    parser: &mut RecordParser,
+    decode: impl FnOnce(&mut RecordParser) -> Decoded,
+) -> Decoded {
+    parser.texts = texts.take();
+    let decoded = decode(parser);
+    *texts = parser.texts.take();
+    decoded
 }

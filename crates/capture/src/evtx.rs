@@ -17,7 +17,6 @@ use ::evtx::{EvtxChunkData, EvtxChunkHeader, EvtxRecord, ParserSettings};
 use etwatch_event::{RecordBatch, Shape, Timestamp};
 
 use crate::json::RecordParser;
-use crate::limits::Limits;
 use crate::reopen::Reopening;
 use crate::source::{Decoded, Mark, Piece, Source, SourceError};
 
@@ -189,7 +188,7 @@ impl EvtxChunk {
         }));
         if attempt.is_err() {
             records.clear();
-            *parser = RecordParser::new(Limits::default());
+            parser.reset();
             decoded = Decoded::default();
             decoded.skip("EVTX chunk", 1, offset, "the decoder gave up");
         }

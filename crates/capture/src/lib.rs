@@ -13,6 +13,7 @@
 //! | [`etl`] | the logs of ETW, slice by slice of time |
 //! | [`json`] | JSON Lines, arrays and documents in the shapes users have |
 //! | [`decoder`] | from pieces to records |
+//! | [`texts`] | the text of records as the recording has it |
 //! | [`limits`] | what input may ask for, each limit with its name |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -26,10 +27,12 @@ pub mod open;
 mod packed;
 mod reopen;
 pub mod source;
+pub mod texts;
 pub mod walk;
 
 pub use decoder::Decoder;
 pub use limits::Limits;
 pub use open::open;
 pub use source::{Damage, Decoded, Mark, Piece, Source, SourceError};
+pub use texts::RecordTexts;
 pub use walk::{Found, find};

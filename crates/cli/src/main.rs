@@ -4,7 +4,10 @@
 //! |---|---|
 //! | [`commands`] | one file a subcommand, with its help |
 //! | [`config`] | `etwatch.toml`: what flags set, flags win |
+//! | [`event_view`] | an event as commands look at it: record or normalised |
+//! | [`records`] | the records of recordings, decoded and not normalised |
 //! | [`rule_tests`] | tests of rules: from files to outcomes |
+//! | [`selection`] | which events a command is about |
 //! | [`terminal`] | what a person sees: styles, progress, the summary |
 //!
 //! Exit status, the same for all subcommands:
@@ -15,12 +18,15 @@
 //! | 1 | `check` found errors; a test failed; alerts could not be delivered; a fault of etwatch |
 //! | 2 | wrong usage: flags, configuration, rules folder |
 //! | 3 | some input could not be read; the rest was |
-//! | 4 | nothing was tested |
+//! | 4 | nothing was tested, or read |
 #![forbid(unsafe_code)]
 
 mod commands;
 mod config;
+mod event_view;
+mod records;
 mod rule_tests;
+mod selection;
 mod terminal;
 
 use std::process::ExitCode;
@@ -38,7 +44,8 @@ Examples:
   etwatch replay fixtures                     the shipped recordings, the shipped rules
   etwatch replay case.evtx --rules sigma      one event log, a folder of Sigma rules
   etwatch check rules                         what is wrong with rules, and what to write instead
-  etwatch test rules                          do rules match what they should, and nothing else"
+  etwatch test rules                          do rules match what they should, and nothing else
+  etwatch events case.evtx --count            what is in a recording"
 )]
 struct Arguments {
     /// Say more about what is done, on standard error (-v, -vv)

@@ -16,6 +16,10 @@ const SOURCES_SHOWN: usize = 8;
 /// Rules shown in the summary.
 const RULES_SHOWN: usize = 10;
 
+/// What is said of a ledger that is not balanced.
+pub(crate) const UNBALANCED: &str = "the counts of the summary do not add up, so records may be missing \
+    from the results; this is a fault of etwatch: please report it";
+
 /// Prints to standard output; false if that is no longer possible.
 pub(crate) fn print(text: &str) -> bool {
     let mut out = anstream::stdout();
@@ -100,14 +104,27 @@ pub(crate) fn troubles(report: &Report) {
     }
 }
 
-/// The summary of a run.
-pub(crate) fn summary(report: &Report, passed_over: u64) {
-    let mut text = String::new();
+fn push_line(text: &mut String, name: &str, content: &str) {
     let bold = Style::new().bold();
-    let mut line = |name: &str, content: &str| {
-        text.push_str(&format!("{bold}{name:9}{bold:#} {content}\n"));
-    };
-    line("Events", &events(report));
+    text.push_str(&format!("{bold}{name:9}{bold:#} {content}\n"));
+}
+
+/// The summary of a run that only read; `evaluated` are the events that were shown.
+pub(crate) fn reading_summary(report: &Report, passed_over: u64) {
+    let mut text = String::new();
+    push_line(&mut text, "Events", &events(report, "shown"));
+    push_line(&mut text, "Inputs", &inputs(report, passed_over));
+    tell(&text);
+}
+
+/// What is said of a run that was stopped after so many events.
+pub(crate) fn stopped(shown: u64) {
+    let mut text = String::new();
+    push_line(&mut text, "Events", &format!("{shown} shown, then stopped (--limit)"));
+    tell(&text);
+}
+
+fn inputs(report: &Report, passed_over: u64) -> String {
     let (read, all) = report.inputs;
     let mut inputs = format!("{read} of {all} read");
     for (shape, count) in &report.shapes {
@@ -116,7 +133,15 @@ pub(crate) fn summary(report: &Report, passed_over: u64) {
     if passed_over > 0 {
         inputs.push_str(&format!("; {passed_over} other files passed over"));
     }
-    line("Inputs", &inputs);
+    inputs
+}
+
+/// The summary of a run.
+pub(crate) fn summary(report: &Report, passed_over: u64) {
+    let mut text = String::new();
+    let mut line = |name: &str, content: &str| push_line(&mut text, name, content);
+    line("Events", &events(report, "evaluated"));
+    line("Inputs", &inputs(report, passed_over));
     let mut sources: Vec<_> = report.events.iter().collect();
     sources.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), *name));
     let shown = sources.iter().take(SOURCES_SHOWN).map(|(name, count)| format!("{name} {count}"));
@@ -139,9 +164,9 @@ pub(crate) fn summary(report: &Report, passed_over: u64) {
     top_rules(report);
 }
 
-fn events(report: &Report) -> String {
+fn events(report: &Report, evaluated: &str) -> String {
     let ledger = &report.ledger;
-    let mut parts = vec![format!("{} read = {} evaluated", ledger.read, ledger.evaluated)];
+    let mut parts = vec![format!("{} read = {} {evaluated}", ledger.read, ledger.evaluated)];
     for (what, counts) in [
         ("skipped", &ledger.skipped),
         ("undecodable", &ledger.undecodable),

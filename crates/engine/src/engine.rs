@@ -25,6 +25,9 @@ pub enum EngineError {
     /// A worker ended before its work did; the reason was printed by it.
     #[error("a worker failed while {0}; this is a fault of etwatch")]
     WorkerFailed(&'static str),
+    /// Who watched the run wanted no more of it.
+    #[error("the run was stopped")]
+    Stopped,
     /// An alert could not be delivered.
     #[error(transparent)]
     Sink(#[from] etwatch_alert::SinkError),

@@ -1,6 +1,9 @@
 //! How a replay is run, and who is told how it goes.
 
+use std::ops::ControlFlow;
+
 use etwatch_capture::Limits;
+use etwatch_event::EventBatch;
 
 /// What [`Options::held`] may grow to.
 pub const HELD_LIMIT: usize = 256 << 20;
@@ -41,6 +44,13 @@ pub struct Progress {
 pub trait Observer {
     /// Called after each batch.
     fn progress(&mut self, progress: Progress);
+    /// Called with each batch of events in their order, before its alerts are delivered; `files` are the
+    /// names of the inputs by their numbers. Breaking off ends the run with
+    /// [`crate::EngineError::Stopped`].
+    fn events(&mut self, events: &EventBatch, files: &[String]) -> ControlFlow<()> {
+        let _ = (events, files);
+        ControlFlow::Continue(())
+    }
 }
 
 /// An observer that looks away.

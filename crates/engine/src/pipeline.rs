@@ -329,6 +329,9 @@ impl Run<'_> {
     fn take_matches(&mut self) -> Result<(), EngineError> {
         let Some(pending) = self.matching.pop_front() else { return Ok(()) };
         let mut batch = pending.wait()?;
+        if self.observer.events(&batch.events, &self.context.files).is_break() {
+            return Err(EngineError::Stopped);
+        }
         self.report.tested += batch.tested;
         self.progress.events += batch.events.len() as u64;
         self.deliver(&batch)?;

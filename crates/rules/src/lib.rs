@@ -13,6 +13,7 @@
 //! | [`diagnostic`] | what is wrong with a rule, where, and its cure |
 //! | [`explain`] | what is documented of each code |
 //! | [`sigma`] | the language: attributes, detections, modifiers, conditions |
+//! | [`field_test`] | one comparison outside of rules, `FIELD=VALUE` |
 //! | [`fold`] | comparison without case |
 //! | [`mod@load`] | files and folders to rules |
 //! | [`reload`] | rules that are loaded again while they are in use |
@@ -29,6 +30,7 @@ pub mod compile;
 pub mod diagnostic;
 pub mod evaluate;
 pub mod explain;
+pub mod field_test;
 pub mod fold;
 pub mod lint;
 pub mod load;
@@ -42,6 +44,7 @@ pub mod yaml;
 
 pub use diagnostic::{Diagnostic, Severity, SourceFile};
 pub use evaluate::{Evaluator, Reasoning, Reasons};
+pub use field_test::{FieldTest, FieldTestError};
 pub use load::{LoadOptions, Loaded, load};
 pub use matcher::Matcher;
 pub use reload::{Changes, Library, Reload};

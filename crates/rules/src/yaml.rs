@@ -420,7 +420,7 @@ fn is_core(tag: &Tag) -> bool {
 }
 
 /// What a plain scalar means in the core schema of YAML 1.2.
-fn resolve(text: &str) -> Scalar {
+pub(crate) fn resolve(text: &str) -> Scalar {
     match text {
         "" | "null" | "Null" | "NULL" | "~" => return Scalar::Null,
         "true" | "True" | "TRUE" => return Scalar::Boolean(true),

@@ -17,6 +17,7 @@ use crate::json::header::Header;
 use crate::json::recall::Recall;
 use crate::json::{scan, shape};
 use crate::limits::Limits;
+use crate::texts::RecordTexts;
 
 /// Why a JSON record was skipped.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +53,8 @@ pub struct RecordParser {
     recall: Recall,
     /// Room for a record that shows a form.
     example: RecordBatch,
+    /// Where the texts of records go, if they are kept.
+    pub(crate) texts: Option<RecordTexts>,
 }
 
 impl RecordParser {
@@ -66,7 +69,14 @@ impl RecordParser {
             header: Header::default(),
             recall: Recall::default(),
             example: RecordBatch::default(),
+            texts: None,
         }
+    }
+
+    /// Begins anew, as if no record had been read; keeps texts if it did.
+    pub(crate) fn reset(&mut self) {
+        let texts = self.texts.take().map(|_| RecordTexts::default());
+        *self = Self { texts, ..Self::new(self.limits) };
     }
 
     /// Keeps to other limits from now on.
@@ -92,8 +102,17 @@ impl RecordParser {
             self.shape = shape;
             self.recall.clear();
         }
-        let Err(record) = self.recall.read(bytes, record) else { return Ok(()) };
-        self.parse_fully(bytes, record)?;
+        let recalled = self.recall.read(bytes, record);
+        let known = recalled.is_ok();
+        if let Err(record) = recalled {
+            self.parse_fully(bytes, record)?;
+        }
+        if let Some(texts) = &mut self.texts {
+            texts.push(bytes);
+        }
+        if known {
+            return Ok(());
+        }
         if bytes.len() <= LEARNED_BYTES && self.recall.can_learn() {
             self.learn(bytes);
         }

@@ -1,12 +1,18 @@
-//! One file a subcommand, and where the results of a replay go.
+//! One file or folder a subcommand, and where the results of a replay go.
 
 pub(crate) mod check;
 mod compile;
 pub(crate) mod completions;
+pub(crate) mod events;
 mod outputs;
 pub(crate) mod replay;
 pub(crate) mod rules;
+pub(crate) mod schemas;
 pub(crate) mod test;
+
+use std::path::PathBuf;
+
+use etwatch_capture::{Found, find};
 
 use crate::config::Config;
 
@@ -28,6 +34,8 @@ pub(crate) enum Command {
     Check(check::Check),
     Test(test::RunTests),
     Rules(rules::Rules),
+    Events(Box<events::Events>),
+    Schemas(schemas::Schemas),
     Completions(completions::Completions),
 }
 
@@ -39,7 +47,20 @@ impl Command {
             Self::Check(command) => command.run(config),
             Self::Test(command) => command.run(config),
             Self::Rules(command) => command.run(config),
+            Self::Events(command) => command.run(config),
+            Self::Schemas(command) => command.run(),
             Self::Completions(command) => command.run(whole),
         }
     }
+}
+
+/// The recordings under `paths`.
+///
+/// # Errors
+/// What is wrong with the paths as a whole, for a message.
+fn find_inputs(paths: &[PathBuf]) -> Result<Found, String> {
+    if paths.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
+        return Err("standard input can be read once; name `-` once".to_owned());
+    }
+    Ok(find(paths))
 }

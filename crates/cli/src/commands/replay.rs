@@ -3,14 +3,13 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use etwatch_capture::find;
 use etwatch_capture::source::Location;
 use etwatch_engine::{Engine, Options, Report, replay};
 use etwatch_rules::Level;
 use etwatch_rules::load::LoadOptions;
 
 use crate::commands::outputs::{Asked, Outputs};
-use crate::commands::{DONE, FAILED, INPUT_LOST, NOTHING_TESTED, USAGE};
+use crate::commands::{DONE, FAILED, INPUT_LOST, NOTHING_TESTED, USAGE, find_inputs};
 use crate::config::{Config, Format, WORKERS};
 use crate::terminal::{self, Bar};
 
@@ -91,9 +90,7 @@ impl Replay {
 
     fn replay(&self, config: &Config) -> Result<u8, (u8, String)> {
         let usage = |message: String| (USAGE, message);
-        if self.paths.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
-            return Err(usage("standard input can be read once; name `-` once".to_owned()));
-        }
+        let found = find_inputs(&self.paths).map_err(usage)?;
         let rule_paths = config.rule_paths(&self.rules);
         if let Some(missing) = rule_paths.iter().find(|path| !path.exists()) {
             let missing = missing.display();
@@ -110,7 +107,6 @@ impl Replay {
         let (engine, loaded) = Engine::load(&rule_paths, &options, min_level)
             .map_err(|error| (FAILED, error.to_string()))?;
         terminal::unreadable(&loaded.unreadable);
-        let found = find(&self.paths);
         // What is named, and what was found in folders.
         let mut rules = rule_paths;
         rules.extend(engine.rules.rules().iter().map(|rule| PathBuf::from(&rule.file)));
@@ -161,10 +157,7 @@ impl Replay {
 fn status(report: &Report, allow_empty: bool) -> u8 {
     let nothing = report.nothing_tested();
     if !report.ledger.is_balanced() {
-        terminal::error(
-            "the counts of the summary do not add up, so records may be missing from the results; \
-             this is a fault of etwatch: please report it",
-        );
+        terminal::error(terminal::UNBALANCED);
         FAILED
     } else if !report.undelivered.is_empty() {
         FAILED

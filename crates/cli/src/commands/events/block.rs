@@ -1,0 +1,74 @@
+//! An event as a few lines, for people.
+//!
+//! ```text
+//! Microsoft-Windows-Sysmon 1  2026-03-02T09:06:21.6340000Z
+//!   windows/process_creation/sysmon
+//!   EventID      1
+//!   Image        C:\Windows\System32\rundll32.exe
+//!   Hashes       A
+//!                B
+//!   case.evtx, record 10284
+//! ```
+//!
+//! Colours are written always; the writer takes them away where they do not belong. What could act on a
+//! terminal is shown by its code; nothing is cut.
+
+use anstyle::{AnsiColor, Style};
+use etwatch_alert::pretty::escape;
+
+use crate::event_view::EventView;
+
+/// Names longer than this do not push all values to the right.
+const NAME_WIDTH: usize = 32;
+
+/// Adds the lines and an empty one; with `text`, what the recording has, in place of the fields.
+pub(super) fn push(out: &mut String, event: &EventView<'_>, text: Option<&str>, file: &str) {
+    let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
+    let provider = event.provider();
+    let provider = if provider.is_empty() { "unknown provider" } else { &*provider };
+    let id = event.id().map_or(String::new(), |id| format!(" {id}"));
+    out.push_str(&format!("{bold}{}{id}{bold:#}  {}\n", escape(provider), event.time()));
+    if let Some(sources) = event.log_sources().filter(|sources| !sources.is_empty()) {
+        let sources: Vec<_> = sources.iter().map(ToString::to_string).collect();
+        let style = AnsiColor::Cyan.on_default();
+        out.push_str(&format!("  {style}{}{style:#}\n", sources.join(", ")));
+    }
+    match text {
+        Some(text) => {
+            for line in text.trim().split('\n') {
+                out.push_str(&format!("  {}\n", escape(line.trim_end_matches('\r'))));
+            }
+        }
+        None => push_fields(out, event),
+    }
+    let number = event.number();
+    out.push_str(&format!("  {dim}{}, record {number}{dim:#}\n\n", escape(file)));
+}
+
+fn push_fields(out: &mut String, event: &EventView<'_>) {
+    let style = AnsiColor::Cyan.on_default();
+    let dim = Style::new().dimmed();
+    let mut scratch = String::new();
+    let fields: Vec<_> =
+        event.fields().into_iter().map(|field| (escape(field.name), field.values)).collect();
+    let widths = fields.iter().map(|(name, _)| name.chars().count());
+    let width = widths.filter(|width| *width <= NAME_WIDTH).max().unwrap_or(0);
+    for (name, values) in fields {
+        let mut label = name.as_str();
+        if values.is_empty() {
+            out.push_str(&format!("  {style}{label:width$}{style:#}  {dim}no value{dim:#}\n"));
+        }
+        for value in &values {
+            let shown = match value.text(&mut scratch) {
+                Some(text) => escape(text),
+                None => format!("{dim}null{dim:#}"),
+            };
+            if shown.is_empty() {
+                out.push_str(&format!("  {style}{label}{style:#}\n"));
+            } else {
+                out.push_str(&format!("  {style}{label:width$}{style:#}  {shown}\n"));
+            }
+            label = "";
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! An event as one JSON object a line; `docs/events.md` describes it.
+//!
+//! Its members have the names and the order that `event` has in an alert.
+
+use etwatch_alert::json::push_text;
+use etwatch_alert::object::{Object, push_list, push_values};
+
+use crate::event_view::EventView;
+
+/// Adds the object, without the end of the line.
+pub(super) fn push(out: &mut String, event: &EventView<'_>, file: &str, scratch: &mut String) {
+    let mut object = Object::begin(out);
+    if event.time().is_known() {
+        object.text("time", &event.time().to_string());
+    }
+    let some = |text: &str| !text.is_empty();
+    object.text_if_any("provider", Some(&*event.provider()).filter(|text| some(text)));
+    object.text_if_any("channel", Some(&*event.channel()).filter(|text| some(text)));
+    if let Some(id) = event.id() {
+        object.number("id", id);
+    }
+    if let Some(sources) = event.log_sources() {
+        push_list(object.key("log_sources"), sources, |out, source| {
+            push_text(out, &source.to_string());
+        });
+    }
+    let mut source = Object::begin(object.key("source"));
+    source.text("file", file);
+    source.number("record", event.number());
+    source.text("form", event.shape().name());
+    source.end();
+    let mut fields = Object::begin(object.key("fields"));
+    for field in event.fields() {
+        push_values(fields.named(field.name), field.values.into_iter(), scratch);
+    }
+    fields.end();
+    object.end();
+}
