@@ -42,7 +42,8 @@ impl RecordTexts {
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
-    pub(crate) fn clear(&mut self) {
+    /// Forgets them, keeps the memory.
+    pub fn clear(&mut self) {
         self.text.clear();
         self.ends.clear();
     }

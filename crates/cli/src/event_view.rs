@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use etwatch_decode::Schema;
 use etwatch_event::{
     Event, FieldId, LogSource, LogSourceSetId, RawValue, Record, Shape, Timestamp, Value,
 };
@@ -20,8 +21,8 @@ pub(crate) struct FieldView<'a> {
 /// A record or an event.
 #[derive(Clone, Copy)]
 pub(crate) enum EventView<'a> {
-    /// As it was decoded: the names of the recording.
-    Record(Record<'a>),
+    /// As it was decoded: the names of the recording, and the schema of a record of ETW.
+    Record(Record<'a>, Option<&'a Schema>),
     /// As it was normalised: Sigma's names.
     Event(Event<'a>),
 }
@@ -30,56 +31,78 @@ impl<'a> EventView<'a> {
     /// When it happened; [`Timestamp::UNKNOWN`] if it does not say.
     pub(crate) fn time(&self) -> Timestamp {
         match self {
-            Self::Record(record) => record.time(),
+            Self::Record(record, _) => record.time(),
             Self::Event(event) => event.time(),
         }
     }
     /// Its number in the recording.
     pub(crate) fn number(&self) -> u64 {
         match self {
-            Self::Record(record) => record.number(),
+            Self::Record(record, _) => record.number(),
             Self::Event(event) => event.origin().record,
         }
     }
     /// The form it was written in.
     pub(crate) fn shape(&self) -> Shape {
         match self {
-            Self::Record(record) => record.shape(),
+            Self::Record(record, _) => record.shape(),
             Self::Event(event) => event.origin().shape,
         }
     }
     /// The provider that wrote it; empty if it does not say.
     pub(crate) fn provider(&self) -> Cow<'a, str> {
         match self {
-            Self::Record(record) => Cow::Borrowed(record.provider()),
+            Self::Record(record, _) => Cow::Borrowed(record.provider()),
             Self::Event(event) => first_text(event, FieldId::PROVIDER_NAME),
         }
     }
     /// The channel it was written to; empty if it does not say.
     pub(crate) fn channel(&self) -> Cow<'a, str> {
         match self {
-            Self::Record(record) => Cow::Borrowed(record.channel()),
+            Self::Record(record, _) => Cow::Borrowed(record.channel()),
             Self::Event(event) => first_text(event, FieldId::CHANNEL),
         }
     }
     /// The id of the event within its provider.
     pub(crate) fn id(&self) -> Option<u32> {
         match self {
-            Self::Record(record) => record.event_id(),
+            Self::Record(record, _) => record.event_id(),
             Self::Event(event) => first_text(event, FieldId::EVENT_ID).parse().ok(),
         }
+    }
+    /// What its schema calls it: task and opcode, else its own name; empty if there is none.
+    pub(crate) fn name(&self) -> Cow<'a, str> {
+        let Self::Record(_, Some(schema)) = self else { return Cow::Borrowed("") };
+        match (&*schema.task, &*schema.opcode) {
+            ("", "") => Cow::Borrowed(&schema.name),
+            ("", one) | (one, "") => Cow::Borrowed(one),
+            (task, opcode) => Cow::Owned(format!("{task}/{opcode}")),
+        }
+    }
+    /// What its schema calls a value of a field, such as the name of a flag; false if it has no name.
+    pub(crate) fn value_name(&self, field: &str, value: &Value<'_>, out: &mut String) -> bool {
+        out.clear();
+        let Self::Record(_, Some(schema)) = self else { return false };
+        let number = match value {
+            Value::Unsigned(number) | Value::Hex(number) => *number,
+            _ => return false,
+        };
+        // Members of structures stand behind their structure's name.
+        let name = field.rsplit('.').next().unwrap_or(field);
+        let found = schema.fields.iter().position(|field| &*field.name == name);
+        found.is_some_and(|index| schema.value_name(index, number, out))
     }
     /// The log sources that it carries; of a record that is not normalised none are known.
     pub(crate) fn log_sources(&self) -> Option<&'a [LogSource]> {
         match self {
-            Self::Record(_) => None,
+            Self::Record(..) => None,
             Self::Event(event) => Some(event.log_sources()),
         }
     }
     /// The number of the set of its log sources.
     pub(crate) fn source_set(&self) -> LogSourceSetId {
         match self {
-            Self::Record(_) => LogSourceSetId::NONE,
+            Self::Record(..) => LogSourceSetId::NONE,
             Self::Event(event) => event.source_set(),
         }
     }
@@ -87,7 +110,7 @@ impl<'a> EventView<'a> {
     /// it is there without a value.
     pub(crate) fn asks(&self, name: &str, test: impl FnOnce(Values<'_, 'a>) -> bool) -> bool {
         match self {
-            Self::Record(record) => {
+            Self::Record(record, _) => {
                 let named = record.fields().filter(|(field, _)| *field == name);
                 test(&mut named.map(|(_, value)| match value {
                     RawValue::One(value) => Some(value),
@@ -106,7 +129,7 @@ impl<'a> EventView<'a> {
     /// first of them stands; objects are told by their members.
     pub(crate) fn fields(&self) -> Vec<FieldView<'a>> {
         match self {
-            Self::Record(record) => grouped(record.fields().map(|(name, value)| match value {
+            Self::Record(record, _) => grouped(record.fields().map(|(name, value)| match value {
                 RawValue::One(value) => (name, vec![value]),
                 RawValue::Empty => (name, Vec::new()),
             })),

@@ -184,7 +184,7 @@ mod tests {
     fn all_that_is_given_must_hold() {
         let mut records = RecordBatch::default();
         record(&mut records);
-        let event = EventView::Record(records.get(0).unwrap());
+        let event = EventView::Record(records.get(0).unwrap(), None);
         let time = Timestamp::parse("2026-03-02T09:00:00Z").unwrap();
         for (flags, expected) in [
             (&[][..], true),

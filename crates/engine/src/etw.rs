@@ -12,12 +12,12 @@ use etwatch_capture::etl::{EtlScratch, EtlSlice, Trace, TraceSchema, TraceSchema
 use etwatch_decode::manifest::{ManifestChunks, parse_manifest};
 use etwatch_decode::table::Tables;
 use etwatch_decode::{Decoder, Key, Outcome, SchemaStore};
-use etwatch_event::{RawRecord, RecordBatch};
+use etwatch_event::{Ledger, RawRecord, Reason, RecordBatch};
 
 /// Logs of which a worker keeps the decoder.
 const KEPT: usize = 4;
 
-/// What decoding of ETW found to be without a schema that fits: the ledger's word for WPP messages.
+/// The ledger's word for records whose text lies in the symbols of a program.
 const MESSAGE: &str = "WPP message";
 
 /// The schemas of the logs that are being read.
@@ -92,28 +92,18 @@ impl SliceDecoder {
         stores: &SchemaStores,
         records: &mut RecordBatch,
     ) -> Decoded {
-        records.clear();
-        let mut unexplained = Decoded::default();
-        let mut decoded = self.each(slice, stores, records, &mut |_, _, outcome| {
-            let reason = match outcome {
-                Outcome::Event { .. } => return,
-                Outcome::Generic(why) => why.reason(),
-                Outcome::Message => MESSAGE,
-            };
-            *unexplained.ledger.unexplained.entry(reason).or_default() += 1;
-        });
-        decoded.ledger.add(&unexplained.ledger);
-        decoded
+        self.decode_each(slice, stores, records, &mut |_, _| {})
     }
 
-    /// The same, and shows each raw record with the number of the record it became, and how.
-    pub fn each(
+    /// The same, and shows each raw record with what became of it, in the order of the records.
+    pub fn decode_each(
         &mut self,
         slice: EtlSlice,
         stores: &SchemaStores,
         records: &mut RecordBatch,
-        show: &mut dyn FnMut(&RawRecord<'_>, usize, Outcome),
+        show: &mut dyn FnMut(&RawRecord<'_>, &Outcome),
     ) -> Decoded {
+        records.clear();
         let store = stores.of(slice.trace());
         let Self { scratch, decoders } = self;
         let place = decoders.iter().position(|(of, _)| Arc::ptr_eq(of, &store));
@@ -121,13 +111,26 @@ impl SliceDecoder {
             Some(place) => decoders.remove(place),
             None => (store, Decoder::default()),
         };
-        let decoded = slice.read(scratch, &mut |record, _| {
+        let mut unexplained = Ledger::default();
+        let mut decoded = slice.read(scratch, &mut |record, _| {
             let outcome = decoder.decode(record, &store, records);
-            show(record, records.len().saturating_sub(1), outcome);
+            if let Some(reason) = why_unexplained(&outcome) {
+                *unexplained.unexplained.entry(reason).or_default() += 1;
+            }
+            show(record, &outcome);
         });
+        decoded.ledger.add(&unexplained);
         // The one that was used last stands first.
         decoders.insert(0, (store, decoder));
         decoders.truncate(KEPT);
         decoded
+    }
+}
+
+fn why_unexplained(outcome: &Outcome) -> Option<Reason> {
+    match outcome {
+        Outcome::Event { .. } => None,
+        Outcome::Generic(why) => Some(why.reason()),
+        Outcome::Message => Some(MESSAGE),
     }
 }

@@ -27,7 +27,9 @@ pub(super) fn push(out: &mut String, event: &EventView<'_>, text: Option<&str>, 
     let provider = event.provider();
     let provider = if provider.is_empty() { "unknown provider" } else { &*provider };
     let id = event.id().map_or(String::new(), |id| format!(" {id}"));
-    out.push_str(&format!("{bold}{}{id}{bold:#}  {}\n", escape(provider), event.time()));
+    let name = event.name();
+    let name = if name.is_empty() { String::new() } else { format!(" {}", escape(&name)) };
+    out.push_str(&format!("{bold}{}{id}{bold:#}{name}  {}\n", escape(provider), event.time()));
     if let Some(sources) = event.log_sources().filter(|sources| !sources.is_empty()) {
         let sources: Vec<_> = sources.iter().map(ToString::to_string).collect();
         let style = AnsiColor::Cyan.on_default();
@@ -59,10 +61,13 @@ fn push_fields(out: &mut String, event: &EventView<'_>) {
             out.push_str(&format!("  {style}{label:width$}{style:#}  {dim}no value{dim:#}\n"));
         }
         for value in &values {
-            let shown = match value.text(&mut scratch) {
+            let mut shown = match value.text(&mut scratch) {
                 Some(text) => escape(text),
                 None => format!("{dim}null{dim:#}"),
             };
+            if event.value_name(&name, value, &mut scratch) {
+                shown.push_str(&format!(" {dim}({}){dim:#}", escape(&scratch)));
+            }
             if shown.is_empty() {
                 out.push_str(&format!("  {style}{label}{style:#}\n"));
             } else {

@@ -150,7 +150,7 @@ mod tests {
             record.finish();
         }
         for record in records.iter().chain(records.get(0)) {
-            counts.add(&EventView::Record(record));
+            counts.add(&EventView::Record(record, None));
         }
         let mut lines = String::new();
         counts.push_lines(&mut lines);

@@ -19,6 +19,7 @@ pub(super) fn push(out: &mut String, event: &EventView<'_>, file: &str, scratch:
     if let Some(id) = event.id() {
         object.number("id", id);
     }
+    object.text_if_any("name", Some(&*event.name()).filter(|text| some(text)));
     if let Some(sources) = event.log_sources() {
         push_list(object.key("log_sources"), sources, |out, source| {
             push_text(out, &source.to_string());

@@ -113,7 +113,12 @@ impl Events {
                 .map_err(|error| (FAILED, error.to_string()))?
         } else {
             Some(each_record(&found.inputs, self.stage.raw, &mut |read| {
-                printer.take(&EventView::Record(read.record), read.time, read.text, read.file)
+                printer.take(
+                    &EventView::Record(read.record, read.schema),
+                    read.time,
+                    read.text,
+                    read.file,
+                )
             }))
         };
         if let Err(error) = printer.finish() {
