@@ -1,4 +1,5 @@
-//! How many events there are of each kind: by provider and id, and by log sources where they are known.
+//! How many events there are of each kind: by provider, id and the name that a schema gives it, and by log
+//! sources where they are known.
 //!
 //! A recording may claim any number of providers, so kinds are told apart up to [`KINDS`], and names up to
 //! [`NAME_BYTES`]; what comes later is counted together.
@@ -16,17 +17,23 @@ use crate::event_view::EventView;
 
 /// Kinds that are told apart.
 const KINDS: usize = 10_000;
-/// Bytes of a provider's name.
+/// Bytes of a name.
 const NAME_BYTES: usize = 256;
 const PROVIDER: &str = "provider";
 
 /// What tells kinds of one provider apart.
 type Kind = (Option<u32>, LogSourceSetId);
 
+/// As much of a name as is told apart.
+fn cut(name: &str) -> &str {
+    name.get(..name.floor_char_boundary(NAME_BYTES)).unwrap_or_default()
+}
+
 /// Counts of events.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    providers: BTreeMap<Box<str>, BTreeMap<Kind, u64>>,
+    /// By provider, kind and name.
+    providers: BTreeMap<Box<str>, BTreeMap<Kind, BTreeMap<Box<str>, u64>>>,
     kinds: usize,
     /// Events of kinds that are not told apart.
     others: u64,
@@ -34,12 +41,15 @@ pub(super) struct Counts {
     sources: BTreeMap<LogSourceSetId, Vec<String>>,
     /// Whether log sources are known at all.
     normalised: bool,
+    /// Whether any kind has a name.
+    named: bool,
 }
 
 struct Row<'a> {
     count: u64,
     provider: &'a str,
     id: Option<u32>,
+    name: &'a str,
     sources: &'a [String],
 }
 
@@ -47,10 +57,12 @@ impl Counts {
     /// Counts an event.
     pub(super) fn add(&mut self, event: &EventView<'_>) {
         let provider = event.provider();
-        let provider = provider.get(..provider.floor_char_boundary(NAME_BYTES)).unwrap_or_default();
+        let (provider, name) = (cut(&provider), event.name());
+        let name = cut(&name);
         let kind = (event.id(), event.source_set());
-        if let Some(count) = self.providers.get_mut(provider).and_then(|kinds| kinds.get_mut(&kind))
-        {
+        let kinds = self.providers.get_mut(provider);
+        let names = kinds.and_then(|kinds| kinds.get_mut(&kind));
+        if let Some(count) = names.and_then(|names| names.get_mut(name)) {
             *count += 1;
             return;
         }
@@ -59,7 +71,9 @@ impl Counts {
             return;
         }
         self.kinds += 1;
-        self.providers.entry(provider.into()).or_default().insert(kind, 1);
+        self.named |= !name.is_empty();
+        let kinds = self.providers.entry(provider.into()).or_default();
+        kinds.entry(kind).or_default().insert(name.into(), 1);
         if let Some(sources) = event.log_sources() {
             self.normalised = true;
             let names = || sources.iter().map(ToString::to_string).collect();
@@ -71,12 +85,14 @@ impl Counts {
     fn rows(&self) -> Vec<Row<'_>> {
         let mut rows = Vec::new();
         for (provider, kinds) in &self.providers {
-            for ((id, set), count) in kinds {
+            for ((id, set), names) in kinds {
                 let sources = self.sources.get(set).map_or(&[][..], Vec::as_slice);
-                rows.push(Row { count: *count, provider, id: *id, sources });
+                for (name, count) in names {
+                    rows.push(Row { count: *count, provider, id: *id, name, sources });
+                }
             }
         }
-        rows.sort_by_key(|row| (Reverse(row.count), row.provider, row.id, row.sources));
+        rows.sort_by_key(|row| (Reverse(row.count), row.provider, row.id, row.name, row.sources));
         rows
     }
 
@@ -90,15 +106,19 @@ impl Counts {
         let widths = names.iter().map(|name| name.chars().count());
         let width = widths.chain([PROVIDER.len()]).max().unwrap_or(0);
         let bold = Style::new().bold();
-        let title = if self.normalised { "  log sources" } else { "" };
+        let title = match (self.normalised, self.named) {
+            (true, _) => "  log sources",
+            (_, true) => "  name",
+            _ => "",
+        };
         out.push_str(&format!(
             "{bold}{:>9}  {PROVIDER:width$}  {:>5}{title}{bold:#}\n",
             "count", "id"
         ));
         for (row, name) in rows.iter().zip(names) {
             let id = row.id.map_or("-".to_owned(), |id| id.to_string());
-            let line =
-                format!("{:>9}  {name:width$}  {id:>5}  {}", row.count, row.sources.join(", "));
+            let last = if self.normalised { row.sources.join(", ") } else { escape(row.name) };
+            let line = format!("{:>9}  {name:width$}  {id:>5}  {last}", row.count);
             out.push_str(line.trim_end());
             out.push('\n');
         }
@@ -116,6 +136,7 @@ impl Counts {
             if let Some(id) = row.id {
                 object.number("id", id);
             }
+            object.text_if_any("name", Some(row.name).filter(|name| !name.is_empty()));
             if self.normalised {
                 push_list(object.key("log_sources"), row.sources, |out, source| {
                     push_text(out, source);
