@@ -73,6 +73,17 @@ pub enum FieldKind {
     },
 }
 
+impl FieldKind {
+    /// The name of its type.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Value(kind, ..) => kind.name(),
+            Self::Structure { .. } => "Struct",
+        }
+    }
+}
+
 impl Default for FieldKind {
     fn default() -> Self {
         Self::Value(InType::Null, OutType::NONE, None)

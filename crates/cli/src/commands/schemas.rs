@@ -1,13 +1,14 @@
 //! `etwatch schemas`: which events are known, and their fields.
 //!
 //! What is known comes from tables, each of which adds its [`Schema`]s in [`known`]; a row is one kind of
-//! event of a provider. Today there is one table: the taxonomy of normalisation, which says of a Windows
-//! event what Sigma calls it.
+//! event of a provider. The taxonomy of normalisation says of a Windows event what Sigma calls it; the
+//! layouts of `decode` explain the bytes of events of ETW whose recording does not do so itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::{AnsiColor, Style};
 use etwatch_alert::json::harmless_line;
+use etwatch_decode::table::{Entry, Tables};
 use etwatch_event::field::HEADER_FIELDS;
 use etwatch_event::{Guid, Vocabulary};
 use etwatch_normalise::{Log, Table, TableError, Taxonomy};
@@ -28,6 +29,7 @@ Examples:
   etwatch schemas                                     all providers and their events
   etwatch schemas '*Sysmon' --id 1                    the fields of a process start
   etwatch schemas --format json | jq -r .log_sources[]?
+  etwatch schemas Microsoft-Windows-Kernel-Process    the layouts of its events, by version
 
 Every event also has the fields of the System header, which are not listed: EventID, Provider_Name,
 Channel, Computer, and so on. Events that are not listed are decoded and normalised all the same, with
@@ -64,9 +66,12 @@ struct Schema {
     #[serde(skip_serializing_if = "Option::is_none")]
     guid: Option<String>,
     channels: Vec<String>,
-    /// None for all events of the provider that have no row of their own.
+    /// None for all events of the provider that have no row of their own, and for classic events.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<u32>,
+    /// What a classic event is known by, in place of an id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opcode: Option<u16>,
     /// The version of its layout, where a table tells versions apart.
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u8>,
@@ -78,12 +83,16 @@ struct Schema {
     /// Whether `fields` are all that the provider writes.
     complete: bool,
     fields: Vec<String>,
+    /// The types of `fields`, where a table has them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    types: Vec<&'static str>,
 }
 
-/// All schemas of all tables. A further table (those of ETW payloads) adds its own here.
+/// All schemas of all tables. A further table adds its own here.
 fn known() -> Result<Vec<Schema>, TableError> {
     let mut schemas = Vec::new();
     add_taxonomy(&mut schemas)?;
+    add_layouts(&mut schemas);
     Ok(schemas)
 }
 
@@ -106,6 +115,7 @@ fn add_taxonomy(schemas: &mut Vec<Schema>) -> Result<(), TableError> {
             guid: None,
             channels,
             id: row.map(|row| row.id),
+            opcode: None,
             version: None,
             name: row.map_or("any other event", |row| &row.name).to_owned(),
             when: row.map(|row| row.when.clone()).unwrap_or_default(),
@@ -116,6 +126,7 @@ fn add_taxonomy(schemas: &mut Vec<Schema>) -> Result<(), TableError> {
                 .collect(),
             complete: kind.listed,
             fields: fields.map(|id| vocabulary.fields.name(*id).to_owned()).collect(),
+            types: Vec::new(),
         });
     }
     own.sort_by(|one, other| {
@@ -126,6 +137,39 @@ fn add_taxonomy(schemas: &mut Vec<Schema>) -> Result<(), TableError> {
     });
     schemas.append(&mut own);
     Ok(())
+}
+
+/// The layouts of ETW's events. An event may have several of one version, from different builds of Windows.
+fn add_layouts(schemas: &mut Vec<Schema>) {
+    let first = schemas.len();
+    for Entry { classic, number, version, schema } in Tables::embedded().entries() {
+        let name = match (&*schema.task, &*schema.opcode) {
+            (task, opcode) if classic && !task.is_empty() => format!("{task}/{opcode}"),
+            _ => schema.name.to_string(),
+        };
+        let own = schema.own_fields();
+        schemas.push(Schema {
+            table: "etw",
+            providers: vec![schema.provider.to_string()],
+            guid: Some(schema.guid.to_string()),
+            channels: vec![schema.channel.to_string()]
+                .into_iter()
+                .filter(|name| !name.is_empty())
+                .collect(),
+            id: (!classic).then_some(number.into()),
+            opcode: classic.then_some(number),
+            version: Some(version),
+            name,
+            when: BTreeMap::new(),
+            log_sources: Vec::new(),
+            complete: true,
+            fields: own.iter().map(|field| field.name.to_string()).collect(),
+            types: own.iter().map(|field| field.kind.name()).collect(),
+        });
+    }
+    let key =
+        |schema: &Schema| (schema.providers.clone(), schema.id, schema.opcode, schema.version);
+    schemas.get_mut(first..).unwrap_or_default().sort_by_cached_key(key);
 }
 
 /// Providers and channels of a log, each once without case: tables have every spelling that occurs.
@@ -224,11 +268,15 @@ fn push_owners(text: &mut String, schema: &Schema) {
 
 fn push_schema(text: &mut String, schema: &Schema) {
     let (bold, cyan) = (Style::new().bold(), AnsiColor::Cyan.on_default());
-    let id = schema.id.map_or("-".to_owned(), |id| id.to_string());
-    let version = schema.version.map_or(String::new(), |version| format!(" version {version}"));
+    let number = schema.id.or(schema.opcode.map(u32::from));
+    let id = number.map_or("-".to_owned(), |id| id.to_string());
+    let what = if schema.opcode.is_some() { " opcode" } else { "" };
+    let version = schema.version.map_or(String::new(), |version| format!("{what} v{version}"));
     let sources = schema.log_sources.join(", ");
-    let line = format!("  {bold}{id:>5}{bold:#}{version} {}  {cyan}{sources}{cyan:#}", schema.name);
-    text.push_str(&line);
+    text.push_str(&format!("  {bold}{id:>5}{bold:#}{version} {}", schema.name));
+    if !sources.is_empty() {
+        text.push_str(&format!("  {cyan}{sources}{cyan:#}"));
+    }
     text.push('\n');
     for (field, values) in &schema.when {
         text.push_str(&format!("        if {field} is {}\n", values.join(" or ")));
@@ -242,7 +290,7 @@ fn push_schema(text: &mut String, schema: &Schema) {
         line.push(' ');
         line.push_str(field);
     }
-    let more = if schema.complete || schema.id.is_none() { "" } else { " …" };
+    let more = if schema.complete || number.is_none() { "" } else { " …" };
     if !line.is_empty() {
         text.push_str(&format!("       {line}{more}\n"));
     }

@@ -91,6 +91,19 @@ struct Section {
     parsed: OnceLock<Result<EventLayouts, TableError>>,
 }
 
+/// A layout of the tables.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'t> {
+    /// Whether it is that of a classic event, and `number` its opcode.
+    pub classic: bool,
+    /// The id of the event.
+    pub number: u16,
+    /// The version of the layout.
+    pub version: u8,
+    /// The layout.
+    pub schema: &'t Arc<Schema>,
+}
+
 /// Tables by GUID.
 #[derive(Debug, Default)]
 pub struct Tables {
@@ -208,8 +221,17 @@ impl Tables {
 
     /// All layouts with the number (id or opcode) and version of their event, in the order of the files.
     pub fn schemas(&self) -> impl Iterator<Item = (u16, u8, &Arc<Schema>)> {
-        let parsed = self.sections.iter().filter_map(|section| section.parse().as_ref().ok());
-        parsed.flat_map(EventLayouts::iter)
+        self.entries().map(|Entry { number, version, schema, .. }| (number, version, schema))
+    }
+
+    /// The same, and whether they are those of classic events.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.sections.iter().flat_map(|section| {
+            let layouts = section.parse().as_ref().ok();
+            let classic = section.owner.classic;
+            let entry = move |(number, version, schema)| Entry { classic, number, version, schema };
+            layouts.into_iter().flat_map(EventLayouts::iter).map(entry)
+        })
     }
 }
 
