@@ -4,7 +4,8 @@
 //! from the first field to the last, in which each field takes as many bytes as its type, its length and its
 //! count say. Numbers are remembered on the way, since later fields take lengths and counts from them.
 //! Values go out one by one with the index of their field; an array gives several of one field, a structure
-//! those of its members.
+//! those of its members. An array of letters is one text and an array of bytes one run of bytes: a script of
+//! 60,000 bytes is one value, not 60,000 numbers.
 //!
 //! Nothing is read beyond the payload. A field that does not fit ends the walk with a [`Misfit`]; bytes left
 //! behind the last field are no error, since newer versions of Windows append fields without telling, but
@@ -174,9 +175,9 @@ impl<P: Put> Walk<'_, '_, P> {
                 if let Count::One = count {
                     return Ok(self.value(index, kind, out, field.length)?);
                 }
-                if kind.is_letter(out) {
+                if kind.joins(out) {
                     let count = if let Count::Many(count) = count { Some(count) } else { None };
-                    let value = self.cursor.letters(kind, count, &mut self.scratch.room)?;
+                    let value = self.cursor.joined(kind, out, count, &mut self.scratch.room)?;
                     self.put.value(index, value);
                     return Ok(());
                 }

@@ -218,6 +218,11 @@ in_types! {
 }
 
 impl InType {
+    /// Whether several of them are one value: letters a text, bytes a run of bytes.
+    #[must_use]
+    pub fn joins(self, out: OutType) -> bool {
+        self.is_letter(out) || (self == Self::UInt8 && out != OutType::BOOLEAN)
+    }
     /// Whether it is one letter, so that several of them are a text.
     #[must_use]
     pub fn is_letter(self, out: OutType) -> bool {
@@ -308,7 +313,7 @@ impl Schema {
     #[must_use]
     pub fn is_flat(&self) -> bool {
         self.own_fields().iter().all(|field| match field.kind {
-            FieldKind::Value(kind, out, _) => field.count == Amount::Implied || kind.is_letter(out),
+            FieldKind::Value(kind, out, _) => field.count == Amount::Implied || kind.joins(out),
             FieldKind::Structure { .. } => false,
         })
     }

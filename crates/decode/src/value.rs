@@ -275,10 +275,12 @@ impl<'a> Cursor<'a> {
         self.take(2 * usize::from(self.pointer_size))?;
         self.sid().map(Value::Sid)
     }
-    /// Several letters as one text, up to the first NUL.
-    pub(crate) fn letters<'v>(
+    /// Several letters as one text, up to the first NUL; several bytes as they are. All there are without a
+    /// count.
+    pub(crate) fn joined<'v>(
         &mut self,
         kind: InType,
+        out: OutType,
         count: Option<usize>,
         room: &'v mut Room,
     ) -> Read<Value<'v>>
@@ -290,7 +292,8 @@ impl<'a> Cursor<'a> {
             InType::UnicodeChar | InType::UInt16 => {
                 self.unicode(InType::UnicodeString, length, room)
             }
-            _ => self.ansi(InType::AnsiString, length, OutType::NONE, room),
+            _ if kind.is_letter(out) => self.ansi(InType::AnsiString, length, OutType::NONE, room),
+            _ => self.sized(length, 0).map(Value::Bytes),
         }
     }
 }

@@ -149,7 +149,7 @@ fn records_of_a_flat_schema_share_their_names() {
 fn arrays_and_structures_are_named_by_their_path() {
     let structure = FieldKind::Structure { first: 2, members: 1 };
     let mut schema = schema(vec![
-        Field { count: Amount::Prefixed, ..field("List", InType::UInt8) },
+        Field { count: Amount::Prefixed, ..field("List", InType::UInt16) },
         Field { kind: structure, count: Amount::Fixed(2), ..field("Outer", InType::Null) },
         field("Member", InType::UInt8),
     ]);

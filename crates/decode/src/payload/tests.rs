@@ -193,13 +193,13 @@ fn a_length_needs_a_number_that_was_read_and_is_not_negative() {
 
 #[test]
 fn arrays_are_several_values_of_one_field() {
-    let array = |count| Field { count, ..typed("A", InType::UInt8, OutType::NONE) };
+    let array = |count| Field { count, ..typed("A", InType::Int8, OutType::NONE) };
     let number = || typed("N", InType::UInt8, OutType::NONE);
     let rows: &[(Amount, &[u8], &[&str])] = &[
-        (Amount::Fixed(2), &[2, 5, 6], &["Unsigned(5)", "Unsigned(6)"]),
-        (Amount::Field(0), &[2, 5, 6], &["Unsigned(5)", "Unsigned(6)"]),
-        (Amount::Prefixed, &[2, 1, 0, 6], &["Unsigned(6)"]),
-        (Amount::Rest, &[2, 5, 6], &["Unsigned(5)", "Unsigned(6)"]),
+        (Amount::Fixed(2), &[2, 5, 6], &["Signed(5)", "Signed(6)"]),
+        (Amount::Field(0), &[2, 5, 6], &["Signed(5)", "Signed(6)"]),
+        (Amount::Prefixed, &[2, 1, 0, 6], &["Signed(6)"]),
+        (Amount::Rest, &[2, 5, 6], &["Signed(5)", "Signed(6)"]),
         (Amount::Rest, &[2], &["-"]),
         (Amount::Field(0), &[0], &["-"]),
     ];
@@ -214,6 +214,26 @@ fn arrays_are_several_values_of_one_field() {
     let (fit, values) = walked(&Schema::of_fields(vec![number(), wide]), &[3, 0, 0, 0, 0], 8);
     assert_eq!(fit, misfit(1, 1, Reason::TooShort));
     assert_eq!(values.len(), 1, "nothing of an array that can't fit is read");
+}
+
+#[test]
+fn bytes_in_a_row_are_one_value() {
+    let rows: &[(Amount, &[u8], &str)] = &[
+        (Amount::Fixed(2), &[5, 0], "Bytes([5, 0])"),
+        (Amount::Prefixed, &[1, 0, 6], "Bytes([6])"),
+        (Amount::Prefixed, &[0, 0], "Bytes([])"),
+        (Amount::Rest, &[5, 6, 0], "Bytes([5, 6, 0])"),
+    ];
+    for (count, bytes, shown) in rows {
+        let field = Field { count: *count, ..typed("F", InType::UInt8, OutType::HEX_INT_8) };
+        let schema = Schema::of_fields(vec![field]);
+        assert!(schema.is_flat());
+        let expected = (Ok(Fit::Exact), vec![(0, (*shown).to_owned())]);
+        assert_eq!(walked(&schema, bytes, 8), expected, "{count:?}");
+    }
+    let short = Field { count: Amount::Prefixed, ..typed("F", InType::UInt8, OutType::NONE) };
+    let fit = walked(&Schema::of_fields(vec![short]), &[2, 0, 6], 8).0;
+    assert_eq!(fit, misfit(0, 0, Reason::TooShort));
 }
 
 #[test]
