@@ -44,7 +44,9 @@ pub fn read(location: &Location, limits: Limits) -> Option<Outcome> {
         }
         outcome.records.extend(shown);
     }
-    assert_eq!(outcome.ledger.read, outcome.records.len() as u64 + outcome.ledger.lost());
+    let ledger = &outcome.ledger;
+    let accounted = outcome.records.len() as u64 + ledger.lost() + ledger.bookkeeping;
+    assert_eq!(outcome.ledger.read, accounted);
     Some(outcome)
 }
 

@@ -8,8 +8,8 @@
 //! |---|---|
 //! | [`mod@open`] | from a path or standard input to a source, by what the bytes say |
 //! | [`walk`] | the recordings in a folder |
-//! | [`etl`] | Windows' recordings of ETW |
 //! | [`evtx`] | Windows' event-log files, chunk by chunk |
+//! | [`etl`] | the logs of ETW, slice by slice of time |
 //! | [`json`] | JSON Lines, arrays and documents in the shapes users have |
 //! | [`decoder`] | from pieces to records |
 //! | [`limits`] | what input may ask for, each limit with its name |

@@ -19,6 +19,9 @@ pub struct Limits {
     pub unpacked_bytes: u64,
     /// Unpacked bytes for each packed one, looked at from 64 MiB of output on.
     pub unpacked_ratio: u64,
+    /// Bytes of buffers in one piece of an `.etl` file, besides those that it shares with earlier ones; the
+    /// records and their order do not depend on it.
+    pub slice_bytes: u64,
 }
 
 impl Default for Limits {
@@ -30,6 +33,7 @@ impl Default for Limits {
             path_bytes: 512,
             unpacked_bytes: 256 << 30,
             unpacked_ratio: 1_000,
+            slice_bytes: 1 << 20,
         }
     }
 }

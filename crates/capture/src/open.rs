@@ -1,15 +1,17 @@
 //! From a place to a source, by what the bytes say.
 //!
-//! The first bytes decide: gzip and zstd are unpacked, `ElfFile` is an event log, the rest must be
-//! JSON. The name of a file decides nothing but one thing: a `.evtx` whose first page is damaged
-//! is still searched for chunks. An event log has to be read out of order (its oldest chunk can lie
-//! anywhere), so one that comes packed or from a pipe goes through a temporary file.
+//! The first bytes decide: gzip and zstd are unpacked, `ElfFile` is an event log, a buffer that begins
+//! with the header of a log is a log of ETW, the rest must be JSON. The name of a file decides nothing but
+//! one thing: a `.evtx` whose first page is damaged is still searched for chunks, and what is wrong with a
+//! `.etl` is told as such. Both have to be read out of order (the oldest chunk or buffer can lie anywhere),
+//! so one that comes packed or from a pipe goes through a temporary file.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::etl;
 use crate::evtx;
 use crate::json::{self, Input};
 use crate::limits::Limits;
@@ -18,7 +20,7 @@ use crate::reopen::Reopening;
 use crate::source::{Location, Source, SourceError};
 
 /// Bytes that are looked at to tell what an input is.
-const SNIFFED: u64 = 8;
+const SNIFFED: u64 = etl::SNIFFED as u64;
 
 /// Opens the recording at `location`.
 ///
@@ -39,16 +41,21 @@ pub fn open(location: &Location, limits: Limits) -> Result<Box<dyn Source>, Sour
         Packing::None => (first, input),
         packing => sniff(unpack(input, packing, Arc::clone(&count), limits)).map_err(failed)?,
     };
-    let named_evtx = match location {
-        Location::File(path) => is_named_evtx(path),
+    let is_named = |wanted: &str| match location {
+        Location::File(path) => has_ending(path, wanted),
         Location::Stdin | Location::Text { .. } => false,
     };
-    if first.starts_with(evtx::FILE_MAGIC) || named_evtx {
+    let is_evtx = first.starts_with(evtx::FILE_MAGIC) || is_named("evtx");
+    if is_evtx || etl::is_log(&first) || is_named("etl") {
         let file = match (location, packing) {
             (Location::File(path), Packing::None) => Reopening::at(path.clone()),
             _ => Reopening::kept(spill(input).map_err(failed)?),
         };
-        return Ok(Box::new(evtx::Reader::new(file, name)?));
+        return if is_evtx {
+            Ok(Box::new(evtx::Reader::new(file, name)?))
+        } else {
+            Ok(Box::new(etl::Reader::new(file, name, limits)?))
+        };
     }
     let input = match (location, packing) {
         (Location::File(path), Packing::None) => Input::File(Reopening::at(path.clone())),
@@ -68,7 +75,7 @@ fn json_source(
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             refuse("text in UTF-16", "write it as UTF-8 (PowerShell: `-Encoding utf8`)")
         }
-        b"LfLeData" | b"ElfChnk\0" => refuse(
+        [b'L', b'f', b'L', b'e', ..] | [b'E', b'l', b'f', b'C', b'h', b'n', b'k', 0, ..] => refuse(
             "an old or partial event log",
             "only `.evtx` files of Windows Vista and later can be read",
         ),
@@ -76,8 +83,8 @@ fn json_source(
     }
 }
 
-fn is_named_evtx(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("evtx"))
+fn has_ending(path: &Path, wanted: &str) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case(wanted))
 }
 
 /// The first bytes, and the input as if they had not been read.

@@ -46,14 +46,27 @@ impl Reopening {
     }
     /// Up to `length` bytes from `offset` on; the place where reading goes on stays what it was.
     pub(crate) fn read_at(&mut self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.read_into(offset, length, &mut bytes)?;
+        Ok(bytes)
+    }
+    /// Adds up to `length` bytes from `offset` on to `bytes`; the place where reading goes on stays what it
+    /// was.
+    pub(crate) fn read_into(
+        &mut self,
+        offset: u64,
+        length: usize,
+        bytes: &mut Vec<u8>,
+    ) -> io::Result<()> {
         let position = self.position;
         let file = self.file()?;
         file.seek(SeekFrom::Start(offset))?;
-        let mut bytes = vec![0; length];
-        let read = fill(file, &mut bytes)?;
-        bytes.truncate(read);
+        let before = bytes.len();
+        bytes.resize(before + length, 0);
+        let read = fill(file, bytes.get_mut(before..).unwrap_or_default())?;
+        bytes.truncate(before + read);
         file.seek(SeekFrom::Start(position))?;
-        Ok(bytes)
+        Ok(())
     }
     /// How long the file is.
     pub(crate) fn length(&mut self) -> io::Result<u64> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use etwatch_event::{Ledger, Reason, RecordBatch, Timestamp};
 
 use crate::decoder::Decoder;
+use crate::etl::EtlSlice;
 use crate::evtx::EvtxChunk;
 use crate::json::JsonBlock;
 
@@ -33,6 +34,16 @@ pub enum SourceError {
         what: &'static str,
         /// What to do about it.
         hint: &'static str,
+    },
+    /// Reading could not go on at a place of the input; what lies before it was read.
+    #[error("{path}: reading ended at byte {offset}: {what}")]
+    EndsEarly {
+        /// The input.
+        path: String,
+        /// Where, in bytes of the (unpacked) input.
+        offset: u64,
+        /// What was found there.
+        what: String,
     },
 }
 
@@ -73,6 +84,9 @@ pub enum Piece {
     Evtx(EvtxChunk),
     /// Some records of a JSON input.
     Json(JsonBlock),
+    /// Buffers of an `.etl` file; its records need schemas, so whoever has them reads it
+    /// ([`EtlSlice::read`]).
+    Etl(EtlSlice),
     /// Nothing to decode: damage that the reader itself met.
     Damage(Decoded),
 }
@@ -93,6 +107,13 @@ pub enum Mark {
         /// Whether they are lines; else records are looked for by their braces.
         lines: bool,
     },
+    /// Buffers of an `.etl` file, by their ranks in the order of time.
+    Etl {
+        /// The first one that begins in the slice.
+        first: u32,
+        /// The first one behind it.
+        end: u32,
+    },
 }
 
 impl Piece {
@@ -102,6 +123,7 @@ impl Piece {
         match self {
             Self::Evtx(chunk) => Some(chunk.mark()),
             Self::Json(block) => block.mark(),
+            Self::Etl(slice) => Some(slice.mark()),
             Self::Damage(_) => None,
         }
     }

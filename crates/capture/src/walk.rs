@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::source::{Location, SourceError};
 
-const ENDINGS: &[&str] = &["evtx", "json", "jsonl", "ndjson"];
+const ENDINGS: &[&str] = &["evtx", "etl", "json", "jsonl", "ndjson"];
 const PACKED: &[&str] = &["gz", "zst"];
 /// Alerts that etwatch itself wrote beside a recording.
 const OWN_OUTPUT: &str = ".alerts.jsonl";
@@ -92,6 +92,8 @@ mod tests {
         for (name, taken) in [
             ("a.evtx", true),
             ("A.EVTX", true),
+            ("boot.etl", true),
+            ("Boot.ETL.zst", true),
             ("day.jsonl.gz", true),
             ("x.json.zst", true),
             ("day.alerts.jsonl", false),

@@ -38,6 +38,10 @@ pub struct Ledger {
     pub derived: u64,
     /// Evaluated, but older than what its host had already shown; part of `evaluated`.
     pub late: u64,
+    /// Events that Windows itself says it lost, beside the equation: they were never records of the input.
+    pub events_lost: u64,
+    /// Buffers that Windows itself says it lost, with an unknown number of events in each; likewise.
+    pub buffers_lost: u64,
 }
 
 impl Ledger {
@@ -66,6 +70,8 @@ impl Ledger {
         self.split += other.split;
         self.derived += other.derived;
         self.late += other.late;
+        self.events_lost += other.events_lost;
+        self.buffers_lost += other.buffers_lost;
     }
     /// Records that became no event because of damage.
     #[must_use]

@@ -1,0 +1,18 @@
+//! Logs of ETW: real ones, logs of kinds that no real one here has, and damaged ones.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::print_stderr,
+    reason = "a failure in a test is a finding"
+)]
+
+#[path = "etl/corpus.rs"]
+mod corpus;
+#[path = "../../../tests/support/corpus.rs"]
+mod place;
+#[path = "etl/reading.rs"]
+mod reading;
