@@ -12,7 +12,13 @@
 
 #[path = "etl/corpus.rs"]
 mod corpus;
+#[path = "etl/damage.rs"]
+mod damage;
+#[path = "etl/made.rs"]
+mod made;
 #[path = "../../../tests/support/corpus.rs"]
 mod place;
 #[path = "etl/reading.rs"]
 mod reading;
+#[path = "etl/writer.rs"]
+mod writer;

@@ -21,8 +21,8 @@
 pub(super) const SLACK: usize = 32;
 /// Bytes that are copied at once.
 const CHUNK: usize = 16;
-/// Flags of one group, all of them 1: what some writers leave behind the last match.
-const TAIL: usize = 4;
+/// Flags without anything behind them, which a writer may leave if the last ones were used up.
+const TAIL: &[u8] = &[0xff; 4];
 const SHORTEST: usize = 3;
 
 /// Why a buffer can't be unpacked.
@@ -59,29 +59,29 @@ pub(super) fn unpack(input: &[u8], length: usize, room: &mut Vec<u8>) -> Result<
         room.resize(length + SLACK, 0);
     }
     let mut stream = Stream { input, at: 0, half: None };
-    let mut written = 0;
+    let (mut written, mut flags, mut left) = (0, 0, 0);
     while written < length {
         let short = XpressError::Short { unpacked: written };
-        let mut flags = stream.u32().ok_or(short)?;
-        let mut left = 32;
-        while left > 0 && written < length {
-            let run = flags.leading_zeros().min(left);
-            if run > 0 {
-                let bytes = (run as usize).min(length - written);
-                stream.literals(bytes, written, room).ok_or(short)?;
-                written += bytes;
-            } else {
-                written += stream.repeat(written, length, room)?;
-            }
-            let used = run.max(1);
-            // All 32 flags may have been used at once.
-            flags = flags.checked_shl(used).unwrap_or(0);
-            left -= used;
+        if left == 0 {
+            (flags, left) = (stream.u32().ok_or(short)?, 32);
         }
+        let run = flags.leading_zeros().min(left);
+        if run > 0 {
+            let bytes = (run as usize).min(length - written);
+            stream.literals(bytes, written, room).ok_or(short)?;
+            written += bytes;
+        } else {
+            written += stream.repeat(written, length, room)?;
+        }
+        let used = run.max(1);
+        // All 32 flags may have been used at once.
+        flags = flags.checked_shl(used).unwrap_or(0);
+        left -= used;
     }
-    match input.len().saturating_sub(stream.at) {
-        left if left > TAIL => Err(XpressError::Long { left }),
-        _ => Ok(()),
+    match input.get(stream.at..) {
+        None | Some([]) => Ok(()),
+        Some(TAIL) if left == 0 => Ok(()),
+        Some(rest) => Err(XpressError::Long { left: rest.len() }),
     }
 }
 
@@ -204,3 +204,6 @@ fn copy(room: &mut [u8], to: usize, distance: usize, bytes: usize) -> Option<()>
     }
     Some(())
 }
+
+#[cfg(test)]
+mod tests;

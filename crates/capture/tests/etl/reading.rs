@@ -28,10 +28,6 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// How many records Windows wrote, as far as they were found.
-    pub(crate) fn found(&self) -> u64 {
-        self.ledger.read - self.ledger.skipped.values().sum::<u64>()
-    }
     /// Checks that each record read is accounted for.
     pub(crate) fn check(&self) {
         let accounted = self.ledger.lost() + self.ledger.bookkeeping + self.records.len() as u64;
