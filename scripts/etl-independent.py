@@ -28,6 +28,7 @@ except ImportError:
 
 SYSTEM_TIME = 2
 NOBODY = 0xFFFFFFFF
+PROCESSOR_INDEX = 0x20
 
 
 def sha256(data):
@@ -149,6 +150,12 @@ EMPTY = {
 }
 
 
+def processor_of(buffer):
+    """A number of 16 bits if a flag says so, else, up to Windows 7, of 8 bits, with an alignment behind it."""
+    mask = 0x7FF if buffer.BufferFlag.value & PROCESSOR_INDEX else 0xFF
+    return buffer.ProcessorIndex & mask
+
+
 def records(path):
     with open(path, "rb") as file:
         etl = ETL(file)
@@ -163,7 +170,7 @@ def records(path):
                 payload, fields = FIELDS[type(header)](header)
                 found = {
                     "time": clock.time(header.time_delta),
-                    "processor": buffer.header.ProcessorIndex,
+                    "processor": processor_of(buffer.header),
                     "pointer_size": 8 if header.is_64bit else 4,
                     "payload_bytes": len(payload),
                     "payload_sha256": sha256(payload),

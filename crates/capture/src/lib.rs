@@ -8,7 +8,6 @@
 //! |---|---|
 //! | [`mod@open`] | from a path or standard input to a source, by what the bytes say |
 //! | [`walk`] | the recordings in a folder |
-//! | [`etl`] | Windows' recordings of ETW |
 //! | [`evtx`] | Windows' event-log files, chunk by chunk |
 //! | [`etl`] | the logs of ETW, slice by slice of time |
 //! | [`json`] | JSON Lines, arrays and documents in the shapes users have |

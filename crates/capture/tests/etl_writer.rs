@@ -11,6 +11,12 @@
     reason = "a failure in a test is a finding"
 )]
 
+#[path = "etl/copied.rs"]
+mod copied;
+#[path = "../../../tests/support/corpus.rs"]
+mod place;
+#[path = "etl/reading.rs"]
+mod reading;
 #[path = "etl/records.rs"]
 mod records;
 #[path = "etl/walker.rs"]

@@ -14,6 +14,7 @@ use etwatch_event::Timestamp;
 
 use super::error::WriteError;
 use super::record;
+use crate::etl::Trace;
 
 /// The number of the clock "system time".
 const SYSTEM_TIME: u32 = 2;
@@ -72,6 +73,26 @@ impl Default for TraceHeader {
             buffers_lost: 0,
             logger_name: String::new(),
             file_name: String::new(),
+        }
+    }
+}
+
+impl From<&Trace> for TraceHeader {
+    /// What a log that was read said of itself.
+    fn from(trace: &Trace) -> Self {
+        Self {
+            build: trace.os_build,
+            pointer_size: trace.pointer_size,
+            processors: trace.processors,
+            start: trace.start,
+            end: trace.end,
+            boot: trace.boot,
+            time_zone_bias: trace.time_zone_bias_minutes,
+            events_lost: trace.events_lost,
+            buffers_lost: trace.buffers_lost,
+            logger_name: trace.logger_name.clone(),
+            file_name: trace.file_name.clone(),
+            ..Self::default()
         }
     }
 }
