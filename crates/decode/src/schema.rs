@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use etwatch_event::{FieldNames, Guid};
+use etwatch_event::Guid;
 
 /// The layout of an event and the names that go with it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,9 +29,6 @@ pub struct Schema {
     pub top: usize,
     /// Where it comes from.
     pub source: SchemaSource,
-    /// The names of the top fields, for records in which each of them has exactly one value
-    /// ([`Schema::is_flat`]).
-    pub names: Arc<FieldNames>,
 }
 
 /// Where a schema comes from.
@@ -209,6 +206,18 @@ in_types! {
     WbemSid = 310;
 }
 
+impl InType {
+    /// Whether it is one letter, so that several of them are a text.
+    #[must_use]
+    pub fn is_letter(self, out: OutType) -> bool {
+        match self {
+            Self::UnicodeChar | Self::AnsiChar => true,
+            Self::Int8 | Self::UInt8 | Self::UInt16 => out == OutType::STRING,
+            _ => false,
+        }
+    }
+}
+
 /// How a value is meant (`_TDH_OUT_TYPE`); numbers that are not known here change nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OutType(pub u16);
@@ -244,7 +253,9 @@ impl OutType {
     pub const SOCKET_ADDRESS: Self = Self(25);
     /// XML.
     pub const XML: Self = Self(28);
-    /// An error code of Windows.
+    /// An error code, written in hex.
+    pub const ERROR_CODE: Self = Self(29);
+    /// An error code of Windows, written as a decimal number.
     pub const WIN32_ERROR: Self = Self(30);
     /// An `NTSTATUS`.
     pub const NT_STATUS: Self = Self(31);
@@ -276,14 +287,18 @@ impl Schema {
         let top = fields.len();
         Self { fields, top, ..Self::default() }
     }
-    /// Whether each top field has exactly one value, so that all records share their names.
+    /// The event's own fields.
+    #[must_use]
+    pub fn own_fields(&self) -> &[Field] {
+        self.fields.get(..self.top).unwrap_or_default()
+    }
+    /// Whether each top field has one value, or is missing together with all behind it: then all records
+    /// share their names.
     #[must_use]
     pub fn is_flat(&self) -> bool {
-        let own = self.fields.get(..self.top).unwrap_or_default();
-        own.iter().all(|field| {
-            matches!(field.kind, FieldKind::Value(..))
-                && field.count == Amount::Implied
-                && !field.optional
+        self.own_fields().iter().all(|field| match field.kind {
+            FieldKind::Value(kind, out, _) => field.count == Amount::Implied || kind.is_letter(out),
+            FieldKind::Structure { .. } => false,
         })
     }
 }

@@ -18,12 +18,7 @@ impl FieldNames {
     /// The names of `record`.
     #[must_use]
     pub fn of(record: &Record<'_>) -> Self {
-        let mut new = Self::default();
-        for (name, _) in record.fields() {
-            new.spans.push(span(new.text.len(), name.len()));
-            new.text.push_str(name);
-        }
-        new
+        record.fields().map(|(name, _)| name).collect()
     }
     /// The names in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
@@ -45,5 +40,17 @@ impl FieldNames {
     #[inline]
     pub(crate) fn span(&self, index: usize) -> Option<Span> {
         self.spans.get(index).copied()
+    }
+}
+
+impl<'a> FromIterator<&'a str> for FieldNames {
+    /// These names, in this order.
+    fn from_iter<I: IntoIterator<Item = &'a str>>(names: I) -> Self {
+        let mut new = Self::default();
+        for name in names {
+            new.spans.push(span(new.text.len(), name.len()));
+            new.text.push_str(name);
+        }
+        new
     }
 }

@@ -74,7 +74,16 @@ impl Timestamp {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
             return Self::parse_unix(text);
         }
-        let parts = TimeParts::parse(text)?;
+        Self::from_parts(&TimeParts::parse(text)?)
+    }
+
+    /// The point in time that these parts name; `None` before 1601, past the range of `FILETIME`, or if
+    /// there is no such month or day.
+    #[must_use]
+    pub fn from_parts(parts: &TimeParts) -> Option<Self> {
+        if !parts.is_sound() {
+            return None;
+        }
         let days = days_since_1601(parts.year, parts.month, parts.day)?;
         let seconds =
             i64::from(parts.hour) * 3_600 + i64::from(parts.minute) * 60 + i64::from(parts.second)
@@ -150,13 +159,16 @@ impl TimeParts {
             fraction: u32::try_from(fraction_ticks(fraction)?).ok()?,
             offset_minutes: offset_minutes(zone.trim())?,
         };
-        let sound = (1..=12).contains(&parts.month)
-            && parts.day >= 1
-            && parts.day <= days_in_month(parts.year, parts.month)
-            && parts.hour <= 23
-            && parts.minute <= 59
-            && parts.second <= 60;
-        sound.then_some(parts)
+        parts.is_sound().then_some(parts)
+    }
+
+    fn is_sound(&self) -> bool {
+        (1..=12).contains(&self.month)
+            && self.day >= 1
+            && self.day <= days_in_month(self.year, self.month)
+            && self.hour <= 23
+            && self.minute <= 59
+            && self.second <= 60
     }
 
     /// From a typed time, in UTC.

@@ -44,7 +44,9 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use etwatch_event::{Guid, RawForm, RawHeader};
 
+use crate::key::Key;
 use crate::schema::Schema;
+use crate::store::{self, SchemaTables};
 
 pub use error::{TableError, TableProblem};
 pub use layouts::Candidates;
@@ -229,6 +231,17 @@ impl Section {
     fn parse(&self) -> &Result<EventLayouts, TableError> {
         self.parsed
             .get_or_init(|| parse::events(&self.owner, self.file, self.first_line, self.text))
+    }
+}
+
+impl SchemaTables for Tables {
+    fn candidates(&self, key: &Key) -> store::Candidates {
+        let form = if key.classic { RawForm::Kernel } else { RawForm::Event };
+        let build = (key.build > 0).then_some(key.build);
+        let Key { guid, id, version, .. } = *key;
+        let opcode = u8::try_from(id).unwrap_or_default();
+        let found = Self::candidates(self, &TableKey { form, guid, id, opcode, version, build });
+        store::Candidates { schemas: found.iter().cloned().collect(), newer: found.newer() }
     }
 }
 

@@ -137,7 +137,7 @@ impl<'t> Parser<'t, '_> {
             let name = head.names.get(index).or(head.names.first()).copied().unwrap_or_default();
             let opcode =
                 if head.opcode.is_empty() && self.owner.classic { name } else { head.opcode };
-            let mut schema = Schema {
+            let schema = Schema {
                 provider: self.owner.name.into(),
                 guid: self.owner.guid,
                 name: name.into(),
@@ -148,9 +148,6 @@ impl<'t> Parser<'t, '_> {
                 top,
                 ..Schema::default()
             };
-            if schema.is_flat() {
-                schema.names = fields::names(&schema);
-            }
             let schema = Arc::new(schema);
             for &version in &head.versions {
                 let layout = Layout { schema: Arc::clone(&schema), builds: head.builds.clone() };

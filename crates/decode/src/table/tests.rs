@@ -127,17 +127,6 @@ fn classes_go_by_opcode_and_providers_by_id() {
 }
 
 #[test]
-fn only_layouts_in_which_each_field_has_one_value_have_names() {
-    let tables = small();
-    let names = |version| {
-        let schema = tables.find(&key(GUID, 7, version, None)).unwrap();
-        schema.names.iter().map(str::to_owned).collect::<Vec<_>>()
-    };
-    assert_eq!(names(3), ["New"]);
-    assert!(names(1).is_empty());
-}
-
-#[test]
 fn what_is_wrong_is_told_with_file_and_line() {
     let head = "provider A 22fb2cd6-0e7b-422b-a0c7-2fad1fd0e716\n";
     let cases: &[(&str, u32, &str)] = &[

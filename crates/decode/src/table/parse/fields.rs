@@ -5,17 +5,15 @@
 
 use std::sync::Arc;
 
-use etwatch_event::{FieldNames, RecordBatch, Value};
-
 use super::{Line, Maps, TableError, TableProblem, Word};
-use crate::schema::{Amount, Field, FieldKind, Schema};
+use crate::schema::{Amount, Field, FieldKind};
 use crate::table::words;
 
 /// Where the line of a field stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place<'t> {
     name: &'t str,
-    /// Its index in [`Schema::fields`].
+    /// Its index in [`crate::Schema::fields`].
     index: u16,
     /// The place, among the lines, of the structure it is a member of.
     structure: Option<usize>,
@@ -125,15 +123,4 @@ fn amount(line: &Line<'_>, value: &str, before: &[Place<'_>]) -> Result<Amount, 
     let found = before.iter().rev().find(|place| place.name == value);
     let unknown = || line.error(TableProblem::Field(value.to_owned()));
     Ok(Amount::Field(found.ok_or_else(unknown)?.index))
-}
-
-/// The names of the event's own fields, for all records of the schema.
-pub(super) fn names(schema: &Schema) -> Arc<FieldNames> {
-    let mut batch = RecordBatch::default();
-    let mut record = batch.begin();
-    for field in schema.fields.iter().take(schema.top) {
-        record.push(&field.name, Value::Null);
-    }
-    record.finish();
-    Arc::new(batch.get(0).map(|record| FieldNames::of(&record)).unwrap_or_default())
 }
