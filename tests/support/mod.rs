@@ -15,6 +15,7 @@ use etwatch_capture::source::Location;
 use etwatch_engine::{Engine, Options, Report, replay};
 use etwatch_rules::load::{LoadOptions, Loaded};
 
+#[allow(unused_imports, reason = "each test target uses a part of it")]
 pub(crate) use corpus::{corpus, root};
 
 use alert::Alert;

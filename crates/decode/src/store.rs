@@ -40,6 +40,12 @@ pub trait SchemaTables: Send + Sync {
     }
 }
 
+impl<T: SchemaTables + ?Sized> SchemaTables for &T {
+    fn candidates(&self, key: &Key) -> Candidates {
+        (*self).candidates(key)
+    }
+}
+
 /// What tables know of an event.
 #[derive(Clone, Debug, Default)]
 pub struct Candidates {

@@ -8,7 +8,8 @@
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
-use super::{ManifestError, NAME_LIMIT};
+use super::ManifestError;
+use crate::check::MOST_NAME;
 
 /// Reads elements; only ever forward.
 pub(super) struct Elements<'a> {
@@ -95,7 +96,7 @@ impl Element<'_> {
     /// does not say it.
     pub(super) fn optional(&self, name: &'static str) -> Result<String, ManifestError> {
         let value = self.get(name)?.unwrap_or_default();
-        if value.len() > NAME_LIMIT {
+        if value.len() > MOST_NAME {
             return Err(ManifestError::LongName(self.position));
         }
         Ok(value.trim().to_owned())

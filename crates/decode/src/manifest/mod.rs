@@ -32,14 +32,13 @@ mod types;
 
 pub use chunks::{ChunkError, ManifestChunks};
 
-use crate::Schema;
+use crate::check::{MOST_NAME, SchemaError};
+use crate::key::Key;
+use crate::schema::Schema;
+use crate::store::SchemaStore;
 
 /// Bytes that a manifest may have.
 pub const MANIFEST_LIMIT: usize = 4 << 20;
-/// Bytes of a name in a manifest.
-const NAME_LIMIT: usize = 1_024;
-/// Fields that a template may have, members of structures included; ETW itself writes at most 128 pieces.
-const FIELDS_LIMIT: usize = 1_024;
 /// Bytes that the schemas of one manifest may take.
 const SCHEMAS_LIMIT: usize = 64 << 20;
 
@@ -82,11 +81,14 @@ pub enum ManifestError {
         expected: &'static str,
     },
     /// A name of more than 1,024 bytes.
-    #[error("byte {0} of the manifest: a name of more than {NAME_LIMIT} bytes")]
+    #[error("byte {0} of the manifest: a name of more than {MOST_NAME} bytes")]
     LongName(u64),
     /// The schemas of its events would take more than 64 MiB.
     #[error("the schemas of the manifest take more than {SCHEMAS_LIMIT} bytes")]
     TooMuch,
+    /// A schema that no payload can be walked by.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
 }
 
 /// The schemas of a manifest: id and version of each event with its layout, in the order of the text, of
@@ -120,6 +122,22 @@ pub fn parse_manifest(text: &str) -> Result<Vec<(u16, u8, Schema)>, ManifestErro
         return Err(ManifestError::TooLong(text.len()));
     }
     resolve::schemas(&document::read(text)?)
+}
+
+impl SchemaStore {
+    /// Adds the schemas of a manifest that the recording brings along; returns how many there are.
+    ///
+    /// # Errors
+    /// As [`parse_manifest`] and [`SchemaStore::insert`]; schemas before the one that is refused stay.
+    pub fn insert_manifest(&self, text: &str) -> Result<usize, ManifestError> {
+        let schemas = parse_manifest(text)?;
+        let count = schemas.len();
+        for (id, version, schema) in schemas {
+            let key = Key { guid: schema.guid, id, version, ..Key::default() };
+            self.insert(key, schema)?;
+        }
+        Ok(count)
+    }
 }
 
 #[cfg(test)]

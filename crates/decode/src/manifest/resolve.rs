@@ -18,9 +18,9 @@ use std::sync::Arc;
 use etwatch_event::Guid;
 
 use super::document::{Document, EventRow, Label, Map, Part, Provider};
-use super::{FIELDS_LIMIT, ManifestError, NAME_LIMIT, SCHEMAS_LIMIT, types};
-use crate::Schema;
-use crate::schema::{Amount, Field, FieldKind, InType, OutType, SchemaSource, ValueMap};
+use super::{ManifestError, SCHEMAS_LIMIT, types};
+use crate::check::{MOST_FIELDS, MOST_NAME};
+use crate::schema::{Amount, Field, FieldKind, InType, OutType, Schema, SchemaSource, ValueMap};
 
 /// The schemas of all events, in the order of the text.
 pub(super) fn schemas(document: &Document) -> Result<Vec<(u16, u8, Schema)>, ManifestError> {
@@ -66,7 +66,7 @@ impl<'a> Resolver<'a> {
         for (name, parts) in sorted(&provider.templates) {
             let inner = parts.iter().filter_map(|part| part.members.as_ref());
             let count = parts.len() + inner.map(Vec::len).sum::<usize>();
-            if count > FIELDS_LIMIT {
+            if count > MOST_FIELDS {
                 return Err(new.unknown(name, "template of at most 1,024 fields"));
             }
             let fields = new.template(parts, &maps)?;
@@ -82,7 +82,7 @@ impl<'a> Resolver<'a> {
     fn label(&self, label: &Label) -> Box<str> {
         let id = label.message.strip_prefix("$(string.").and_then(|rest| rest.strip_suffix(')'));
         let text = id.and_then(|id| self.texts.get(id)).map(|text| text.trim());
-        let text = text.filter(|text| !text.is_empty() && text.len() <= NAME_LIMIT);
+        let text = text.filter(|text| !text.is_empty() && text.len() <= MOST_NAME);
         text.unwrap_or(&label.name).into()
     }
     fn value_map(

@@ -4,6 +4,7 @@ use etwatch_event::{Guid, RawHeader, RawRecord};
 
 use super::chunks::{BYTES_LIMIT, CHUNK_ID, UNFINISHED_LIMIT};
 use super::*;
+use crate::check::MOST_FIELDS;
 use crate::schema::{Amount, FieldKind, InType, OutType};
 
 /// A manifest with these parts of a provider, and these texts.
@@ -158,9 +159,9 @@ fn a_manifest_can_not_ask_for_more_than_there_is_room_for() {
         format!("<templates><template tid='T'>{data}</template></templates>")
     };
     let events = "<event value='1' template='T'/>".repeat(40_000);
-    let bomb = format!("{}<events>{events}</events>", template(FIELDS_LIMIT));
+    let bomb = format!("{}<events>{events}</events>", template(MOST_FIELDS));
     assert_eq!(parse_manifest(&manifest(&bomb, "")), Err(ManifestError::TooMuch));
-    let wide = parse_manifest(&manifest(&template(FIELDS_LIMIT + 1), "")).unwrap_err();
+    let wide = parse_manifest(&manifest(&template(MOST_FIELDS + 1), "")).unwrap_err();
     assert!(wide.to_string().contains("template of at most"), "{wide}");
 
     let deep = manifest(&format!("{}{}", "<a>".repeat(200_000), "</a>".repeat(200_000)), "");
@@ -264,7 +265,7 @@ fn chunks_are_bounded_and_what_is_given_up_is_counted() {
 #[test]
 fn texts_of_names_stay_short() {
     let mut texts = String::new();
-    write!(texts, "<string id='task' value='{}'/>", "x".repeat(NAME_LIMIT + 1)).unwrap();
+    write!(texts, "<string id='task' value='{}'/>", "x".repeat(MOST_NAME + 1)).unwrap();
     let schemas = parse_manifest(&manifest(WHOLE, &texts)).unwrap();
     assert_eq!(&*schemas[0].2.task, "Sale");
 }

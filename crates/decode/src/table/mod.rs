@@ -256,14 +256,13 @@ impl Section {
     }
 }
 
-impl SchemaTables for &Tables {
+impl SchemaTables for Tables {
     fn candidates(&self, key: &Key) -> store::Candidates {
-        let Key { guid, id: number, version, classic, build } = *key;
-        let form = if classic { RawForm::Classic } else { RawForm::Event };
-        let opcode = u8::try_from(number).unwrap_or_default();
-        let build = (build != 0).then_some(build);
-        let key = TableKey { form, guid, id: number, opcode, version, build };
-        let found = Tables::candidates(self, &key);
+        let form = if key.classic { RawForm::Kernel } else { RawForm::Event };
+        let build = (key.build > 0).then_some(key.build);
+        let Key { guid, id, version, .. } = *key;
+        let opcode = u8::try_from(id).unwrap_or_default();
+        let found = Self::candidates(self, &TableKey { form, guid, id, opcode, version, build });
         store::Candidates { schemas: found.iter().cloned().collect(), newer: found.newer() }
     }
 }

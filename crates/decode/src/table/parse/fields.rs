@@ -13,7 +13,7 @@ use crate::table::words;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place<'t> {
     name: &'t str,
-    /// Its index in [`Schema::fields`].
+    /// Its index in [`crate::Schema::fields`].
     index: u16,
     /// The place, among the lines, of the structure it is a member of.
     structure: Option<usize>,
