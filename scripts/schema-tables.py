@@ -69,8 +69,13 @@ PROVIDERS = {
 # The same events under another name and GUID.
 ALSO = {"Microsoft-Windows-PowerShell": ("PowerShellCore", "f90714a8-5509-434a-bf6d-b1624c8a19a2")}
 
-# Where every manifest is wrong and real bytes say so (README of the corpus).
-CORRECTED = {("Microsoft-Windows-Kernel-Network", "connid"): "Pointer"}
+# Where every manifest is wrong and real bytes say so: identifiers of connections are as long as a pointer
+# (README of the corpus), and a stack of .NET has as many addresses as it counts, not two.
+CORRECTED = {
+    ("Microsoft-Windows-Kernel-Network", "connid"): {"inType": "Pointer"},
+    ("Microsoft-Windows-DotNETRuntime", "Stack"): {"count": {"field": "FrameCount"}},
+    ("Microsoft-Windows-DotNETRuntimeRundown", "Stack"): {"count": {"field": "FrameCount"}},
+}
 
 IN_TYPES = {"GUID": "Guid", "FILETIME": "FileTime", "SYSTEMTIME": "SystemTime", "SID": "Sid"}
 OUT_TYPES = {
@@ -191,7 +196,8 @@ class Table:
         return lines
 
     def field(self, field):
-        kind = CORRECTED.get((self.provider, field["name"]), field["inType"])
+        field = field | CORRECTED.get((self.provider, field["name"]), {})
+        kind = field["inType"]
         line = f"  {field['name']} {IN_TYPES.get(kind, kind)}"
         if out := OUT_TYPES.get(field.get("outType")):
             line += f"/{out}"

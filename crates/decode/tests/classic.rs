@@ -23,6 +23,7 @@ const DISK_IO: &str = "3d6fa8d4-fe05-11d0-9dda-00c04fd7ba7c";
 const STACK_WALK: &str = "def2fe46-7bd6-4b80-bd94-f57fe20d0ce3";
 const PERF_INFO: &str = "ce1dbfb4-137e-4da6-87b0-3f59aa102cbc";
 const IMAGE_ID: &str = "b3e675d7-2554-4f18-830b-2762732560de";
+const SYSTEM_CONFIG: &str = "01853a65-418f-4f36-aefc-dc0f1d2fd235";
 const SYSTEM_CONFIG_EX: &str = "9b79ee91-b5fd-41c0-a243-4248e266e9d0";
 
 fn layouts(class: &str, opcode: u8, version: u8) -> Vec<Arc<Schema>> {
@@ -39,6 +40,9 @@ fn bytes(schema: &Schema, end: Option<&str>, pointer: usize) -> usize {
     fields
         .map(|field| match (&field.kind, field.length) {
             (FieldKind::Value(InType::Binary, ..), Amount::Fixed(bytes)) => usize::from(bytes),
+            (FieldKind::Value(InType::UnicodeString, ..), Amount::Fixed(letters)) => {
+                2 * usize::from(letters)
+            }
             (FieldKind::Value(kind, ..), Amount::Implied) => match kind {
                 InType::Int8 | InType::UInt8 => 1,
                 InType::Int16 | InType::UInt16 => 2,
@@ -130,7 +134,13 @@ fn events_of_fixed_length_are_as_long_as_real_ones() {
         (FILE_IO, 66, 3, &[28]),
         (FILE_IO, 76, 3, &[20]),
         (DISK_IO, 10, 3, &[52]),
+        (DISK_IO, 14, 3, &[28]),
         (PERF_INFO, 46, 2, &[16]),
+        (EVENT_TRACE, 5, 2, &[36]),
+        (EVENT_TRACE, 8, 2, &[0]),
+        (SYSTEM_CONFIG, 10, 3, &[828]),
+        (SYSTEM_CONFIG, 11, 2, &[568]),
+        (SYSTEM_CONFIG, 12, 2, &[112]),
     ];
     for &(class, opcode, version, expected) in table {
         let layouts = layouts(class, opcode, version);
