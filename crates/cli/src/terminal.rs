@@ -117,6 +117,14 @@ pub(crate) fn reading_summary(report: &Report, passed_over: u64) {
     tell(&text);
 }
 
+/// The summary of a conversion; `evaluated` are the events that were written.
+pub(crate) fn writing_summary(report: &Report) {
+    let mut text = String::new();
+    push_line(&mut text, "Events", &events(report, "written"));
+    push_line(&mut text, "Inputs", &inputs(report, 0));
+    tell(&text);
+}
+
 /// What is said of a run that was stopped after so many events.
 pub(crate) fn stopped(shown: u64) {
     let mut text = String::new();

@@ -8,7 +8,7 @@
 //! multiple of 8 bytes:
 //!
 //! ```text
-//! u16 size, these 8 bytes included | u16 type | u16 1 if another one follows | u16 bytes of data | data
+//! u16 size, these 8 bytes included, a multiple of 8 | u16 type | u16 1 if another one follows | u16 bytes of data | data
 //! ```
 
 use crate::time::Timestamp;
@@ -134,7 +134,7 @@ impl<'a> RawRecord<'a> {
 pub fn push_item(extended: &mut Vec<u8>, kind: u16, data: &[u8], last: bool) {
     const MOST: u16 = 65_000;
     let length = u16::try_from(data.len()).unwrap_or(MOST).min(MOST);
-    extended.extend_from_slice(&(length + 8).to_le_bytes());
+    extended.extend_from_slice(&(length + 8).next_multiple_of(8).to_le_bytes());
     extended.extend_from_slice(&kind.to_le_bytes());
     extended.extend_from_slice(&u16::from(!last).to_le_bytes());
     extended.extend_from_slice(&length.to_le_bytes());

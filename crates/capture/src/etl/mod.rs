@@ -41,7 +41,7 @@ mod xpress;
 pub use clock::{ClockKind, TraceClock};
 pub use reader::Reader;
 pub use slice::{EtlScratch, EtlSlice};
-pub use trace::{Trace, TraceSchema, TraceSchemaKind, Volume};
+pub use trace::{Trace, TraceSchema, TraceSchemaKind, Volume, is_bookkeeping};
 pub use writer::{Metadata, TraceHeader, WriteError, Writer, Written};
 
 /// Whether an input whose first bytes these are is a log: a buffer of a sound size whose first record is the

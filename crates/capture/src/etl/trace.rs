@@ -183,7 +183,8 @@ impl Trace {
 }
 
 /// Whether a record is no event but tells something about the log or about events.
-pub(super) fn is_bookkeeping(record: &RawRecord<'_>) -> bool {
+#[must_use]
+pub fn is_bookkeeping(record: &RawRecord<'_>) -> bool {
     let header = &record.header;
     match header.form {
         RawForm::Event => is_manifest(record),

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 mod compile;
 pub(crate) mod completions;
+pub(crate) mod convert;
 pub(crate) mod events;
 mod outputs;
 pub(crate) mod replay;
@@ -36,6 +37,7 @@ pub(crate) enum Command {
     Rules(rules::Rules),
     Events(Box<events::Events>),
     Schemas(schemas::Schemas),
+    Convert(convert::Convert),
     Completions(completions::Completions),
 }
 
@@ -49,6 +51,7 @@ impl Command {
             Self::Rules(command) => command.run(config),
             Self::Events(command) => command.run(config),
             Self::Schemas(command) => command.run(),
+            Self::Convert(command) => command.run(),
             Self::Completions(command) => command.run(whole),
         }
     }
