@@ -4,10 +4,13 @@
 //! |---|---|
 //! | [`aggregation`] | aggregations of older Sigma, and what replaces each |
 //! | [`attributes`] | what rules, filters and correlations share |
+//! | `mapping` | values of a document by name and kind |
 //! | [`collection`] | templates for the rules of a file (`action`) |
 //! | [`correlation`] | correlations: rules over the matches of other rules in time |
 //! | [`filter`] | global filters, joined to the conditions of rules |
 //! | [`rule`] | a rule: its attributes, detections and conditions |
+//! | `log_source` | what events a rule or filter is about |
+//! | `detections` | its detections, and the conditions over them |
 //! | [`detection`] | the shapes of a detection; detection items |
 //! | [`modifier`] | chains of modifiers |
 //! | [`value`] | values of rules as tests of one field |
@@ -24,8 +27,11 @@ pub mod collection;
 pub mod condition;
 pub mod correlation;
 pub mod detection;
+mod detections;
 pub mod encoding;
 pub mod filter;
+mod log_source;
+mod mapping;
 pub mod modifier;
 pub mod network;
 pub mod pattern;
@@ -34,6 +40,7 @@ pub mod rule;
 pub mod text;
 pub mod value;
 
+pub use attributes::Attributes;
 pub use condition::Condition;
 pub use correlation::Correlation;
 pub use detection::{Detection, Item};
