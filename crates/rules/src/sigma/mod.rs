@@ -15,6 +15,7 @@
 //! | [`modifier`] | chains of modifiers |
 //! | [`value`] | values of rules as tests of one field |
 //! | [`text`] | wildcards, escapes, dashes |
+//! | `wildcard` | whether a text is like a pattern |
 //! | [`encoding`] | base64 and UTF-16 |
 //! | [`pattern`] | regular expressions in Sigma's flavour |
 //! | [`network`] | CIDR |
@@ -39,6 +40,7 @@ pub mod room;
 pub mod rule;
 pub mod text;
 pub mod value;
+mod wildcard;
 
 pub use attributes::Attributes;
 pub use condition::Condition;
