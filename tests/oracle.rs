@@ -53,7 +53,9 @@ impl Both {
         if compiled != plain {
             let only = |some: &[etwatch_rules::Match], others: &[etwatch_rules::Match]| {
                 let titles = some.iter().filter(|found| !others.contains(found));
-                titles.map(|found| rules.get(found.rule).unwrap().title.clone()).collect::<Vec<_>>()
+                titles
+                    .map(|found| rules.get(found.rule).unwrap().attributes.title.clone())
+                    .collect::<Vec<_>>()
             };
             let fields: Vec<_> = event
                 .fields()
@@ -266,9 +268,9 @@ fn both_agree_on_generated_rules_and_events() {
                 };
                 let detections: Vec<NamedDetection> = (0..count).map(|_| one()).collect();
                 let conditions = vec![condition(&mut dice, count, 0)];
-                let title = format!("round {round}, rule {number}");
-                let log_source = source.clone();
-                Rule { title, log_source, detections, conditions, ..template.clone() }
+                let mut rule = template.clone();
+                rule.attributes.title = format!("round {round}, rule {number}");
+                Rule { log_source: source.clone(), detections, conditions, ..rule }
             })
             .collect();
         let mut wanted = Vec::new();

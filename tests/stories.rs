@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use etwatch_rules::Severity;
+use etwatch_rules::sigma::Attributes;
 use support::{engine, files_under, golden, options, root, run};
 
 fn stories() -> Vec<PathBuf> {
@@ -51,8 +52,9 @@ fn the_shipped_rules_are_sound_and_each_tells_a_story() {
     let (alerts, _) = run(&engine, &stories(), options(2, 64));
     let told: BTreeSet<_> = alerts.alerts().into_iter().filter_map(|alert| alert.rule.id).collect();
     for rule in engine.rules.rules() {
-        assert!(told.contains(rule.id.as_ref().unwrap()), "no story tells of {}", rule.file);
-        assert!(!rule.tags.is_empty() && !rule.false_positives.is_empty(), "{}", rule.file);
+        let Attributes { id, tags, false_positives, .. } = &rule.attributes;
+        assert!(told.contains(id.as_ref().unwrap()), "no story tells of {}", rule.file);
+        assert!(!tags.is_empty() && !false_positives.is_empty(), "{}", rule.file);
     }
 }
 

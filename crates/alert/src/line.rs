@@ -79,11 +79,12 @@ pub(crate) fn push_line(out: &mut String, alert: &Alert<'_>, rule: &str, event: 
 pub(crate) fn rule_text(rule: &Rule) -> String {
     let mut out = String::new();
     let mut object = Object::begin(&mut out);
-    object.text_if_any("id", rule.id.as_deref());
-    object.text("title", &rule.title);
-    object.text_if_any("level", rule.level.map(etwatch_rules::Level::name));
-    push_list(object.key("tags"), &rule.tags, |out, tag| push_text(out, tag));
-    object.text_if_any("author", rule.author.as_deref());
+    let attributes = &rule.attributes;
+    object.text_if_any("id", attributes.id.as_deref());
+    object.text("title", &attributes.title);
+    object.text_if_any("level", attributes.level.map(etwatch_rules::Level::name));
+    push_list(object.key("tags"), &attributes.tags, |out, tag| push_text(out, tag));
+    object.text_if_any("author", attributes.author.as_deref());
     if !rule.filters.is_empty() {
         push_list(object.key("filters"), &rule.filters, |out, filter| push_text(out, filter));
     }

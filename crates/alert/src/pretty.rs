@@ -107,11 +107,14 @@ pub fn escape(text: &str) -> String {
 /// Adds an alert.
 pub(crate) fn push_lines(text: &mut String, alert: &Alert<'_>) {
     let Alert { rule, subject, .. } = alert;
-    let level = rule.level.map(Level::name);
+    let level = rule.attributes.level.map(Level::name);
     let style = level_style(level);
     let word = level.unwrap_or("no level").to_uppercase();
     let bold = Style::new().bold();
-    text.push_str(&format!("{style}{word:9}{style:#} {bold}{}{bold:#}\n", harmless(&rule.title)));
+    text.push_str(&format!(
+        "{style}{word:9}{style:#} {bold}{}{bold:#}\n",
+        harmless(&rule.attributes.title)
+    ));
     let mut line = |content: String| text.push_str(&format!("{INDENT}{content}\n"));
     line(when_and_where(rule, subject));
     if let Some(process) = &subject.process {
@@ -136,7 +139,7 @@ fn when_and_where(rule: &Rule, subject: &Subject<'_>) -> String {
     if !kinds.is_empty() {
         parts.push(kinds.join(" and "));
     }
-    let techniques = rule.tags.iter().filter(|tag| tag.starts_with("attack.t"));
+    let techniques = rule.attributes.tags.iter().filter(|tag| tag.starts_with("attack.t"));
     parts.extend(techniques.map(|tag| harmless(tag)));
     parts.join(", ")
 }

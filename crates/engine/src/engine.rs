@@ -100,7 +100,7 @@ impl Engine {
 
 fn rule_set(mut rules: Vec<Rule>, vocabulary: &Vocabulary, min_level: Option<Level>) -> RuleSet {
     if let Some(min_level) = min_level {
-        rules.retain(|rule| rule.level.unwrap_or(Level::Informational) >= min_level);
+        rules.retain(|rule| rule.attributes.level.unwrap_or(Level::Informational) >= min_level);
     }
     RuleSet::new(rules, vocabulary)
 }

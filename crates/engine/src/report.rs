@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use etwatch_alert::SinkError;
 use etwatch_capture::Damage;
 use etwatch_event::{Ledger, LogSourceSetId, Shape, Vocabulary};
+use etwatch_rules::sigma::Attributes;
 use etwatch_rules::{Level, Rule, RuleIndex, RuleSet};
 use serde::Serialize;
 
@@ -89,20 +90,20 @@ struct LedgerForm<'a> {
 
 /// Rules without an id may share a title, and copies of a rule its id.
 fn key(rule: &Rule) -> String {
-    let Rule { id, title, file, .. } = rule;
-    format!("{}\n{title}\n{file}", id.as_deref().unwrap_or_default())
+    let Attributes { id, title, .. } = &rule.attributes;
+    format!("{}\n{title}\n{}", id.as_deref().unwrap_or_default(), rule.file)
 }
 
 impl Report {
     /// Counts an alert of `rule`.
     pub(crate) fn count(&mut self, rule: &Rule) {
-        let level = rule.level.map_or("none", Level::name);
+        let level = rule.attributes.level.map_or("none", Level::name);
         match self.alerts.get_mut(level) {
             Some(count) => *count += 1,
             None => *self.alerts.entry(level.to_owned()).or_default() += 1,
         }
         let new = || {
-            let (title, level) = (rule.title.clone(), level.to_owned());
+            let (title, level) = (rule.attributes.title.clone(), level.to_owned());
             RuleAlerts { title, level, count: 0 }
         };
         self.rule_alerts.entry(key(rule)).or_insert_with(new).count += 1;

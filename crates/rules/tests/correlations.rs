@@ -83,7 +83,7 @@ fn shown(correlation: &Correlation, fields: &FieldTable) -> String {
         correlation.kind.name(),
         targets.join(", "),
         correlation.timespan.as_secs(),
-        correlation.level.map_or("no level", Level::name),
+        correlation.attributes.level.map_or("no level", Level::name),
         if correlation.generate { ", generates" } else { "" },
     )
 }

@@ -234,3 +234,23 @@ fn wildcards_go_back_to_the_last_star_alone() {
     }
     assert_eq!(code(&rule(&format!("{{F: '{}b'}}", "a*".repeat(1_001)))), Some("SIG003"));
 }
+
+#[test]
+fn long_literals_between_wildcards_are_not_compared_at_each_place() {
+    let long = "a".repeat(300_000);
+    let text = "a".repeat(1 << 20);
+    for pattern in [
+        format!("*{long}?b*"),
+        format!("*?{long}?b*"),
+        format!("*{long}?{long}?b*"),
+        format!("*a?{long}?{long}b"),
+        format!("*{long}?*{long}?b?*"),
+    ] {
+        let found = tests(&rule(&format!("{{F: '{pattern}'}}")));
+        let [Test::Text(value)] = found.as_slice() else { panic!() };
+        let shown: String = pattern.chars().filter(|letter| *letter != 'a').collect();
+        assert!(!value.test.is_true_of(&text), "{shown}");
+        let end = if pattern.ends_with("?*") { "bc" } else { "b" };
+        assert!(value.test.is_true_of(&format!("{text}{end}")), "{shown}");
+    }
+}

@@ -71,7 +71,7 @@ fn versions(reload: &Reload) -> Vec<String> {
         let text = format!("{:?}", rule.detections);
         let value =
             ["old", "new", "x"].into_iter().find(|value| text.contains(&format!("\"{value}\"")));
-        format!("{} {}", rule.title, value.unwrap_or("?"))
+        format!("{} {}", rule.attributes.title, value.unwrap_or("?"))
     };
     reload.loaded.rules.iter().map(one).collect()
 }
@@ -388,7 +388,7 @@ proptest! {
             }
             let reload = place.reload();
             let now: Vec<_> =
-                reload.loaded.rules.iter().map(|rule| rule.id.clone().unwrap()).collect();
+                reload.loaded.rules.iter().map(|rule| rule.attributes.id.clone().unwrap()).collect();
             for (id, of_file) in &in_use {
                 let number: usize = of_file.parse().unwrap();
                 if here[number].contains(id) {
@@ -396,7 +396,7 @@ proptest! {
                 }
             }
             let file = |rule: &etwatch_rules::Rule| rule.file.chars().rev().nth(4).unwrap().to_string();
-            in_use = reload.loaded.rules.iter().map(|rule| (rule.id.clone().unwrap(), file(rule))).collect();
+            in_use = reload.loaded.rules.iter().map(|rule| (rule.attributes.id.clone().unwrap(), file(rule))).collect();
         }
         for file in 0..3 {
             place.write(&format!("{file}.yml"), rule(file, "new"));
@@ -406,8 +406,8 @@ proptest! {
         let again = place.reload();
         let paths = [place.folder.path().join("rules")];
         let afresh = load(&paths, &LoadOptions::default(), &mut FieldTable::default());
-        let loaded = afresh.rules.iter().map(|rule| rule.title.clone()).collect::<Vec<_>>();
-        prop_assert_eq!(again.loaded.rules.iter().map(|rule| rule.title.clone()).collect::<Vec<_>>(), loaded);
+        let loaded = afresh.rules.iter().map(|rule| rule.attributes.title.clone()).collect::<Vec<_>>();
+        prop_assert_eq!(again.loaded.rules.iter().map(|rule| rule.attributes.title.clone()).collect::<Vec<_>>(), loaded);
         prop_assert!(again.loaded.diagnostics.is_empty());
     }
 }

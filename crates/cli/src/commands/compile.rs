@@ -80,7 +80,7 @@ impl Compile {
     fn stage(&self, engine: &Engine, index: RuleIndex) -> String {
         let (rules, fields) = (&engine.rules, &engine.vocabulary.fields);
         let Some(rule) = rules.get(index) else { return String::new() };
-        let title = format!("rule `{}`, {}\n", rule.title, rule.log_source);
+        let title = format!("rule `{}`, {}\n", rule.attributes.title, rule.log_source);
         match self.show {
             Stage::Tree => show::tree(rule, fields),
             Stage::Ir => {

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use etwatch_alert::json::harmless_line;
 use etwatch_alert::pretty::escape;
 use etwatch_event::FieldTable;
-use etwatch_rules::Rule;
 use etwatch_rules::load::{LoadOptions, load};
+use etwatch_rules::sigma::{Attributes, Status};
+use etwatch_rules::{Level, Rule};
 use serde::Serialize;
 
 use crate::commands::compile::Compile;
@@ -122,21 +123,23 @@ impl List {
 }
 
 fn one_line(rule: &Rule) -> String {
-    let level = rule.level.map_or("-", |level| level.name());
-    let id = escape(rule.id.as_deref().unwrap_or("-"));
-    let (log_source, title) = (escape(&rule.log_source.to_string()), escape(&rule.title));
+    let Attributes { id, title, level, .. } = &rule.attributes;
+    let level = level.map_or("-", Level::name);
+    let id = escape(id.as_deref().unwrap_or("-"));
+    let (log_source, title) = (escape(&rule.log_source.to_string()), escape(title));
     format!("{level:13} {log_source:40} {title} ({id})")
 }
 
 fn json_line(rule: &Rule) -> String {
+    let attributes = &rule.attributes;
     let line = Line {
-        id: rule.id.as_deref(),
-        title: &rule.title,
-        level: rule.level.map(etwatch_rules::Level::name),
-        status: rule.status.map(etwatch_rules::sigma::Status::name),
+        id: attributes.id.as_deref(),
+        title: &attributes.title,
+        level: attributes.level.map(Level::name),
+        status: attributes.status.map(Status::name),
         log_source: rule.log_source.to_string(),
-        tags: &rule.tags,
-        author: rule.author.as_deref(),
+        tags: &attributes.tags,
+        author: attributes.author.as_deref(),
         file: &rule.file,
         line: rule.line,
     };

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use etwatch_alert::json::harmless_line;
 use etwatch_alert::pretty::escape;
+use etwatch_rules::sigma::Attributes;
 use etwatch_rules::{Rule, RuleIndex, RuleSet};
 use serde::Serialize;
 
@@ -201,6 +202,7 @@ struct UntestedRule<'a> {
 
 impl<'a> UntestedRule<'a> {
     fn of(rule: &'a Rule) -> Self {
-        Self { id: rule.id.as_deref(), title: &rule.title, file: &rule.file, line: rule.line }
+        let Attributes { id, title, .. } = &rule.attributes;
+        Self { id: id.as_deref(), title, file: &rule.file, line: rule.line }
     }
 }

@@ -192,11 +192,11 @@ impl Rules {
 
 /// What a person calls a rule, and where it is.
 pub(crate) fn name_of(rule: &Rule) -> String {
-    format!("`{}`, {}:{}", rule.title, rule.file, rule.line)
+    format!("`{}`, {}:{}", rule.attributes.title, rule.file, rule.line)
 }
 
 fn is_called(rule: &Rule, name: &str) -> bool {
-    rule.is_called(name) || rule.title == name
+    rule.attributes.is_called(name) || rule.attributes.title == name
 }
 
 /// Whether a problem is why a document is no rule.

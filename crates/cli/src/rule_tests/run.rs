@@ -53,7 +53,7 @@ fn take<'t>(tests: &'t [Test], next: &AtomicUsize) -> Option<(usize, &'t Test)> 
 pub(crate) fn untested_as_failures(rules: &Rules, untested: &[RuleIndex]) -> Vec<Outcome> {
     let one = |rule: &Rule| Outcome {
         file: rule.file.clone(),
-        case: format!("`{}` has a test", rule.title),
+        case: format!("`{}` has a test", rule.attributes.title),
         expected: None,
         matches: None,
         failure: Some(

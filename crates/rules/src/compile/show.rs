@@ -19,7 +19,7 @@ use crate::sigma::value::{Number, Test};
 /// A rule as it was read: detections and conditions.
 #[must_use]
 pub fn tree(rule: &Rule, fields: &FieldTable) -> String {
-    let mut out = format!("rule `{}`, {}\n", rule.title, rule.log_source);
+    let mut out = format!("rule `{}`, {}\n", rule.attributes.title, rule.log_source);
     for named in &rule.detections {
         let _ = writeln!(out, "detection `{}`", named.name);
         detection(&named.detection, fields, 1, &mut out);

@@ -121,8 +121,8 @@ impl Assembly {
     }
 
     fn rule(&mut self, mut rule: Rule) {
-        if rule.id.is_none() {
-            let same = self.titles.entry(rule.title.clone()).or_default();
+        if rule.attributes.id.is_none() {
+            let same = self.titles.entry(rule.attributes.title.clone()).or_default();
             *same += 1;
             rule.namesake = *same - 1;
         }

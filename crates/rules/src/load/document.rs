@@ -221,13 +221,13 @@ impl Reader<'_> {
         }
         if node.get("filter").is_some() {
             let filter = filter::parse(node, &mut around)?;
-            self.check_status(node, filter.status)?;
+            self.check_status(node, filter.attributes.status)?;
             return Ok(Content::Filter(Box::new(filter)));
         }
         let mut rule = rule::parse(node, &mut around)?;
         rule.file.clone_from(&self.file.name);
         rule.line = line;
-        self.check_status(node, rule.status)?;
+        self.check_status(node, rule.attributes.status)?;
         Ok(Content::Rule(Box::new(rule)))
     }
 

@@ -10,9 +10,10 @@ use std::ops::Range;
 use etwatch_event::LogSource;
 
 use crate::diagnostic::{Problem, nearest};
-use crate::sigma::attributes::{Attributes, Common, Surroundings};
+use crate::sigma::attributes::{Attributes, Surroundings};
 use crate::sigma::condition::Condition;
-use crate::sigma::rule::{NamedDetection, Rule, Status};
+use crate::sigma::mapping::Mapping;
+use crate::sigma::rule::{NamedDetection, Rule};
 use crate::yaml::{Kind, Node};
 
 /// The rules a filter is for.
@@ -27,14 +28,8 @@ pub enum FilteredRules {
 /// A global filter.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    /// Its title, shown in the alerts of the rules it was joined to.
-    pub title: String,
-    /// Its id.
-    pub id: Option<String>,
-    /// Its name.
-    pub name: Option<String>,
-    /// How settled it is.
-    pub status: Option<Status>,
+    /// What it says of itself; its title is shown in the alerts of the rules it was joined to.
+    pub attributes: Attributes,
     /// What a rule's log source must name.
     pub log_source: LogSource,
     /// The rules it is for.
@@ -48,18 +43,18 @@ pub struct Filter {
 /// # Errors
 /// The first [`Problem`] that makes it unusable.
 pub fn parse(node: &Node, around: &mut Surroundings<'_>) -> Result<Filter, Problem> {
-    let attributes = Attributes::of(node)?;
-    let common = attributes.common(around.warnings)?;
-    let log_source = attributes.log_source(around.warnings)?;
-    let body = node.get("filter").ok_or_else(|| attributes.missing("filter", "a condition"))?;
+    let document = Mapping::of_document(node)?;
+    let attributes = Attributes::parse(&document, around.warnings)?;
+    let log_source = document.log_source(around.warnings)?;
+    let body = node.get("filter").ok_or_else(|| document.missing("filter", "a condition"))?;
     let rules = listed(body)?;
     if matches!(body.get("condition").map(|value| &value.kind), Some(Kind::List(_))) {
         return Err(Problem::error("SIG021", body.span.clone(), "a filter has one condition")
             .hint("join them with `or`"));
     }
-    let (detections, conditions) = attributes.detections("filter", &["rules"], around)?;
+    let (detections, conditions) = document.detections("filter", &["rules"], around)?;
     let Some(condition) = conditions.into_iter().next() else {
-        return Err(attributes.missing("condition", "the name of a detection"));
+        return Err(document.missing("condition", "the name of a detection"));
     };
     if !condition.has_not() {
         let span = body.get("condition").map_or(body.span.clone(), |value| value.span.clone());
@@ -67,8 +62,7 @@ pub fn parse(node: &Node, around: &mut Surroundings<'_>) -> Result<Filter, Probl
         let problem = Problem::warning("SIG033", span, message);
         around.warnings.push(problem.hint("write `not …` to leave matching events out"));
     }
-    let Common { title, id, name, status, .. } = common;
-    Ok(Filter { title, id, name, status, log_source, rules, detections, condition })
+    Ok(Filter { attributes, log_source, rules, detections, condition })
 }
 
 fn listed(body: &Node) -> Result<FilteredRules, Problem> {
@@ -107,10 +101,12 @@ impl Filter {
             }
             FilteredRules::Listed(listed) => {
                 for (name, span) in listed {
-                    let Some(rule) = rules.iter_mut().find(|rule| rule.is_called(name)) else {
+                    let Some(rule) = rules.iter_mut().find(|rule| rule.attributes.is_called(name))
+                    else {
                         let message = format!("no rule that is loaded is called `{name}`");
                         let problem = Problem::warning("SIG033", span.clone(), message);
-                        let called = rules.iter().filter_map(|rule| rule.name.as_deref());
+                        let called =
+                            rules.iter().filter_map(|rule| rule.attributes.name.as_deref());
                         let near = nearest(name, called);
                         problems.push(problem.hint(near.map_or_else(
                             || "name a rule by its `id` or `name`, not its title".to_owned(),
@@ -135,7 +131,7 @@ impl Filter {
     fn join(&self, rule: &mut Rule) {
         let offset = rule.detections.len();
         let named = |detection: &NamedDetection| NamedDetection {
-            name: format!("{}: {}", self.title, detection.name),
+            name: format!("{}: {}", self.attributes.title, detection.name),
             detection: detection.detection.clone(),
         };
         rule.detections.extend(self.detections.iter().map(named));
@@ -143,6 +139,6 @@ impl Filter {
         for condition in &mut rule.conditions {
             condition.join(moved.clone());
         }
-        rule.filters.push(self.title.clone());
+        rule.filters.push(self.attributes.title.clone());
     }
 }

@@ -13,7 +13,7 @@ use crate::sigma::value::Test;
 
 /// Bytes that the tests of one rule may take.
 pub const TESTS_LIMIT: usize = 32 << 20;
-/// Wildcards in one value: at worst a text is compared once with each.
+/// Wildcards in one value: at worst a text is read once for each, and once for each literal.
 pub const WILDCARD_LIMIT: usize = 1_000;
 /// Regular expressions of one rule that may take [`pattern::SIZE_LIMIT`]; the others may take a
 /// sixteenth of it.

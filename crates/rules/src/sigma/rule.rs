@@ -7,9 +7,10 @@ use std::fmt;
 use etwatch_event::LogSource;
 
 use crate::diagnostic::Problem;
-use crate::sigma::attributes::{Attributes, Common, Surroundings};
+use crate::sigma::attributes::{Attributes, Surroundings};
 use crate::sigma::condition::Condition;
 use crate::sigma::detection::Detection;
+use crate::sigma::mapping::Mapping;
 use crate::yaml::{Kind, Node};
 
 /// How bad it is if the rule matches.
@@ -101,28 +102,8 @@ pub struct NamedDetection {
 /// A rule, checked and ready to be evaluated.
 #[derive(Clone, Debug)]
 pub struct Rule {
-    /// Unique id, as written.
-    pub id: Option<String>,
-    /// A name that other documents can refer to.
-    pub name: Option<String>,
-    /// What it finds, in a line.
-    pub title: String,
-    /// What it finds, at length.
-    pub description: Option<String>,
-    /// How settled it is.
-    pub status: Option<Status>,
-    /// How bad a match is.
-    pub level: Option<Level>,
-    /// Who wrote it.
-    pub author: Option<String>,
-    /// The licence it is under.
-    pub license: Option<String>,
-    /// Tags such as `attack.t1003.001`.
-    pub tags: Vec<String>,
-    /// Where to read on.
-    pub references: Vec<String>,
-    /// What else can make it match.
-    pub false_positives: Vec<String>,
+    /// What it says of itself.
+    pub attributes: Attributes,
     /// What events it is about.
     pub log_source: LogSource,
     /// The detections, in order.
@@ -146,17 +127,11 @@ impl Rule {
     /// id have had that title before.
     #[must_use]
     pub fn identity(&self) -> Cow<'_, str> {
-        match (&self.id, self.namesake) {
+        match (&self.attributes.id, self.namesake) {
             (Some(id), _) => Cow::Borrowed(id),
-            (None, 0) => Cow::Borrowed(&self.title),
-            (None, number) => Cow::Owned(format!("{} #{}", self.title, number + 1)),
+            (None, 0) => Cow::Borrowed(&self.attributes.title),
+            (None, number) => Cow::Owned(format!("{} #{}", self.attributes.title, number + 1)),
         }
-    }
-    /// Whether this is its id, in either case, or its name.
-    #[must_use]
-    pub fn is_called(&self, reference: &str) -> bool {
-        self.id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(reference))
-            || self.name.as_deref() == Some(reference)
     }
 }
 
@@ -165,23 +140,12 @@ impl Rule {
 /// # Errors
 /// The first [`Problem`] that makes it unusable. Warnings go to `around` either way.
 pub fn parse(node: &Node, around: &mut Surroundings<'_>) -> Result<Rule, Problem> {
-    let attributes = Attributes::of(node)?;
-    let common = attributes.common(around.warnings)?;
-    let log_source = attributes.log_source(around.warnings)?;
-    let (detections, conditions) = attributes.detections("detection", &[], around)?;
-    let Common { title, id, name, description, status, level, author, license, .. } = common;
+    let document = Mapping::of_document(node)?;
+    let attributes = Attributes::parse(&document, around.warnings)?;
+    let log_source = document.log_source(around.warnings)?;
+    let (detections, conditions) = document.detections("detection", &[], around)?;
     Ok(Rule {
-        id,
-        name,
-        title,
-        description,
-        status,
-        level,
-        author,
-        license,
-        tags: common.tags,
-        references: common.references,
-        false_positives: common.false_positives,
+        attributes,
         log_source,
         detections,
         conditions,

@@ -1,5 +1,6 @@
 //! Plain scalars, places, and documents that ask for too much.
 
+use super::scalar::resolve;
 use super::*;
 
 #[test]

@@ -3,7 +3,7 @@
 use etwatch_event::FieldId;
 
 use crate::diagnostic::Problem;
-use crate::sigma::attributes::Common;
+use crate::sigma::attributes::Attributes;
 use crate::sigma::correlation::condition::Stated;
 use crate::sigma::correlation::parse::{Alias, Mention, NamedField, Unresolved};
 use crate::sigma::correlation::resolve::{Found, target};
@@ -75,20 +75,9 @@ fn named(
     condition: CorrelationCondition,
     level: Option<Level>,
 ) -> Correlation {
-    let Common { title, id, name, description, status, author, license, .. } =
-        unresolved.common.clone();
+    let attributes = unresolved.attributes.clone();
     Correlation {
-        id,
-        name,
-        title,
-        description,
-        status,
-        level: unresolved.common.level.or(level),
-        author,
-        license,
-        tags: unresolved.common.tags.clone(),
-        references: unresolved.common.references.clone(),
-        false_positives: unresolved.common.false_positives.clone(),
+        attributes: Attributes { level: attributes.level.or(level), ..attributes },
         kind: unresolved.kind,
         rules,
         group_by,

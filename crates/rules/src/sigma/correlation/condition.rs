@@ -4,10 +4,11 @@
 //! grammar of a rule's condition over names of rules, without patterns.
 
 use crate::diagnostic::{Problem, nearest};
-use crate::sigma::attributes::{Surroundings, first_line, is_uuid};
+use crate::sigma::attributes::{Surroundings, is_uuid};
 use crate::sigma::condition::{self, Condition};
 use crate::sigma::correlation::parse::{Mention, NamedField, missing, named_fields};
 use crate::sigma::correlation::{CorrelationType, Relation};
+use crate::sigma::mapping::first_line;
 use crate::sigma::modifier::Comparison;
 use crate::sigma::value::Number;
 use crate::yaml::{Kind, Node, Scalar};

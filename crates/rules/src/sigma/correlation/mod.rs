@@ -23,9 +23,9 @@ use std::time::Duration;
 
 use etwatch_event::FieldId;
 
+use crate::sigma::attributes::Attributes;
 use crate::sigma::condition::Condition;
 use crate::sigma::modifier::Comparison;
-use crate::sigma::rule::{Level, Status};
 use crate::sigma::value::Number;
 
 pub(crate) use parse::{Unresolved, parse};
@@ -177,28 +177,9 @@ pub enum CorrelationCondition {
 /// A correlation, checked and ready to be evaluated.
 #[derive(Clone, Debug)]
 pub struct Correlation {
-    /// Unique id, as written.
-    pub id: Option<String>,
-    /// A name that other correlations can refer to.
-    pub name: Option<String>,
-    /// What it finds, in a line.
-    pub title: String,
-    /// What it finds, at length.
-    pub description: Option<String>,
-    /// How settled it is.
-    pub status: Option<Status>,
-    /// How bad it is; without a level of its own, the highest of the rules it refers to (`C-LEVEL`).
-    pub level: Option<Level>,
-    /// Who wrote it.
-    pub author: Option<String>,
-    /// The licence it is under.
-    pub license: Option<String>,
-    /// Tags such as `attack.t1110`.
-    pub tags: Vec<String>,
-    /// Where to read on.
-    pub references: Vec<String>,
-    /// What else can make it match.
-    pub false_positives: Vec<String>,
+    /// What it says of itself; without a level of its own, that is the highest of the rules it refers
+    /// to (`C-LEVEL`).
+    pub attributes: Attributes,
     /// What it measures.
     pub kind: CorrelationType,
     /// The rules and correlations it is about, each once.

@@ -6,9 +6,10 @@ use std::time::Duration;
 use etwatch_event::FieldId;
 
 use crate::diagnostic::{Problem, nearest};
-use crate::sigma::attributes::{Attributes, Common, Surroundings, first_line};
+use crate::sigma::attributes::{Attributes, Surroundings};
 use crate::sigma::correlation::CorrelationType;
 use crate::sigma::correlation::condition::{self, Stated};
+use crate::sigma::mapping::{Mapping, first_line};
 use crate::sigma::rule::Status;
 use crate::yaml::{Kind, Node, Scalar};
 
@@ -57,7 +58,7 @@ pub(crate) struct Alias {
 /// A correlation that does not know yet what it refers to.
 #[derive(Clone, Debug)]
 pub(crate) struct Unresolved {
-    pub(super) common: Common,
+    pub(super) attributes: Attributes,
     pub(super) kind: CorrelationType,
     /// `None` if the condition alone names them.
     pub(super) rules: Option<Vec<Mention>>,
@@ -75,7 +76,7 @@ pub(crate) struct Unresolved {
 impl Unresolved {
     /// How settled it is.
     pub(crate) fn status(&self) -> Option<Status> {
-        self.common.status
+        self.attributes.status
     }
     /// Says where it was read.
     pub(crate) fn set_place(&mut self, file: &str, line: usize) {
@@ -84,7 +85,7 @@ impl Unresolved {
     }
     /// What it is called in messages.
     pub(super) fn shown(&self) -> &str {
-        let Common { title, id, name, .. } = &self.common;
+        let Attributes { title, id, name, .. } = &self.attributes;
         name.as_deref().or(id.as_deref()).unwrap_or(title)
     }
     /// The words that it refers to rules by.
@@ -104,17 +105,17 @@ impl Unresolved {
 /// # Errors
 /// The first [`Problem`] that makes it unusable, but for what its references mean.
 pub(crate) fn parse(node: &Node, around: &mut Surroundings<'_>) -> Result<Unresolved, Problem> {
-    let attributes = Attributes::of(node)?;
-    let common = attributes.common(around.warnings)?;
+    let document = Mapping::of_document(node)?;
+    let attributes = Attributes::parse(&document, around.warnings)?;
     let Some(body) = node.get("correlation") else {
         return Err(missing(node, "correlation", "a type, rules and a timespan"));
     };
     let Kind::Map(entries) = &body.kind else {
-        let problem = attributes.wrong("correlation", "must be a mapping");
+        let problem = document.wrong("correlation", "must be a mapping");
         return Err(problem.hint("with `type`, `rules`, `group-by`, `timespan` and `condition`"));
     };
     warn_of_strangers(node, entries, around.warnings);
-    let inner = Attributes { node: body };
+    let inner = Mapping { node: body };
     let kind = inner.one_of("type", &CorrelationType::ALL, CorrelationType::name)?;
     let kind = kind.ok_or_else(|| missing(body, "type", "such as `event_count`"))?;
     let condition = condition::stated(kind, body, around)?;
@@ -132,7 +133,7 @@ pub(crate) fn parse(node: &Node, around: &mut Surroundings<'_>) -> Result<Unreso
     let named = mentions_of(rules.as_deref(), &condition).len();
     check_limit(body, named, RULE_LIMIT, "rules")?;
     Ok(Unresolved {
-        common,
+        attributes,
         kind,
         rules,
         group_by,

@@ -136,11 +136,11 @@ impl<'u, 'f, 'a> Settling<'u, 'f, 'a> {
         let (mut depth, mut level) = (0, None);
         for (target, mention) in targets.iter().zip(unresolved.mentions()) {
             let below = match *target {
-                Target::Rule(index) => self.rules.get(index).and_then(|rule| rule.level),
+                Target::Rule(index) => self.rules.get(index).and_then(|rule| rule.attributes.level),
                 Target::Correlation(index) => match self.results.get(index) {
                     Some(Some((Ok(below), levels))) => {
                         depth = depth.max(*levels);
-                        below.level
+                        below.attributes.level
                     }
                     _ => return Err(unusable(mention, "is refused")),
                 },

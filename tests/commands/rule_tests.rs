@@ -1,22 +1,10 @@
 //! `etwatch test`: which tests there are, which rule each means, and whether it passes.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a failure in a test is a finding"
-)]
-
-mod support;
-
 use std::collections::BTreeMap;
 
-use support::cases::{PASSING, failing, json_lines, run_here, with_tests};
-use support::place::{EVENT, Place, RULE, err, out, status};
-use support::root;
+use crate::support::cases::{PASSING, failing, json_lines, run_here, with_tests};
+use crate::support::place::{EVENT, Place, RULE, err, out, status};
+use crate::support::root;
 
 #[test]
 fn the_shipped_rules_pass_their_tests_and_each_has_enough_of_them() {

@@ -1,19 +1,7 @@
 //! `etwatch test`: how outcomes are told, in text, JUnit XML and JSON.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a failure in a test is a finding"
-)]
-
-mod support;
-
-use support::cases::{PASSING, failing, json_lines, run_here, untimed, with_tests};
-use support::place::{RULE, err, out, status};
+use crate::support::cases::{PASSING, failing, json_lines, run_here, untimed, with_tests};
+use crate::support::place::{RULE, err, out, status};
 
 #[test]
 fn passing_tests_look_like_those_of_cargo() {

@@ -1,0 +1,27 @@
+//! The command itself, run in a folder of its own.
+//!
+//! | module | about |
+//! |---|---|
+//! | `usage` | exit status, configuration, help |
+//! | `printed` | what is printed, for people and for programs |
+//! | `outputs` | streams and files that are written |
+//! | `rule_tests` | `etwatch test`: which tests there are, which rule each means, whether it passes |
+//! | `rule_test_outcomes` | how outcomes of tests are told |
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a failure in a test is a finding"
+)]
+
+mod outputs;
+mod printed;
+mod rule_test_outcomes;
+mod rule_tests;
+#[path = "../support/mod.rs"]
+mod support;
+mod usage;
