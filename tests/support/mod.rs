@@ -7,7 +7,6 @@ pub(crate) mod cases;
 mod corpus;
 pub(crate) mod place;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
