@@ -103,7 +103,8 @@ impl<'a> Copy<'a> {
         trace: &Arc<Trace>,
         selection: &'a Selection,
     ) -> Result<Self, Failure> {
-        let writer = Writer::create(output, &TraceHeader::from(&**trace)).map_err(failed)?;
+        let writer =
+            Writer::create(output, &TraceHeader::from(&**trace)).map_err(|error| failed(&error))?;
         Ok(Self {
             writer,
             selection,
@@ -127,7 +128,7 @@ impl<'a> Copy<'a> {
             }
         });
         self.scratch = scratch;
-        failure.map_or(Ok(decoded), |error| Err(failed(error)))
+        failure.map_or(Ok(decoded), |error| Err(failed(&error)))
     }
 
     /// Copies a record if it is wanted; an error if the output fails.
@@ -204,7 +205,7 @@ impl<'a> Copy<'a> {
 
     fn finish(self, report: &mut Report) -> Result<(), Failure> {
         let Self { writer, copied, not_selected, refused, .. } = self;
-        writer.finish().map_err(|error| failed(WriteError::Io(error)))?;
+        writer.finish().map_err(|error| failed(&WriteError::Io(error)))?;
         report.ledger.evaluated = copied;
         report.shapes.insert(Shape::Etw, copied);
         if not_selected > 0 {
@@ -217,6 +218,6 @@ impl<'a> Copy<'a> {
     }
 }
 
-fn failed(error: WriteError) -> Failure {
+fn failed(error: &WriteError) -> Failure {
     (FAILED, format!("the output can't be written: {error}"))
 }

@@ -90,7 +90,7 @@ impl Convert {
             return Err((USAGE, format!("{name} exists; `--force` replaces it")));
         }
         let folder = self.output.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")));
+        let file = beside(folder.unwrap_or(Path::new(".")));
         let mut file = file.map_err(|error| self.failed(&error))?;
         let report = match form {
             Form::Lines => lines::write(&self.input, &self.selection, file.as_file_mut())?,
@@ -121,6 +121,18 @@ impl Convert {
             }
         }
     }
+}
+
+/// A temporary file in a folder, with the rights that any new file has there.
+fn beside(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // The process's mask takes away what it should not have.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.prefix(".etwatch-").tempfile_in(folder)
 }
 
 /// The exit status; says why if the summary does not.

@@ -29,11 +29,14 @@ fn cut(name: &str) -> &str {
     name.get(..name.floor_char_boundary(NAME_BYTES)).unwrap_or_default()
 }
 
+/// How many events have each name.
+type Names = BTreeMap<Box<str>, u64>;
+
 /// Counts of events.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     /// By provider, kind and name.
-    providers: BTreeMap<Box<str>, BTreeMap<Kind, BTreeMap<Box<str>, u64>>>,
+    providers: BTreeMap<Box<str>, BTreeMap<Kind, Names>>,
     kinds: usize,
     /// Events of kinds that are not told apart.
     others: u64,

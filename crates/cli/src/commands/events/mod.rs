@@ -76,7 +76,7 @@ struct StageFlags {
     /// Each record as the recording has it; of an event log, the JSON that its binary XML stands for
     #[arg(long)]
     raw: bool,
-    /// Each record by its fields, with the recording's names [default]
+    /// Each record by its fields, with the recording's names (the default)
     #[arg(long)]
     decoded: bool,
     /// Each event as rules see it: Sigma's names and log sources, all recordings in the order of time
