@@ -190,10 +190,18 @@ impl<'t> Said<'t> {
                 Part::Gap(gap) => match slots.get(usize::from(*gap)) {
                     None => {}
                     Some(slot) if slot.is_empty || element.is_left_out => {}
-                    Some(slot) if slot.kind == kind::BINARY_XML => self.instance(slot.instance)?,
+                    Some(slot) if slot.kind == kind::BINARY_XML => self.instance(slot.inner)?,
                     Some(slot) if slot.kind == kind::BOOLEAN => {
                         let text = if slot.is_true { "true" } else { "false" };
                         self.say(element, What::Constant(text));
+                    }
+                    Some(slot) if slot.kind == kind::STRINGS => {
+                        self.steps += slot.texts;
+                        for number in slot.inner..slot.inner + slot.texts {
+                            if !self.record.slots.get(number)?.is_empty {
+                                self.say(element, What::Slot(number));
+                            }
+                        }
                     }
                     Some(_) => {
                         self.say(element, What::Slot(instance.first + usize::from(*gap)));

@@ -1,9 +1,9 @@
 //! The values of a record, and what records with the same form have in common.
 //!
 //! The content of a record is an instance of a template: a count, a type and a length for each value, then
-//! their bytes. A value may be binary XML, an instance of a further template; its values are appended to
-//! those of the record. The *key* says all that decides the form: the templates, and for each value its type,
-//! whether it is empty, and what it is if it is a boolean. Whatever is not exactly so has no key, and its
+//! their bytes. A value may be binary XML, an instance of a further template, or a list of texts; the values in
+//! it are appended to those of the record. The *key* says all that decides the form: the templates, and for
+//! each value its type, whether it is empty, and what it is if it is a boolean. Whatever is not exactly so has no key, and its
 //! record is read in full.
 
 use crate::evtx::template::{HEADER, TemplateId, Templates, definition};
@@ -22,13 +22,20 @@ pub(crate) struct Slot {
     pub(crate) is_empty: bool,
     /// Whether it is a boolean that is true.
     pub(crate) is_true: bool,
-    /// The number of the instance that it is, if it is binary XML.
-    pub(crate) instance: usize,
+    /// The number of the instance that it is, if it is binary XML; of the first text, if it is a list.
+    pub(crate) inner: usize,
+    /// How many texts a list has.
+    pub(crate) texts: usize,
     start: usize,
     end: usize,
 }
 
 impl Slot {
+    fn new(kind: u8, state: State, start: usize, end: usize) -> Self {
+        let (is_empty, is_true) = (state == State::Empty, state == State::True);
+        Self { kind, is_empty, is_true, inner: 0, texts: 0, start, end }
+    }
+
     /// The bytes of the value, which lie in the chunk.
     pub(crate) fn bytes<'d>(&self, chunk: &'d [u8]) -> &'d [u8] {
         chunk.get(self.start..self.end).unwrap_or_default()
@@ -97,14 +104,21 @@ impl Instances {
         self.instances.push(Instance { template, first, count });
         self.values(bytes, count)?;
         for number in first..first + count {
-            let Some(slot) = self.slots.get(number).copied() else { continue };
-            if slot.kind == kind::BINARY_XML && !slot.is_empty {
-                let next = self.instances.len();
-                if let Some(slot) = self.slots.get_mut(number) {
-                    slot.instance = next;
+            let Some(slot) = self.slots.get(number).copied().filter(|slot| !slot.is_empty) else {
+                continue;
+            };
+            let (inner, texts) = match slot.kind {
+                kind::BINARY_XML => {
+                    let inner = self.instances.len();
+                    let mut bytes = Bytes { chunk: bytes.chunk, at: slot.start, end: slot.end };
+                    self.instance(&mut bytes, templates, depth + 1)?;
+                    (inner, 0)
                 }
-                let mut inner = Bytes { chunk: bytes.chunk, at: slot.start, end: slot.end };
-                self.instance(&mut inner, templates, depth + 1)?;
+                kind::STRINGS => (self.slots.len(), self.texts(bytes.chunk, slot)?),
+                _ => continue,
+            };
+            if let Some(slot) = self.slots.get_mut(number) {
+                (slot.inner, slot.texts) = (inner, texts);
             }
         }
         // Behind the values there is nothing, or the token of the end.
@@ -120,15 +134,39 @@ impl Instances {
             bytes.skip(u16::from_le_bytes([*low, *high]).into())?;
             let (kind, end) = (*kind, bytes.at);
             let state = value::state(kind, bytes.chunk.get(start..end)?)?;
-            let (is_empty, is_true) = (state == State::Empty, state == State::True);
-            self.key.push(match state {
-                State::Empty => kind | EMPTY,
-                State::Filled => kind,
-                State::True => kind | TRUE,
-            });
-            self.slots.push(Slot { kind, is_empty, is_true, instance: 0, start, end });
+            self.push(Slot::new(kind, state, start, end), state);
         }
         Some(())
+    }
+
+    /// Appends the texts of a list, each of which ends in NUL; returns how many there are.
+    fn texts(&mut self, chunk: &[u8], list: Slot) -> Option<usize> {
+        let place = self.key.len();
+        self.key.extend_from_slice(&[0, 0]);
+        let (mut start, mut count) = (list.start, 0_u16);
+        for (index, unit) in list.bytes(chunk).as_chunks::<2>().0.iter().enumerate() {
+            if *unit != [0, 0] {
+                continue;
+            }
+            let end = list.start + 2 * index;
+            if self.slots.len() >= VALUES {
+                return None;
+            }
+            let state = value::state(kind::STRING, chunk.get(start..end)?)?;
+            self.push(Slot::new(kind::STRING, state, start, end), state);
+            (start, count) = (end + 2, count + 1);
+        }
+        self.key.get_mut(place..place + 2)?.copy_from_slice(&count.to_le_bytes());
+        (start == list.end).then_some(count.into())
+    }
+
+    fn push(&mut self, slot: Slot, state: State) {
+        self.key.push(match state {
+            State::Empty => slot.kind | EMPTY,
+            State::Filled => slot.kind,
+            State::True => slot.kind | TRUE,
+        });
+        self.slots.push(slot);
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) mod kind {
     pub(crate) const HEX32: u8 = 0x14;
     pub(crate) const HEX64: u8 = 0x15;
     pub(crate) const BINARY_XML: u8 = 0x21;
+    /// Texts that each end in NUL.
+    pub(crate) const STRINGS: u8 = 0x81;
 }
 
 /// What of a value decides more than its own field.
@@ -49,10 +51,12 @@ pub(crate) fn state(kind: u8, bytes: &[u8]) -> Option<State> {
     let if_any = |any: bool| Some(if any { State::Filled } else { State::Empty });
     match kind {
         kind::NULL => Some(State::Empty),
-        kind::STRING if !bytes.len().is_multiple_of(2) => None,
+        kind::STRING | kind::STRINGS if !bytes.len().is_multiple_of(2) => None,
         kind::STRING => if_any(!bytes.is_empty() && !bytes.starts_with(&[0, 0])),
         kind::ANSI_STRING if bytes.iter().any(|byte| !(1..0x80).contains(byte)) => None,
-        kind::ANSI_STRING | kind::BINARY | kind::BINARY_XML => if_any(!bytes.is_empty()),
+        kind::ANSI_STRING | kind::BINARY | kind::BINARY_XML | kind::STRINGS => {
+            if_any(!bytes.is_empty())
+        }
         kind::INT8 | kind::UINT8 => filled(bytes.len() == 1),
         kind::INT16 | kind::UINT16 => filled(bytes.len() == 2),
         kind::INT32 | kind::UINT32 | kind::HEX32 => filled(bytes.len() == 4),
