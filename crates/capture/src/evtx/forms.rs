@@ -82,9 +82,8 @@ impl Forms {
                 self.credit.earn();
                 Recalled::Yes
             }
-            Some(None) => Recalled::No,
             None if self.credit.spend() => Recalled::Learn,
-            None => Recalled::No,
+            Some(None) | None => Recalled::No,
         }
     }
 

@@ -133,12 +133,14 @@ fn write(writing: &mut Vec<u8>, mut tokens: Tokens<'_>) -> Option<()> {
 fn parse(mut tokens: Tokens<'_>) -> Option<Template> {
     let mut parts = Vec::new();
     let (mut depth, mut in_start) = (0_usize, false);
-    loop {
-        let Some(token) = tokens.next()? else { break };
-        // Nothing stands beside the one element.
-        let opens = matches!(token, Token::Open { .. });
-        if opens != (depth == 0) && (!opens || in_start) || opens && depth == 0 && !parts.is_empty()
-        {
+    while let Some(token) = tokens.next()? {
+        // There is one element, and nothing beside it.
+        let fits = match token {
+            Token::Open { .. } if depth == 0 => parts.is_empty(),
+            Token::Open { .. } => !in_start,
+            _ => depth > 0,
+        };
+        if !fits {
             return None;
         }
         match token {
@@ -150,7 +152,7 @@ fn parse(mut tokens: Tokens<'_>) -> Option<Template> {
                 parts.push(Part::Open { name: name_of(name)?, dependency });
             }
             Token::Attribute { name } if in_start => {
-                parts.push(Part::Attribute { name: name_of(name)? })
+                parts.push(Part::Attribute { name: name_of(name)? });
             }
             Token::Content if in_start => {
                 in_start = false;

@@ -103,7 +103,7 @@ pub(crate) fn read<'r>(
         kind::STRING => utf16(room, bytes)?,
         kind::ANSI_STRING => room.extend_from_slice(bytes),
         kind::BOOLEAN => {
-            room.extend_from_slice(if bytes.starts_with(&[1]) { b"true" } else { b"false" })
+            room.extend_from_slice(if bytes.starts_with(&[1]) { b"true" } else { b"false" });
         }
         kind::BINARY => bytes.iter().for_each(|byte| hex(room, *byte, UPPER)),
         kind::GUID => guid(room, bytes.try_into().ok()?),
