@@ -5,6 +5,7 @@
 
 use etwatch_event::RecordBatch;
 
+use crate::evtx::EvtxDecoder;
 use crate::json::RecordParser;
 use crate::limits::Limits;
 use crate::source::{Decoded, Piece};
@@ -13,25 +14,35 @@ use crate::source::{Decoded, Piece};
 #[derive(Debug)]
 pub struct Decoder {
     /// Event logs and JSON are written differently: each has its own memory.
-    evtx: RecordParser,
+    evtx: EvtxDecoder,
     json: RecordParser,
 }
 
 impl Default for Decoder {
     fn default() -> Self {
-        let parser = || RecordParser::new(Limits::default());
-        Self { evtx: parser(), json: parser() }
+        Self { evtx: EvtxDecoder::new(false), json: RecordParser::new(Limits::default()) }
     }
 }
 
 impl Decoder {
+    /// A decoder that reads all records of event logs in full, with nothing remembered: what the others
+    /// are compared with.
+    #[must_use]
+    pub fn in_full() -> Self {
+        Self { evtx: EvtxDecoder::new(true), ..Self::default() }
+    }
     /// Decodes `piece` into `records`, which is cleared first.
     pub fn decode(&mut self, piece: Piece, records: &mut RecordBatch) -> Decoded {
         records.clear();
         match piece {
-            Piece::Evtx(chunk) => chunk.decode(&mut self.evtx, records),
+            Piece::Evtx(chunk) => self.evtx.decode(chunk, records),
             Piece::Json(block) => block.decode(&mut self.json, records),
             Piece::Damage(decoded) => decoded,
         }
+    }
+    /// How many records of event logs were read by what was remembered of earlier ones.
+    #[must_use]
+    pub fn recalled(&self) -> u64 {
+        self.evtx.recalled()
     }
 }

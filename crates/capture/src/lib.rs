@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod credit;
 pub mod decoder;
 pub mod evtx;
 pub mod json;

@@ -15,7 +15,8 @@ use serde::de::{DeserializeSeed, Deserializer as _, Error as _, MapAccess, SeqAc
 use crate::json::form::{Form, with_signs};
 use crate::json::header::Header;
 use crate::json::recall::Recall;
-use crate::json::{scan, shape};
+use crate::json::scan::{self, Values};
+use crate::json::shape;
 use crate::limits::Limits;
 
 /// Why a JSON record was skipped.
@@ -88,10 +89,7 @@ impl RecordParser {
         shape: Option<Shape>,
         record: RecordBuilder<'_>,
     ) -> Result<(), JsonError> {
-        if self.shape != shape {
-            self.shape = shape;
-            self.recall.clear();
-        }
+        self.set_shape(shape);
         let Err(record) = self.recall.read(bytes, record) else { return Ok(()) };
         self.parse_fully(bytes, record)?;
         if bytes.len() <= LEARNED_BYTES && self.recall.can_learn() {
@@ -100,8 +98,24 @@ impl RecordParser {
         Ok(())
     }
 
+    /// The source tells this shape of its records from now on.
+    pub(crate) fn set_shape(&mut self, shape: Option<Shape>) {
+        if self.shape != shape {
+            self.shape = shape;
+            self.recall.clear();
+        }
+    }
+
     /// Remembers how the record `bytes`, which is sound, is written.
     fn learn(&mut self, bytes: &[u8]) -> Option<()> {
+        let (values, form) = self.form(bytes)?;
+        self.recall.learn(bytes, &values, form);
+        Some(())
+    }
+
+    /// The values in the record `bytes`, which is sound, and what records become that are written like it;
+    /// `None` if that can't be remembered.
+    pub(crate) fn form(&mut self, bytes: &[u8]) -> Option<(Values, Form)> {
         let values = scan::values(bytes)?;
         if !Recall::has_room(bytes, &values) {
             return None;
@@ -113,8 +127,7 @@ impl RecordParser {
         let form = example.get(0).and_then(|record| Form::of(&record, &self.header, &values));
         self.example = example;
         read.ok()?;
-        self.recall.learn(bytes, &values, form?);
-        Some(())
+        Some((values, form?))
     }
 
     /// Reads a record without looking at how earlier ones were written.
@@ -123,11 +136,25 @@ impl RecordParser {
         bytes: &[u8],
         mut record: RecordBuilder<'_>,
     ) -> Result<(), JsonError> {
+        self.parse_paths(bytes, &mut record)?;
+        shape::name_fields(&mut record, self.shape);
+        self.header.find(&mut record);
+        self.header.tell(&mut record);
+        record.finish();
+        Ok(())
+    }
+
+    /// Reads a record; its fields are named by their paths.
+    pub(crate) fn parse_paths(
+        &mut self,
+        bytes: &[u8],
+        record: &mut RecordBuilder<'_>,
+    ) -> Result<(), JsonError> {
         self.path.clear();
         self.flat.clear();
         let mut parser = serde_json::Deserializer::from_slice(bytes);
         let mut place = Place {
-            record: &mut record,
+            record,
             path: &mut self.path,
             flat: &mut self.flat,
             in_flat: false,
@@ -138,12 +165,8 @@ impl RecordParser {
         read.map_err(|error| describe(&error, false))?;
         parser.end().map_err(|error| describe(&error, true))?;
         if !self.flat.is_empty() && self.flat.len() < record.len() {
-            prefer_flat(&mut record, &self.flat);
+            prefer_flat(record, &self.flat);
         }
-        shape::name_fields(&mut record, self.shape);
-        self.header.find(&mut record);
-        self.header.tell(&mut record);
-        record.finish();
         Ok(())
     }
 }
