@@ -1,5 +1,6 @@
 //! Reads a recording to its end and checks that every record is counted once, and that a piece that can
-//! be read again gives the same records again, whatever the decoder has learned in between.
+//! be read again gives the same records again, whatever the decoder has learned in between: once more they
+//! are read in full, without anything learned.
 
 use std::io::Write as _;
 
@@ -10,8 +11,10 @@ use etwatch_event::{Ledger, RecordBatch};
 /// What a recording led to.
 #[derive(Debug, Default, PartialEq)]
 pub struct Outcome {
-    /// Each record's number and fields.
+    /// Each record's header and fields.
     pub records: Vec<String>,
+    /// How many records of event logs were read by their form.
+    pub recalled: u64,
     /// What was read and skipped.
     pub ledger: Ledger,
 }
@@ -38,12 +41,14 @@ pub fn read(location: &Location, limits: Limits) -> Option<Outcome> {
         if let Some(mark) = mark {
             source.rest();
             if let Some(again) = source.read_again(mark).expect("the file is still there") {
-                let decoded_again = again.decode(&mut batch);
-                assert_eq!((&shown, decoded.ledger), (&show(&batch), decoded_again.ledger));
+                let decoded_again = Decoder::in_full().decode(again, &mut batch);
+                assert_eq!((&shown, &decoded.ledger), (&show(&batch), &decoded_again.ledger));
+                assert_eq!(decoded.damage, decoded_again.damage);
             }
         }
         outcome.records.extend(shown);
     }
+    outcome.recalled = decoder.recalled();
     let ledger = &outcome.ledger;
     let accounted = outcome.records.len() as u64 + ledger.lost() + ledger.bookkeeping;
     assert_eq!(outcome.ledger.read, accounted);
@@ -52,7 +57,9 @@ pub fn read(location: &Location, limits: Limits) -> Option<Outcome> {
 
 fn show(batch: &RecordBatch) -> Vec<String> {
     let one = |record: etwatch_event::Record<'_>| {
-        format!("{} {:?}", record.number(), record.fields().collect::<Vec<_>>())
+        let header = (record.time(), record.number(), record.shape(), record.event_id());
+        let names = (record.provider(), record.channel());
+        format!("{header:?} {names:?} {:?}", record.fields().collect::<Vec<_>>())
     };
     batch.iter().map(one).collect()
 }

@@ -6,6 +6,7 @@
 use etwatch_event::RecordBatch;
 
 use crate::etl::EtlScratch;
+use crate::evtx::EvtxDecoder;
 use crate::json::RecordParser;
 use crate::limits::Limits;
 use crate::source::{Decoded, Piece};
@@ -15,7 +16,7 @@ use crate::texts::RecordTexts;
 #[derive(Debug)]
 pub struct Decoder {
     /// Event logs and JSON are written differently: each has its own memory.
-    evtx: RecordParser,
+    evtx: EvtxDecoder,
     json: RecordParser,
     etl: EtlScratch,
     /// Of the piece decoded last, if they are asked for.
@@ -24,16 +25,26 @@ pub struct Decoder {
 
 impl Default for Decoder {
     fn default() -> Self {
-        let parser = || RecordParser::new(Limits::default());
-        Self { evtx: parser(), json: parser(), etl: EtlScratch::default(), texts: None }
+        Self {
+            evtx: EvtxDecoder::new(false),
+            json: RecordParser::new(Limits::default()),
+            etl: EtlScratch::default(),
+            texts: None,
+        }
     }
 }
 
 impl Decoder {
+    /// A decoder that reads all records of event logs in full, with nothing remembered: what the others
+    /// are compared with.
+    #[must_use]
+    pub fn in_full() -> Self {
+        Self { evtx: EvtxDecoder::new(true), ..Self::default() }
+    }
     /// A decoder that also keeps the texts of the records.
     #[must_use]
     pub fn keeping_texts() -> Self {
-        Self { texts: Some(RecordTexts::default()), ..Self::default() }
+        Self { texts: Some(RecordTexts::default()), ..Self::in_full() }
     }
     /// The texts of the records that were decoded last; none unless they are kept.
     #[must_use]
@@ -49,12 +60,11 @@ impl Decoder {
         }
         match piece {
             Piece::Evtx(chunk) => {
-                let parser = &mut self.evtx;
-                keeping(&mut self.texts, parser, |parser| chunk.decode(parser, records))
+                let texts = &mut self.texts;
+                self.evtx.lend(texts, |decoder| decoder.decode(chunk, records))
             }
             Piece::Json(block) => {
-                let parser = &mut self.json;
-                keeping(&mut self.texts, parser, |parser| block.decode(parser, records))
+                self.json.lend(&mut self.texts, |parser| block.decode(parser, records))
             }
             Piece::Etl(slice) => {
                 let mut without = 0;
@@ -67,16 +77,9 @@ impl Decoder {
             Piece::Damage(decoded) => decoded,
         }
     }
-}
-
-/// Lends the texts to the parser while it decodes.
-fn keeping(
-    texts: &mut Option<RecordTexts>,
-    parser: &mut RecordParser,
-    decode: impl FnOnce(&mut RecordParser) -> Decoded,
-) -> Decoded {
-    parser.texts = texts.take();
-    let decoded = decode(parser);
-    *texts = parser.texts.take();
-    decoded
+    /// How many records of event logs were read by what was remembered of earlier ones.
+    #[must_use]
+    pub fn recalled(&self) -> u64 {
+        self.evtx.recalled()
+    }
 }

@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod credit;
 pub mod decoder;
 pub mod etl;
 pub mod evtx;

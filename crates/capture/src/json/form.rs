@@ -16,7 +16,7 @@ use std::sync::Arc;
 use etwatch_event::{FieldNames, RawValue, Record, RecordBuilder, Shape, Value};
 
 use crate::json::header::{Header, SYSMON};
-use crate::json::scan::{Kind, Plain};
+use crate::json::scan::Kind;
 
 /// The first character of a sign that stands for text; its number follows.
 const SIGN: char = '\u{1}';
@@ -105,24 +105,17 @@ impl Form {
         })
     }
 
-    /// Writes a record of this form, whose values were read from `text` and `room`.
-    pub(crate) fn write(
+    /// Writes a record of this form; `push` adds the value with a number as the next one of the record. If
+    /// it can't, there is no record.
+    pub(crate) fn write<'b>(
         &self,
-        values: &[Plain],
-        text: &str,
-        room: &str,
-        mut record: RecordBuilder<'_>,
-    ) {
+        mut record: RecordBuilder<'b>,
+        mut push: impl FnMut(usize, &mut RecordBuilder<'b>) -> Option<()>,
+    ) -> Option<()> {
         record.share_names(&self.names);
         for origin in &self.origins {
             match origin {
-                Origin::Value(number) => match values.get(*number) {
-                    Some(Plain::Here(range)) => push_text(&mut record, text, range),
-                    Some(Plain::Unescaped(range)) => push_text(&mut record, room, range),
-                    Some(Plain::Unsigned(number)) => record.push_next(Value::Unsigned(*number)),
-                    Some(Plain::Signed(number)) => record.push_next(Value::Signed(*number)),
-                    None => record.push_next(Value::Null),
-                },
+                Origin::Value(number) => push(*number, &mut record)?,
                 Origin::Null => record.push_next(Value::Null),
                 Origin::Empty => {
                     record.push_next(Value::Null);
@@ -137,9 +130,6 @@ impl Form {
         record.set_shape(self.shape);
         self.header.tell(&mut record);
         record.finish();
+        Some(())
     }
-}
-
-fn push_text(record: &mut RecordBuilder<'_>, text: &str, range: &Range<usize>) {
-    record.push_next(Value::Text(text.get(range.clone()).unwrap_or_default()));
 }

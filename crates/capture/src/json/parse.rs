@@ -15,7 +15,8 @@ use serde::de::{DeserializeSeed, Deserializer as _, Error as _, MapAccess, SeqAc
 use crate::json::form::{Form, with_signs};
 use crate::json::header::Header;
 use crate::json::recall::Recall;
-use crate::json::{scan, shape};
+use crate::json::scan::{self, Values};
+use crate::json::shape;
 use crate::limits::Limits;
 use crate::texts::RecordTexts;
 
@@ -73,10 +74,16 @@ impl RecordParser {
         }
     }
 
-    /// Begins anew, as if no record had been read; keeps texts if it did.
-    pub(crate) fn reset(&mut self) {
-        let texts = self.texts.take().map(|_| RecordTexts::default());
-        *self = Self { texts, ..Self::new(self.limits) };
+    /// Keeps the texts of what `decode` reads in `texts`, if there is room for them.
+    pub(crate) fn lend<T>(
+        &mut self,
+        texts: &mut Option<RecordTexts>,
+        decode: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        self.texts = texts.take();
+        let decoded = decode(self);
+        *texts = self.texts.take();
+        decoded
     }
 
     /// Keeps to other limits from now on.
@@ -98,10 +105,7 @@ impl RecordParser {
         shape: Option<Shape>,
         record: RecordBuilder<'_>,
     ) -> Result<(), JsonError> {
-        if self.shape != shape {
-            self.shape = shape;
-            self.recall.clear();
-        }
+        self.set_shape(shape);
         let recalled = self.recall.read(bytes, record);
         let known = recalled.is_ok();
         if let Err(record) = recalled {
@@ -119,8 +123,24 @@ impl RecordParser {
         Ok(())
     }
 
+    /// The source tells this shape of its records from now on.
+    pub(crate) fn set_shape(&mut self, shape: Option<Shape>) {
+        if self.shape != shape {
+            self.shape = shape;
+            self.recall.clear();
+        }
+    }
+
     /// Remembers how the record `bytes`, which is sound, is written.
     fn learn(&mut self, bytes: &[u8]) -> Option<()> {
+        let (values, form) = self.form(bytes)?;
+        self.recall.learn(bytes, &values, form);
+        Some(())
+    }
+
+    /// The values in the record `bytes`, which is sound, and what records become that are written like it;
+    /// `None` if that can't be remembered.
+    pub(crate) fn form(&mut self, bytes: &[u8]) -> Option<(Values, Form)> {
         let values = scan::values(bytes)?;
         if !Recall::has_room(bytes, &values) {
             return None;
@@ -132,8 +152,7 @@ impl RecordParser {
         let form = example.get(0).and_then(|record| Form::of(&record, &self.header, &values));
         self.example = example;
         read.ok()?;
-        self.recall.learn(bytes, &values, form?);
-        Some(())
+        Some((values, form?))
     }
 
     /// Reads a record without looking at how earlier ones were written.
@@ -142,11 +161,25 @@ impl RecordParser {
         bytes: &[u8],
         mut record: RecordBuilder<'_>,
     ) -> Result<(), JsonError> {
+        self.parse_paths(bytes, &mut record)?;
+        shape::name_fields(&mut record, self.shape);
+        self.header.find(&mut record);
+        self.header.tell(&mut record);
+        record.finish();
+        Ok(())
+    }
+
+    /// Reads a record; its fields are named by their paths.
+    pub(crate) fn parse_paths(
+        &mut self,
+        bytes: &[u8],
+        record: &mut RecordBuilder<'_>,
+    ) -> Result<(), JsonError> {
         self.path.clear();
         self.flat.clear();
         let mut parser = serde_json::Deserializer::from_slice(bytes);
         let mut place = Place {
-            record: &mut record,
+            record,
             path: &mut self.path,
             flat: &mut self.flat,
             in_flat: false,
@@ -157,12 +190,8 @@ impl RecordParser {
         read.map_err(|error| describe(&error, false))?;
         parser.end().map_err(|error| describe(&error, true))?;
         if !self.flat.is_empty() && self.flat.len() < record.len() {
-            prefer_flat(&mut record, &self.flat);
+            prefer_flat(record, &self.flat);
         }
-        shape::name_fields(&mut record, self.shape);
-        self.header.find(&mut record);
-        self.header.tell(&mut record);
-        record.finish();
         Ok(())
     }
 }

@@ -10,14 +10,12 @@
 //! {"EventID":  number  ,"Image":"  text  "}            → form 0
 //!                                        ","User":" text "}  → form 1
 //! ```
-//!
-//! Learning a form costs as much as parsing some records, so it is paid for from what recalling saves:
-//! records of which no two are alike are soon no longer learned from.
 
 use std::ops::Range;
 
-use etwatch_event::RecordBuilder;
+use etwatch_event::{RecordBuilder, Value};
 
+use crate::credit::Credit;
 use crate::json::form::Form;
 use crate::json::scan::{Kind, Plain, read};
 
@@ -27,9 +25,6 @@ const BYTES: usize = 2 << 20;
 /// What a form may take of it, and a value of it besides its literal.
 const FORM_BYTES: usize = 64 << 10;
 const VALUE_BYTES: usize = 100;
-/// What learning a form costs, in records saved; what is there to begin with, and at most.
-const COST: u32 = 8;
-const CREDIT: u32 = 128 * COST;
 
 /// A literal and what follows it.
 #[derive(Debug)]
@@ -54,7 +49,7 @@ pub(crate) struct Recall {
     forms: Vec<Form>,
     /// What the steps take, about.
     bytes: usize,
-    credit: u32,
+    credit: Credit,
     /// Values of the record that is being read, and room for their text.
     values: Vec<Plain>,
     room: String,
@@ -66,7 +61,7 @@ impl Default for Recall {
             nodes: vec![Vec::new()],
             forms: Vec::new(),
             bytes: 0,
-            credit: CREDIT,
+            credit: Credit::default(),
             values: Vec::new(),
             room: String::new(),
         }
@@ -93,8 +88,18 @@ impl Recall {
             return Err(record);
         };
         let Ok(text) = std::str::from_utf8(bytes) else { return Err(record) };
-        form.write(&self.values, text, &self.room, record);
-        self.credit = CREDIT.min(self.credit + 1);
+        let (values, room) = (&self.values, self.room.as_str());
+        form.write(record, |number, record| {
+            record.push_next(match values.get(number) {
+                Some(Plain::Here(range)) => Value::Text(text_in(text, range)),
+                Some(Plain::Unescaped(range)) => Value::Text(text_in(room, range)),
+                Some(Plain::Unsigned(number)) => Value::Unsigned(*number),
+                Some(Plain::Signed(number)) => Value::Signed(*number),
+                None => Value::Null,
+            });
+            Some(())
+        });
+        self.credit.earn();
         Ok(())
     }
 
@@ -117,9 +122,7 @@ impl Recall {
 
     /// Whether what was saved pays for learning one more form.
     pub(crate) fn can_learn(&mut self) -> bool {
-        let enough = self.credit >= COST;
-        self.credit -= if enough { COST } else { 0 };
-        enough
+        self.credit.spend()
     }
 
     /// Whether the form of `bytes`, which has these values, is small enough to be remembered.
@@ -165,6 +168,10 @@ impl Recall {
         self.nodes.push(Vec::new());
         new
     }
+}
+
+fn text_in<'a>(text: &'a str, range: &Range<usize>) -> &'a str {
+    text.get(range.clone()).unwrap_or_default()
 }
 
 /// What the steps of a record take, about.

@@ -28,8 +28,11 @@ pub(crate) enum Plain {
     Signed(i64),
 }
 
+/// Kinds and places of the values of a record, in order.
+pub(crate) type Values = Vec<(Kind, Range<usize>)>;
+
 /// The values of a sound record in order; `None` if one is a number with a fraction or an exponent.
-pub(crate) fn values(record: &[u8]) -> Option<Vec<(Kind, Range<usize>)>> {
+pub(crate) fn values(record: &[u8]) -> Option<Values> {
     let mut values = Vec::new();
     let mut at = 0;
     while let Some(byte) = record.get(at) {
