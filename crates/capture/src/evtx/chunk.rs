@@ -216,7 +216,10 @@ impl EvtxDecoder {
             Recalled::No if self.forms.is_some() => {
                 self.parser.parse(&read.data, Some(Shape::Evtx), builder)
             }
-            _ => self.parser.parse_fully(&read.data, builder),
+            _ => {
+                let parser = &mut self.parser;
+                parser.parse_fully(&read.data, builder).inspect(|()| parser.keep(&read.data))
+            }
         };
         if let Err(error) = parsed {
             return decoded.skip("EVTX record", 1, at, error.to_string());

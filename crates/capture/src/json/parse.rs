@@ -111,9 +111,7 @@ impl RecordParser {
         if let Err(record) = recalled {
             self.parse_fully(bytes, record)?;
         }
-        if let Some(texts) = &mut self.texts {
-            texts.push(bytes);
-        }
+        self.keep(bytes);
         if known {
             return Ok(());
         }
@@ -121,6 +119,13 @@ impl RecordParser {
             self.learn(bytes);
         }
         Ok(())
+    }
+
+    /// Keeps the text of a record, if texts are kept.
+    pub(crate) fn keep(&mut self, bytes: &[u8]) {
+        if let Some(texts) = &mut self.texts {
+            texts.push(bytes);
+        }
     }
 
     /// The source tells this shape of its records from now on.
