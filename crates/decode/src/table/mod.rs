@@ -245,5 +245,12 @@ impl SchemaTables for Tables {
     }
 }
 
+/// So that a store can share [`Tables::embedded`].
+impl SchemaTables for &'static Tables {
+    fn candidates(&self, key: &Key) -> store::Candidates {
+        SchemaTables::candidates(*self, key)
+    }
+}
+
 #[cfg(test)]
 mod tests;
