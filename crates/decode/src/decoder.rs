@@ -11,23 +11,26 @@
 
 use std::sync::Arc;
 
-use etwatch_event::{RawForm, RawRecord, RecordBatch, RecordBuilder, Value};
+use etwatch_event::{RawForm, RawHeader, RawRecord, RecordBatch, RecordBuilder, Value};
 use hashbrown::HashMap;
 
 use crate::check::SchemaError;
 use crate::described::{Described, write_key};
 use crate::header::{HeaderFields, Items};
 use crate::key::Key;
-use crate::payload::{Fit, Forget, Misfit, Put, Scratch, walk};
+use crate::payload::{Fit, Forget, Misfit, Put, Scratch, walk, walk_by};
 use crate::prepared::Prepared;
 use crate::schema::{Amount, Field, FieldKind, InType, OutType, Schema};
 use crate::store::{Layout, Layouts, SchemaStore};
+use crate::templates::Templates;
 use crate::trace_logging::provider_name;
 
 /// How many answers of the store are kept; beyond, all are asked again.
 const MOST_KNOWN: usize = 8_192;
 /// How many bytes of memory schemas of TraceLogging take before they are forgotten.
 const MOST_DESCRIBED: usize = 8 << 20;
+/// How many providers are kept whose events no schema explains.
+const MOST_UNKNOWN: usize = 256;
 
 /// What became of a raw record.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,8 +98,9 @@ pub struct Decoder {
     generation: u64,
     scratch: Scratch,
     key: Vec<u8>,
-    /// The schema of payloads that no schema explains.
-    bytes: Prepared,
+    /// The schemas of payloads that no schema explains, by what their providers say of themselves.
+    bytes: HashMap<Box<[u8]>, Arc<Prepared>>,
+    templates: Templates,
 }
 
 impl Default for Decoder {
@@ -107,7 +111,8 @@ impl Default for Decoder {
             generation: 0,
             scratch: Scratch::default(),
             key: Vec::new(),
-            bytes: payload_as_bytes(""),
+            bytes: HashMap::new(),
+            templates: Templates::default(),
         }
     }
 }
@@ -121,82 +126,96 @@ impl Decoder {
         out: &mut RecordBatch,
     ) -> Outcome {
         let items = Items::of(record);
-        let outcome = match (record.header.form, items.metadata) {
-            (RawForm::Message, _) => Outcome::Message,
+        let why = match (record.header.form, items.metadata) {
+            (RawForm::Message, _) => None,
             (RawForm::Event, Some(metadata)) => {
-                self.by_itself(record, &items, metadata, store, out)
+                let Self { described, key, scratch, templates, .. } = self;
+                write_key(key, record.header.provider, metadata, items.traits);
+                let found = describe(described, key, record, metadata, &items, store);
+                let written = found.and_then(|prepared| {
+                    let written = write(prepared, record, &items, templates, scratch, out);
+                    written.map_err(|misfit| no_fit(prepared, misfit))
+                });
+                match written {
+                    Ok(fit) => return self.explained(fit, false),
+                    Err(why) => Some(why),
+                }
             }
-            _ => self.by_store(record, &items, store, out),
+            _ => {
+                let layouts = self.layouts(&record.header, store);
+                let Self { scratch, templates, .. } = self;
+                let chosen = choose(&layouts, record, scratch).ok_or(Why::NoSchema);
+                let written = chosen.and_then(|Layout { prepared, newer }| {
+                    let written = write(prepared, record, &items, templates, scratch, out);
+                    let written = written.map_err(|misfit| no_fit(prepared, misfit));
+                    written.map(|fit| (fit, *newer))
+                });
+                match written {
+                    Ok((fit, newer)) => return self.explained(fit, newer),
+                    Err(why) => Some(why),
+                }
+            }
         };
-        if !matches!(outcome, Outcome::Event { .. }) {
-            self.as_bytes(record, &items, out);
-        }
-        outcome
+        self.as_bytes(record, &items, out);
+        why.map_or(Outcome::Message, Outcome::Generic)
     }
 
-    fn by_itself(
-        &mut self,
-        record: &RawRecord<'_>,
-        items: &Items<'_>,
-        metadata: &[u8],
-        store: &SchemaStore,
-        out: &mut RecordBatch,
-    ) -> Outcome {
-        let guid = record.header.provider;
-        write_key(&mut self.key, guid, metadata, items.traits);
-        if self.described.get(&self.key).is_none() {
-            let described = store.described(&self.key, guid, metadata, items.traits);
-            self.described.insert(&self.key, described);
-        }
-        let prepared = match self.described.get(&self.key) {
-            Some(Ok(prepared)) => prepared,
-            Some(Err(error)) => return Outcome::Generic(Why::Schema(error.clone())),
-            None => return Outcome::Generic(Why::NoSchema),
-        };
-        match write(prepared, record, items, &mut self.scratch, out) {
-            Ok(fit) => event(prepared, fit, false),
-            Err(misfit) => no_fit(prepared, misfit),
+    /// The event that was written last.
+    fn explained(&self, fit: Fit, newer: bool) -> Outcome {
+        match self.templates.last() {
+            Some(schema) => Outcome::Event { schema: Arc::clone(schema), fit, newer },
+            None => Outcome::Generic(Why::NoSchema),
         }
     }
 
-    fn by_store(
-        &mut self,
-        record: &RawRecord<'_>,
-        items: &Items<'_>,
-        store: &SchemaStore,
-        out: &mut RecordBatch,
-    ) -> Outcome {
+    /// The layouts that a record may have.
+    fn layouts(&mut self, header: &RawHeader, store: &SchemaStore) -> Layouts {
         let now = store.generation();
         if self.generation != now || self.known.len() > MOST_KNOWN {
             self.known.clear();
             self.generation = now;
         }
-        let key = Key::of(&record.header, store.build());
-        let layouts = self.known.entry(key).or_insert_with(|| store.layouts(&key));
-        let Some(Layout { prepared, newer }) = choose(layouts, record, &mut self.scratch) else {
-            return Outcome::Generic(Why::NoSchema);
-        };
-        match write(prepared, record, items, &mut self.scratch, out) {
-            Ok(fit) => event(prepared, fit, *newer),
-            Err(misfit) => no_fit(prepared, misfit),
-        }
+        let key = Key::of(header, store.build());
+        Layouts::clone(self.known.entry(key).or_insert_with(|| store.layouts(&key)))
     }
 
     fn as_bytes(&mut self, record: &RawRecord<'_>, items: &Items<'_>, out: &mut RecordBatch) {
-        // Bytes to the end of the payload always fit.
-        let _ = match provider_name(items.traits) {
-            None => write(&self.bytes, record, items, &mut self.scratch, out),
-            Some(name) => write(&payload_as_bytes(&name), record, items, &mut self.scratch, out),
+        let Self { bytes, templates, scratch, .. } = self;
+        if bytes.len() > MOST_UNKNOWN {
+            bytes.clear();
+        }
+        let new = || Arc::new(payload_as_bytes(&provider_name(items.traits).unwrap_or_default()));
+        let prepared = match bytes.get(items.traits) {
+            Some(known) => known,
+            None => bytes.entry(items.traits.into()).or_insert_with(new),
         };
+        // Bytes to the end of the payload always fit.
+        let _ = write(prepared, record, items, templates, scratch, out);
     }
 }
 
-fn event(prepared: &Prepared, fit: Fit, newer: bool) -> Outcome {
-    Outcome::Event { schema: Arc::clone(prepared.schema()), fit, newer }
+/// The schema that an event carries itself; `key` stands for it.
+fn describe<'d>(
+    described: &'d mut Described,
+    key: &[u8],
+    record: &RawRecord<'_>,
+    metadata: &[u8],
+    items: &Items<'_>,
+    store: &SchemaStore,
+) -> Result<&'d Arc<Prepared>, Why> {
+    if described.get(key).is_none() {
+        let description = store.described(key, record.header.provider, metadata, items.traits);
+        described.insert(key, description);
+    }
+    match described.get(key) {
+        Some(Ok(prepared)) => Ok(prepared),
+        Some(Err(error)) => Err(Why::Schema(error.clone())),
+        None => Err(Why::NoSchema),
+    }
 }
 
-fn no_fit(prepared: &Prepared, misfit: Misfit) -> Outcome {
-    Outcome::Generic(Why::Misfit { schema: Arc::clone(prepared.schema()), misfit })
+fn no_fit(prepared: &Prepared, misfit: Misfit) -> Why {
+    Why::Misfit { schema: Arc::clone(prepared.schema()), misfit }
 }
 
 /// The first layout that consumes the payload exactly, else the first that fits, else the first.
@@ -235,53 +254,40 @@ fn payload_as_bytes(provider: &str) -> Prepared {
 
 /// Writes `record` as `prepared` says; nothing is added if it does not fit.
 fn write(
-    prepared: &Prepared,
+    prepared: &Arc<Prepared>,
     record: &RawRecord<'_>,
     items: &Items<'_>,
+    templates: &mut Templates,
     scratch: &mut Scratch,
     out: &mut RecordBatch,
 ) -> Result<Fit, Misfit> {
     let schema = prepared.schema();
     let header = HeaderFields::of(record, items, schema);
-    let names = prepared.names(header);
-    let mut builder = out.begin();
-    if let Some(names) = names {
-        builder.share_names(names);
-    }
-    header.write(record, items, schema, names.is_some(), &mut builder);
+    let template = templates.of(prepared, header, record, items);
+    let mut builder = out.begin_with(template);
+    header.set(record, items, schema, &mut builder);
+    let mut named = Named { builder: &mut builder, first: template.len() };
     let pointer_size = record.header.pointer_size;
-    let fit = if names.is_some() {
-        walk(schema, record.payload, pointer_size, scratch, &mut Shared(&mut builder))
-    } else {
-        walk(schema, record.payload, pointer_size, scratch, &mut Named(&mut builder, prepared))
-    }?;
+    let fit =
+        walk_by(schema, prepared.refers(), record.payload, pointer_size, scratch, &mut named)?;
     builder.finish();
     Ok(fit)
 }
 
-/// Gives each value the next of the shared names.
-struct Shared<'b, 'r>(&'b mut RecordBuilder<'r>);
-
-impl Put for Shared<'_, '_> {
-    #[inline]
-    fn value(&mut self, _: usize, value: Value<'_>) {
-        self.0.push_next(value);
-    }
-    fn empty(&mut self, _: usize) {
-        self.0.push_next(Value::Null);
-        self.0.empty_last();
-    }
+/// Gives each value the name of its field, which stands behind those of the header.
+struct Named<'b, 'r> {
+    builder: &'b mut RecordBuilder<'r>,
+    first: usize,
 }
 
-/// Gives each value the name of its field behind those of its structures.
-struct Named<'b, 'r>(&'b mut RecordBuilder<'r>, &'b Prepared);
-
 impl Put for Named<'_, '_> {
+    #[inline]
     fn value(&mut self, index: usize, value: Value<'_>) {
-        self.0.push(self.1.path(index), value);
+        self.builder.push_named(self.first + index, value);
     }
     fn empty(&mut self, index: usize) {
-        self.0.push_empty(self.1.path(index));
+        self.builder.push_named(self.first + index, Value::Null);
+        self.builder.empty_last();
     }
 }
 

@@ -13,7 +13,7 @@ use etwatch_event::{
 use crate::schema::Schema;
 
 /// Fields of a header, one bit each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct HeaderFields(u32);
 
 /// A field of the header.
@@ -186,30 +186,17 @@ impl HeaderFields {
         self.iter().map(HeaderField::name)
     }
 
-    /// Writes them to `out`: by the next shared name if `shared`, else with a name each; and says what the
-    /// record is.
+    /// Writes them to `out`, with a name each, and says what the record is.
     pub(crate) fn write(
         self,
         record: &RawRecord<'_>,
         items: &Items<'_>,
         schema: &Schema,
-        shared: bool,
         out: &mut RecordBuilder<'_>,
     ) {
-        let header = &record.header;
-        out.set_time(header.time);
-        out.set_number(header.number);
         out.set_shape(Shape::Etw);
-        if header.form != RawForm::Message {
-            out.set_event_id(header.id.into());
-        }
         for field in self.iter() {
-            let value = value(field, record, items, schema);
-            if shared {
-                out.push_next(value);
-            } else {
-                out.push(field.name(), value);
-            }
+            value(field, record, items, schema, |value| out.push(field.name(), value));
             match field {
                 H::ProviderName => out.set_provider(out.len() - 1),
                 H::Channel => out.set_channel(out.len() - 1),
@@ -217,34 +204,60 @@ impl HeaderFields {
             }
         }
     }
+
+    /// Sets what may differ between records of one schema that have these fields, in a record that has them
+    /// already.
+    #[inline]
+    pub(crate) fn set(
+        self,
+        record: &RawRecord<'_>,
+        items: &Items<'_>,
+        schema: &Schema,
+        out: &mut RecordBuilder<'_>,
+    ) {
+        let header = &record.header;
+        out.set_time(header.time);
+        out.set_number(header.number);
+        if header.form != RawForm::Message {
+            out.set_event_id(header.id.into());
+        }
+        for (index, field) in self.iter().enumerate() {
+            if !matches!(field, H::ProviderName | H::Channel) {
+                value(field, record, items, schema, |value| out.set_value(index, value));
+            }
+        }
+    }
 }
 
+/// Hands the value of a field to `put`, where it is made.
 #[inline]
-fn value<'a>(
+fn value(
     field: HeaderField,
     record: &RawRecord<'_>,
-    items: &Items<'a>,
-    schema: &'a Schema,
-) -> Value<'a> {
+    items: &Items<'_>,
+    schema: &Schema,
+    put: impl FnOnce(Value<'_>),
+) {
     let header = &record.header;
+    let number = |number: u32| Value::Unsigned(number.into());
     match field {
-        H::EventId | H::MessageNumber => Value::Unsigned(header.id.into()),
-        H::ProviderName => Value::Text(&schema.provider),
-        H::Channel => Value::Text(&schema.channel),
-        H::ProviderGuid | H::MessageGuid => Value::Guid(header.provider),
-        H::Version => Value::Unsigned(header.version.into()),
-        H::Level => Value::Unsigned(header.level.into()),
-        H::Task => Value::Unsigned(header.task.into()),
-        H::Opcode => Value::Unsigned(header.opcode.into()),
-        H::Keywords => Value::Hex(header.keyword),
-        H::TimeCreated => Value::Time(header.time),
-        H::ProcessId => header.process_id.map_or(Value::Null, |id| Value::Unsigned(id.into())),
-        H::ThreadId => header.thread_id.map_or(Value::Null, |id| Value::Unsigned(id.into())),
-        H::ProcessorId => Value::Unsigned(header.processor.into()),
-        H::ActivityId => Value::Guid(header.activity),
-        H::RelatedActivityId => items.related.map_or(Value::Null, Value::Guid),
-        H::UserId => items.user.map_or(Value::Null, Value::Sid),
-        H::SessionId => items.session.map_or(Value::Null, |id| Value::Unsigned(id.into())),
-        H::ProcessStartKey => items.start_key.map_or(Value::Null, Value::Hex),
+        H::EventId | H::MessageNumber => put(Value::Unsigned(header.id.into())),
+        H::ProviderName => put(Value::Text(&schema.provider)),
+        H::Channel => put(Value::Text(&schema.channel)),
+        H::ProviderGuid | H::MessageGuid => put(Value::Guid(header.provider)),
+        H::Version => put(Value::Unsigned(header.version.into())),
+        H::Level => put(Value::Unsigned(header.level.into())),
+        H::Task => put(Value::Unsigned(header.task.into())),
+        H::Opcode => put(Value::Unsigned(header.opcode.into())),
+        H::Keywords => put(Value::Hex(header.keyword)),
+        H::TimeCreated => put(Value::Time(header.time)),
+        H::ProcessId => put(number(header.process_id.unwrap_or_default())),
+        H::ThreadId => put(number(header.thread_id.unwrap_or_default())),
+        H::ProcessorId => put(Value::Unsigned(header.processor.into())),
+        H::ActivityId => put(Value::Guid(header.activity)),
+        H::RelatedActivityId => put(items.related.map_or(Value::Null, Value::Guid)),
+        H::UserId => put(items.user.map_or(Value::Null, Value::Sid)),
+        H::SessionId => put(number(items.session.unwrap_or_default())),
+        H::ProcessStartKey => put(Value::Hex(items.start_key.unwrap_or_default())),
     }
 }

@@ -37,6 +37,7 @@ mod prepared;
 pub mod schema;
 pub mod store;
 pub mod table;
+mod templates;
 pub mod text;
 pub mod trace_event_info;
 pub mod trace_logging;

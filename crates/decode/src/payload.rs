@@ -101,8 +101,22 @@ pub fn walk(
     scratch: &mut Scratch,
     put: &mut impl Put,
 ) -> Result<Fit, Misfit> {
+    walk_by(schema, true, payload, pointer_size, scratch, put)
+}
+
+/// The same; if no field `refers` to another one, no number is remembered.
+pub(crate) fn walk_by(
+    schema: &Schema,
+    refers: bool,
+    payload: &[u8],
+    pointer_size: u8,
+    scratch: &mut Scratch,
+    put: &mut impl Put,
+) -> Result<Fit, Misfit> {
     scratch.numbers.clear();
-    scratch.numbers.resize(schema.fields.len(), None);
+    if refers {
+        scratch.numbers.resize(schema.fields.len(), None);
+    }
     let pointer_size = if pointer_size == 4 { 4 } else { 8 };
     let mut walk = Walk {
         schema,
@@ -243,12 +257,13 @@ impl<P: Put> Walk<'_, '_, P> {
         length: Amount,
     ) -> Result<(), Reason> {
         let length = self.length(length)?;
-        let value = self.cursor.value(kind, out, length, &mut self.scratch.room)?;
-        if let Some(place) = self.scratch.numbers.get_mut(index) {
-            *place = number_of(&value);
-        }
-        self.put.value(index, value);
-        Ok(())
+        let Self { cursor, scratch: Scratch { room, numbers }, put, .. } = self;
+        cursor.value(kind, out, length, room, |value| {
+            if let Some(place) = numbers.get_mut(index) {
+                *place = number_of(&value);
+            }
+            put.value(index, value);
+        })
     }
 
     fn step(&mut self) -> Result<(), Reason> {
@@ -299,6 +314,7 @@ impl From<Misfit> for Stop {
     }
 }
 
+#[inline]
 fn number_of(value: &Value<'_>) -> Option<u64> {
     match *value {
         Value::Unsigned(number) | Value::Hex(number) => Some(number),

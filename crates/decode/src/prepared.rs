@@ -1,34 +1,20 @@
-//! A schema made ready for decoding.
-//!
-//! What can be worked out once for all events of a schema: the full names of its fields, and whether its
-//! records share their names. A list of shared names is that of the header's fields followed by the
-//! schema's; which header fields there are differs between records (an activity, a user), so there is a
-//! list for each set of them that occurs, made when it is first needed and never changed.
+//! A schema made ready for decoding: what can be worked out once for all events of a schema.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use etwatch_event::{FieldNames, Guid};
 
 use crate::check::SchemaError;
 use crate::header::HeaderFields;
-use crate::schema::Schema;
+use crate::schema::{Amount, Schema};
 use crate::trace_logging;
 
-/// A schema that can be walked, and the names of its records.
+/// A schema that can be walked, and the full names of its fields.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     schema: Arc<Schema>,
     paths: Vec<Box<str>>,
-    flat: bool,
-    names: OnceLock<Box<Names>>,
-}
-
-/// The names of records with these fields in their headers, then those of other records.
-#[derive(Debug)]
-struct Names {
-    header: HeaderFields,
-    names: Arc<FieldNames>,
-    next: OnceLock<Box<Names>>,
+    refers: bool,
 }
 
 impl Prepared {
@@ -38,13 +24,14 @@ impl Prepared {
     /// [`SchemaError`] if no payload can be walked by it.
     pub(crate) fn new(schema: Arc<Schema>) -> Result<Self, SchemaError> {
         let paths = schema.paths()?;
-        let flat = schema.is_flat();
-        Ok(Self { schema, paths, flat, names: OnceLock::new() })
+        let refers = refers(&schema);
+        Ok(Self { schema, paths, refers })
     }
     /// Makes a schema without structures ready.
     pub(crate) fn flat(schema: Arc<Schema>) -> Self {
         let paths = schema.fields.iter().map(|field| field.name.clone()).collect();
-        Self { flat: schema.is_flat(), schema, paths, names: OnceLock::new() }
+        let refers = refers(&schema);
+        Self { schema, paths, refers }
     }
     /// The schema that an event carries itself, see [`trace_logging::parse`].
     pub(crate) fn of_metadata(
@@ -60,28 +47,19 @@ impl Prepared {
     pub(crate) fn schema(&self) -> &Arc<Schema> {
         &self.schema
     }
-    /// The name of the values of the field at `index`.
-    pub(crate) fn path(&self, index: usize) -> &str {
-        self.paths.get(index).map_or("", |path| path)
+    /// Whether fields give the length or count of others.
+    pub(crate) fn refers(&self) -> bool {
+        self.refers
     }
-    /// The names that records with these header fields share; `None` if their fields differ.
-    pub(crate) fn names(&self, header: HeaderFields) -> Option<&Arc<FieldNames>> {
-        if !self.flat {
-            return None;
-        }
-        let mut place = &self.names;
-        loop {
-            let found = place.get_or_init(|| Box::new(self.new_names(header)));
-            if found.header == header {
-                return Some(&found.names);
-            }
-            place = &found.next;
-        }
+    /// The names of records with these header fields: those of the header, then of all fields.
+    pub(crate) fn names(&self, header: HeaderFields) -> FieldNames {
+        let paths = self.paths.iter().map(|path| &**path);
+        let header: Vec<&str> = header.names().collect();
+        header.into_iter().chain(paths).collect()
     }
-    fn new_names(&self, header: HeaderFields) -> Names {
-        let mut names: Vec<&str> = header.names().collect();
-        names.extend(self.paths.iter().take(self.schema.top).map(|path| &**path));
-        let names = Arc::new(names.into_iter().collect());
-        Names { header, names, next: OnceLock::new() }
-    }
+}
+
+fn refers(schema: &Schema) -> bool {
+    let is_field = |amount: Amount| matches!(amount, Amount::Field(_));
+    schema.fields.iter().any(|field| is_field(field.count) || is_field(field.length))
 }

@@ -100,48 +100,52 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Reads a value; the cursor then stands behind it.
+    /// Reads a value and hands it to `put`; the cursor then stands behind it.
+    ///
+    /// Values are handed on where they are made: one that is returned is put together in memory, and the
+    /// processor has to wait until its parts are there before it can be moved.
     #[inline]
-    pub(crate) fn value<'v>(
+    pub(crate) fn value(
         &mut self,
         kind: InType,
         out: OutType,
         length: Length,
-        room: &'v mut Room,
-    ) -> Read<Value<'v>>
-    where
-        'a: 'v,
-    {
+        room: &mut Room,
+        put: impl FnOnce(Value<'_>),
+    ) -> Read<()> {
         use InType as I;
-        Ok(match kind {
-            I::UInt8 | I::Int8 if out == OutType::STRING => narrow(self.take(1)?, out, room),
-            I::UInt16 if out == OutType::STRING => Value::Text(room.utf16(self.take(2)?)),
-            I::UInt8 => unsigned(u8::from_le_bytes(self.array()?).into(), out),
+        match kind {
+            I::UInt8 | I::Int8 if out == OutType::STRING => {
+                put(Value::Text(narrow(self.take(1)?, out, room)));
+            }
+            I::UInt16 if out == OutType::STRING => put(Value::Text(room.utf16(self.take(2)?))),
+            I::UInt8 => unsigned(u8::from_le_bytes(self.array()?).into(), out, put),
             I::UInt16 if out == OutType::PORT => {
-                Value::Unsigned(u16::from_be_bytes(self.array()?).into())
+                put(Value::Unsigned(u16::from_be_bytes(self.array()?).into()));
             }
-            I::UInt16 => unsigned(self.u16()?.into(), out),
+            I::UInt16 => unsigned(self.u16()?.into(), out, put),
             I::UInt32 if out == OutType::IPV4 => {
-                Value::Ip(Ipv4Addr::from_octets(self.array()?).into())
+                put(Value::Ip(Ipv4Addr::from_octets(self.array()?).into()));
             }
-            I::UInt32 => unsigned(u32::from_le_bytes(self.array()?).into(), out),
-            I::UInt64 => unsigned(u64::from_le_bytes(self.array()?), out),
-            I::Int8 => signed(i8::from_le_bytes(self.array()?).into(), 0xff, out),
-            I::Int16 => signed(i16::from_le_bytes(self.array()?).into(), 0xffff, out),
-            I::Int32 => signed(i32::from_le_bytes(self.array()?).into(), 0xffff_ffff, out),
-            I::Int64 => signed(i64::from_le_bytes(self.array()?), u64::MAX, out),
-            I::HexInt32 => Value::Hex(u32::from_le_bytes(self.array()?).into()),
-            I::HexInt64 => Value::Hex(u64::from_le_bytes(self.array()?)),
-            I::Pointer => Value::Hex(self.pointer()?),
-            I::SizeT => unsigned(self.pointer()?, out),
+            I::UInt32 => unsigned(u32::from_le_bytes(self.array()?).into(), out, put),
+            I::UInt64 => unsigned(u64::from_le_bytes(self.array()?), out, put),
+            I::Int8 => signed(i8::from_le_bytes(self.array()?).into(), 0xff, out, put),
+            I::Int16 => signed(i16::from_le_bytes(self.array()?).into(), 0xffff, out, put),
+            I::Int32 => signed(i32::from_le_bytes(self.array()?).into(), 0xffff_ffff, out, put),
+            I::Int64 => signed(i64::from_le_bytes(self.array()?), u64::MAX, out, put),
+            I::HexInt32 => put(Value::Hex(u32::from_le_bytes(self.array()?).into())),
+            I::HexInt64 => put(Value::Hex(u64::from_le_bytes(self.array()?))),
+            I::Pointer => put(Value::Hex(self.pointer()?)),
+            I::SizeT => unsigned(self.pointer()?, out, put),
             I::UnicodeString | I::NonNullTerminatedString | I::UnicodeChar => {
-                self.unicode(kind, length, room)?
+                put(Value::Text(self.unicode(kind, length, room)?));
             }
             I::AnsiString | I::NonNullTerminatedAnsiString | I::AnsiChar => {
-                self.ansi(kind, length, out, room)?
+                put(Value::Text(self.ansi(kind, length, out, room)?));
             }
-            _ => self.rarer(kind, out, length, room)?,
-        })
+            _ => put(self.rarer(kind, out, length, room)?),
+        }
+        Ok(())
     }
 
     fn rarer<'v>(
@@ -185,7 +189,7 @@ impl<'a> Cursor<'a> {
             }
             I::ManifestCountedAnsiString | I::CountedAnsiString | I::ReversedCountedAnsiString => {
                 let count = self.counted(kind == I::ReversedCountedAnsiString)?;
-                narrow(trim_nul(self.take(count)?), out, room)
+                Value::Text(narrow(trim_nul(self.take(count)?), out, room))
             }
             // `Null`; all others are read above.
             _ => Value::Null,
@@ -211,7 +215,7 @@ impl<'a> Cursor<'a> {
             _ => self.sized(length, 0),
         }
     }
-    fn unicode<'v>(&mut self, kind: InType, length: Length, room: &'v mut Room) -> Read<Value<'v>> {
+    fn unicode<'v>(&mut self, kind: InType, length: Length, room: &'v mut Room) -> Read<&'v str> {
         let text = match length {
             Length::Implied if kind == InType::UnicodeChar => self.take(2)?,
             Length::Implied if kind == InType::UnicodeString => {
@@ -224,7 +228,7 @@ impl<'a> Cursor<'a> {
                 before_nul_utf16(buffer).unwrap_or(buffer)
             }
         };
-        Ok(Value::Text(room.utf16(text)))
+        Ok(room.utf16(text))
     }
     fn ansi<'v>(
         &mut self,
@@ -232,7 +236,7 @@ impl<'a> Cursor<'a> {
         length: Length,
         out: OutType,
         room: &'v mut Room,
-    ) -> Read<Value<'v>>
+    ) -> Read<&'v str>
     where
         'a: 'v,
     {
@@ -290,9 +294,11 @@ impl<'a> Cursor<'a> {
         let length = count.map_or(Length::Rest, Length::Buffer);
         match kind {
             InType::UnicodeChar | InType::UInt16 => {
-                self.unicode(InType::UnicodeString, length, room)
+                self.unicode(InType::UnicodeString, length, room).map(Value::Text)
             }
-            _ if kind.is_letter(out) => self.ansi(InType::AnsiString, length, OutType::NONE, room),
+            _ if kind.is_letter(out) => {
+                self.ansi(InType::AnsiString, length, OutType::NONE, room).map(Value::Text)
+            }
             _ => self.sized(length, 0).map(Value::Bytes),
         }
     }
@@ -321,28 +327,27 @@ fn is_hex(out: OutType) -> bool {
 }
 
 #[inline]
-fn unsigned(number: u64, out: OutType) -> Value<'static> {
-    if out == OutType::NONE {
-        return Value::Unsigned(number);
-    }
+fn unsigned(number: u64, out: OutType, put: impl FnOnce(Value<'_>)) {
     match out {
-        OutType::BOOLEAN => Value::Boolean(number != 0),
-        _ if is_hex(out) => Value::Hex(number),
-        _ => Value::Unsigned(number),
+        OutType::NONE => put(Value::Unsigned(number)),
+        OutType::BOOLEAN => put(Value::Boolean(number != 0)),
+        _ if is_hex(out) => put(Value::Hex(number)),
+        _ => put(Value::Unsigned(number)),
     }
 }
 
-fn signed(number: i64, mask: u64, out: OutType) -> Value<'static> {
+#[inline]
+fn signed(number: i64, mask: u64, out: OutType, put: impl FnOnce(Value<'_>)) {
     match out {
-        OutType::BOOLEAN => Value::Boolean(number != 0),
-        _ if is_hex(out) => Value::Hex(number.cast_unsigned() & mask),
-        _ => Value::Signed(number),
+        OutType::BOOLEAN => put(Value::Boolean(number != 0)),
+        _ if is_hex(out) => put(Value::Hex(number.cast_unsigned() & mask)),
+        _ => put(Value::Signed(number)),
     }
 }
 
-fn narrow<'v>(bytes: &'v [u8], out: OutType, room: &'v mut Room) -> Value<'v> {
+fn narrow<'v>(bytes: &'v [u8], out: OutType, room: &'v mut Room) -> &'v str {
     let utf8 = matches!(out, OutType::UTF8 | OutType::XML | OutType::JSON);
-    Value::Text(if utf8 { room.utf8(bytes) } else { room.ansi(bytes) })
+    if utf8 { room.utf8(bytes) } else { room.ansi(bytes) }
 }
 
 fn binary<'v>(bytes: &'v [u8], out: OutType, room: &'v mut Room) -> Value<'v> {

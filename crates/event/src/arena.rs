@@ -115,21 +115,28 @@ impl Arena {
     /// Stores `value`; the cell is relative to the current row.
     #[inline]
     pub(crate) fn push(&mut self, value: Value<'_>) -> Cell {
+        let mut cell = Cell::Absent;
+        self.put(value, &mut cell);
+        cell
+    }
+    /// Stores `value` in `place`, which is written part by part as in [`Arena::copy`].
+    #[inline(always)]
+    pub(crate) fn put(&mut self, value: Value<'_>, place: &mut Cell) {
         match value {
-            Value::Null => Cell::Null,
-            Value::Text(text) => Cell::Text(self.push_text(text)),
-            Value::Unsigned(number) => Cell::Unsigned(number),
-            Value::Hex(number) => Cell::Hex(number),
-            Value::Signed(number) => Cell::Signed(number),
-            Value::Float(number) => Cell::Float(number),
-            Value::Boolean(yes) => Cell::Boolean(yes),
-            Value::Bytes(bytes) => Cell::Bytes(self.push_bytes(bytes)),
-            Value::Guid(guid) => Cell::Guid(self.push_bytes(&guid.0)),
-            Value::Sid(sid) => Cell::Sid(self.push_bytes(sid.0)),
-            Value::Ip(IpAddr::V4(ip)) => Cell::Ip4(ip.octets()),
-            Value::Ip(IpAddr::V6(ip)) => Cell::Ip6(self.push_bytes(&ip.octets())),
-            Value::Time(time) => Cell::Time(time),
-            Value::Structure => Cell::Structure,
+            Value::Null => *place = Cell::Null,
+            Value::Text(text) => *place = Cell::Text(self.push_text(text)),
+            Value::Unsigned(number) => *place = Cell::Unsigned(number),
+            Value::Hex(number) => *place = Cell::Hex(number),
+            Value::Signed(number) => *place = Cell::Signed(number),
+            Value::Float(number) => *place = Cell::Float(number),
+            Value::Boolean(yes) => *place = Cell::Boolean(yes),
+            Value::Bytes(bytes) => *place = Cell::Bytes(self.push_bytes(bytes)),
+            Value::Guid(guid) => *place = Cell::Guid(self.push_bytes(&guid.0)),
+            Value::Sid(sid) => *place = Cell::Sid(self.push_bytes(sid.0)),
+            Value::Ip(IpAddr::V4(ip)) => *place = Cell::Ip4(ip.octets()),
+            Value::Ip(IpAddr::V6(ip)) => *place = Cell::Ip6(self.push_bytes(&ip.octets())),
+            Value::Time(time) => *place = Cell::Time(time),
+            Value::Structure => *place = Cell::Structure,
         }
     }
 }

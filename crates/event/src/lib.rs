@@ -13,6 +13,7 @@
 //! | [`names`] | [`FieldNames`], shared by records alike | a record is worked on by name |
 //! | [`raw`] | [`RawRecord`], what ETW writes before a schema explains it | bytes of ETW are read |
 //! | [`record`] | [`RecordBatch`], what a source delivers, names as written | a source is added |
+//! | [`template`] | [`RecordTemplate`], how the records of a kind begin | records are written fast |
 //! | [`batch`] | [`EventBatch`] and its arena | an event is written |
 //! | [`view`] | [`Event`], its fields and their values | an event is read |
 //! | [`process`] | [`ProcessKey`] | a process is named across its life |
@@ -36,6 +37,7 @@ mod overflow;
 pub mod process;
 pub mod raw;
 pub mod record;
+pub mod template;
 pub mod time;
 pub mod value;
 pub mod view;
@@ -50,6 +52,7 @@ pub use names::FieldNames;
 pub use process::{ProcessIdentity, ProcessKey};
 pub use raw::{ExtendedItem, RawForm, RawHeader, RawRecord};
 pub use record::{RawValue, Record, RecordBatch, RecordBuilder, Shape};
+pub use template::RecordTemplate;
 pub use time::Timestamp;
 pub use value::{Guid, Sid, Value};
 pub use view::{Event, FieldValues, Piece};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::arena::{Arena, Cell, Span, read};
 use crate::names::FieldNames;
+use crate::template::RecordTemplate;
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -53,9 +54,9 @@ impl Shape {
 
 /// A field of a record before normalisation: a name and one value.
 #[derive(Clone, Copy, Debug)]
-struct RawField {
-    name: Span,
-    value: Cell,
+pub(crate) struct RawField {
+    pub(crate) name: Span,
+    pub(crate) value: Cell,
 }
 
 /// A value of a raw field.
@@ -80,6 +81,8 @@ struct Row {
     fields_end: usize,
     /// Where the names of the fields lie, if not in the text.
     names: Option<Arc<FieldNames>>,
+    /// Whether some field does not have the name of its place in them.
+    displaced: bool,
 }
 
 /// Records and the arena that holds their text.
@@ -122,6 +125,20 @@ impl RecordBatch {
             ..Row::default()
         };
         RecordBuilder { batch: self, row, fields_start, finished: false }
+    }
+    /// Begins a record with the fields of a template.
+    #[inline]
+    pub fn begin_with(&mut self, template: &RecordTemplate) -> RecordBuilder<'_> {
+        let mut builder = self.begin();
+        let RecordTemplate { names, fields, text, bytes, provider, channel, shape } = template;
+        builder.batch.arena.text.push_str(text);
+        builder.batch.arena.bytes.extend_from_slice(bytes);
+        builder.batch.fields.extend_from_slice(fields);
+        builder.row.names = Some(Arc::clone(names));
+        builder.row.provider = *provider;
+        builder.row.channel = *channel;
+        builder.row.shape = *shape;
+        builder
     }
     /// The record at `index`.
     #[must_use]
@@ -201,10 +218,10 @@ impl<'a> Record<'a> {
     pub(crate) fn arena(&self) -> (&'a str, &'a [u8]) {
         (self.text, self.bytes)
     }
-    /// The names of its fields, if it shares them with other records.
+    /// The names of its fields, if it shares them with other records and each has the name of its place.
     #[must_use]
     pub fn shared_names(&self) -> Option<&'a Arc<FieldNames>> {
-        self.row.names.as_ref()
+        self.row.names.as_ref().filter(|_| !self.row.displaced)
     }
     /// Names and values in the order of the recording; a name may occur several times.
     #[inline]
@@ -243,8 +260,15 @@ impl RecordBuilder<'_> {
     /// Adds a field.
     pub fn push(&mut self, name: &str, value: Value<'_>) {
         let name = self.batch.arena.push_text(name);
-        let value = self.batch.arena.push(value);
-        self.batch.fields.push(RawField { name, value });
+        self.push_field(name, value);
+    }
+    #[inline]
+    fn push_field(&mut self, name: Span, value: Value<'_>) {
+        let RecordBatch { arena, fields, .. } = &mut *self.batch;
+        fields.push(RawField { name, value: Cell::Absent });
+        if let Some(field) = fields.last_mut() {
+            arena.put(value, &mut field.value);
+        }
     }
     /// Takes the names of the fields from `names`; the values follow by [`RecordBuilder::push_next`].
     /// For a record without fields so far; none of its names can be changed any more.
@@ -256,8 +280,15 @@ impl RecordBuilder<'_> {
     pub fn push_next(&mut self, value: Value<'_>) {
         let index = self.len();
         if let Some(name) = self.row.names.as_ref().and_then(|names| names.span(index)) {
-            let value = self.batch.arena.push(value);
-            self.batch.fields.push(RawField { name, value });
+            self.push_field(name, value);
+        }
+    }
+    /// Adds a value with the shared name at `index`; without such a name, nothing is added.
+    #[inline]
+    pub fn push_named(&mut self, index: usize, value: Value<'_>) {
+        if let Some(name) = self.row.names.as_ref().and_then(|names| names.span(index)) {
+            self.row.displaced |= index != self.len();
+            self.push_field(name, value);
         }
     }
     /// Adds a field that is there but has no values.
@@ -337,10 +368,11 @@ impl RecordBuilder<'_> {
         }
     }
     /// Gives the field at `index` another value.
+    #[inline]
     pub fn set_value(&mut self, index: usize, value: Value<'_>) {
-        let value = self.batch.arena.push(value);
-        if let Some(field) = self.batch.fields.get_mut(self.fields_start + index) {
-            field.value = value;
+        let RecordBatch { arena, fields, .. } = &mut *self.batch;
+        if let Some(field) = fields.get_mut(self.fields_start + index) {
+            arena.put(value, &mut field.value);
         }
     }
     /// Gives the field at `index` another name.

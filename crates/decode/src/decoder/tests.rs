@@ -134,10 +134,10 @@ fn records_of_a_flat_schema_share_their_names() {
     let tail = Field { optional: true, ..field("Tail", InType::UInt8) };
     let store = store(vec![field("Id", InType::UInt8), tail]);
     let mut batch = RecordBatch::default();
+    let mut decoder = Decoder::default();
     for payload in [&[1, 2][..], &[1], &[1, 2, 3]] {
-        // Decoders of different threads share them as well.
         let record = RawRecord { header: header(), payload, extended: &[] };
-        Decoder::default().decode(&record, &store, &mut batch);
+        decoder.decode(&record, &store, &mut batch);
     }
     let names = |index| batch.get(index).unwrap().shared_names().unwrap();
     assert!(Arc::ptr_eq(names(0), names(1)) && Arc::ptr_eq(names(0), names(2)));

@@ -1,0 +1,91 @@
+//! How the records of each schema begin, for one decoder.
+//!
+//! The header of an event makes a dozen fields, of which most have the same value in all events of a schema.
+//! A template has them and the names of all fields. There is one for each schema and set of header fields
+//! (an activity, a user may be there or not). Decoders share neither them nor the schemas that they hand
+//! out: a counter that several processors count on would cost more than the rest.
+
+use std::sync::Arc;
+
+use etwatch_event::{RawRecord, RecordBatch, RecordTemplate};
+use hashbrown::HashMap;
+
+use crate::header::{HeaderFields, Items};
+use crate::prepared::Prepared;
+use crate::schema::Schema;
+
+/// How many are kept; beyond, all are made anew.
+const MOST: usize = 8_192;
+
+/// A schema and how its records begin.
+#[derive(Debug)]
+struct Template {
+    /// Kept, so that its place in memory is that of no other one.
+    _prepared: Arc<Prepared>,
+    /// A schema of our own, for the same reason as the names.
+    schema: Arc<Schema>,
+    record: RecordTemplate,
+}
+
+/// Templates by the place of their schema in memory, and the fields of the header.
+#[derive(Debug, Default)]
+pub(crate) struct Templates {
+    numbers: HashMap<(usize, HeaderFields), usize>,
+    all: Vec<Template>,
+    last: usize,
+}
+
+impl Templates {
+    /// The template of a record like `record`.
+    #[inline]
+    pub(crate) fn of(
+        &mut self,
+        prepared: &Arc<Prepared>,
+        header: HeaderFields,
+        record: &RawRecord<'_>,
+        items: &Items<'_>,
+    ) -> &RecordTemplate {
+        let key = (Arc::as_ptr(prepared).addr(), header);
+        self.last = match self.numbers.get(&key) {
+            Some(number) => *number,
+            None => self.add(key, prepared, record, items),
+        };
+        // It was found or added just now.
+        static NONE: std::sync::LazyLock<RecordTemplate> =
+            std::sync::LazyLock::new(RecordTemplate::default);
+        self.all.get(self.last).map_or(&NONE, |template| &template.record)
+    }
+
+    /// The schema of the template that was asked for last.
+    pub(crate) fn last(&self) -> Option<&Arc<Schema>> {
+        self.all.get(self.last).map(|template| &template.schema)
+    }
+
+    fn add(
+        &mut self,
+        key: (usize, HeaderFields),
+        prepared: &Arc<Prepared>,
+        record: &RawRecord<'_>,
+        items: &Items<'_>,
+    ) -> usize {
+        if self.all.len() >= MOST {
+            self.all.clear();
+            self.numbers.clear();
+        }
+        let mut example = RecordBatch::default();
+        let mut builder = example.begin();
+        key.1.write(record, items, prepared.schema(), &mut builder);
+        builder.finish();
+        let names = prepared.names(key.1);
+        let record = example.get(0).map(|example| RecordTemplate::of(&example, names));
+        let number = self.all.len();
+        let template = Template {
+            _prepared: Arc::clone(prepared),
+            schema: Arc::new(Schema::clone(prepared.schema())),
+            record: record.unwrap_or_default(),
+        };
+        self.all.push(template);
+        self.numbers.insert(key, number);
+        number
+    }
+}
