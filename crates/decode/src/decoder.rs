@@ -18,7 +18,7 @@ use crate::check::SchemaError;
 use crate::described::{Described, write_key};
 use crate::header::{HeaderFields, Items};
 use crate::key::Key;
-use crate::payload::{Fit, Forget, Misfit, Put, Scratch, walk, walk_by};
+use crate::payload::{Fit, Misfit, Put, Scratch, walk_by};
 use crate::prepared::Prepared;
 use crate::schema::{Amount, Field, FieldKind, InType, OutType, Schema};
 use crate::store::{Layout, Layouts, SchemaStore};
@@ -142,15 +142,9 @@ impl Decoder {
                 }
             }
             _ => {
-                let layouts = self.layouts(&record.header, store);
-                let Self { scratch, templates, .. } = self;
-                let chosen = choose(&layouts, record, scratch).ok_or(Why::NoSchema);
-                let written = chosen.and_then(|Layout { prepared, newer }| {
-                    let written = write(prepared, record, &items, templates, scratch, out);
-                    let written = written.map_err(|misfit| no_fit(prepared, misfit));
-                    written.map(|fit| (fit, *newer))
-                });
-                match written {
+                let Self { known, generation, scratch, templates, .. } = self;
+                let layouts = layouts(known, generation, &record.header, store);
+                match write_first(layouts, record, &items, templates, scratch, out) {
                     Ok((fit, newer)) => return self.explained(fit, newer),
                     Err(why) => Some(why),
                 }
@@ -166,17 +160,6 @@ impl Decoder {
             Some(schema) => Outcome::Event { schema: Arc::clone(schema), fit, newer },
             None => Outcome::Generic(Why::NoSchema),
         }
-    }
-
-    /// The layouts that a record may have.
-    fn layouts(&mut self, header: &RawHeader, store: &SchemaStore) -> Layouts {
-        let now = store.generation();
-        if self.generation != now || self.known.len() > MOST_KNOWN {
-            self.known.clear();
-            self.generation = now;
-        }
-        let key = Key::of(header, store.build());
-        Layouts::clone(self.known.entry(key).or_insert_with(|| store.layouts(&key)))
     }
 
     fn as_bytes(&mut self, record: &RawRecord<'_>, items: &Items<'_>, out: &mut RecordBatch) {
@@ -218,26 +201,57 @@ fn no_fit(prepared: &Prepared, misfit: Misfit) -> Why {
     Why::Misfit { schema: Arc::clone(prepared.schema()), misfit }
 }
 
-/// The first layout that consumes the payload exactly, else the first that fits, else the first.
-fn choose<'l>(
-    layouts: &'l [Layout],
-    record: &RawRecord<'_>,
-    scratch: &mut Scratch,
-) -> Option<&'l Layout> {
-    let (first, others) = layouts.split_first()?;
-    if others.is_empty() {
-        return Some(first);
+/// The layouts that a record may have.
+fn layouts<'k>(
+    known: &'k mut HashMap<Key, Layouts>,
+    generation: &mut u64,
+    header: &RawHeader,
+    store: &SchemaStore,
+) -> &'k [Layout] {
+    let now = store.generation();
+    if *generation != now || known.len() > MOST_KNOWN {
+        known.clear();
+        *generation = now;
     }
+    let key = Key::of(header, store.build());
+    known.entry(key).or_insert_with(|| store.layouts(&key))
+}
+
+/// Writes `record` by the first layout that consumes the payload exactly, else by the first that fits; says
+/// whether that is one of a lower version.
+fn write_first(
+    layouts: &[Layout],
+    record: &RawRecord<'_>,
+    items: &Items<'_>,
+    templates: &mut Templates,
+    scratch: &mut Scratch,
+    out: &mut RecordBatch,
+) -> Result<(Fit, bool), Why> {
+    let mut misfit = None;
     let mut fitting = None;
+    let is_alone = layouts.len() == 1;
     for layout in layouts {
-        let schema = layout.prepared.schema();
-        match walk(schema, record.payload, record.header.pointer_size, scratch, &mut Forget) {
-            Ok(Fit::Exact) => return Some(layout),
-            Ok(Fit::Trailing(_)) => fitting = fitting.or(Some(layout)),
-            Err(_) => {}
+        let Layout { prepared, newer } = layout;
+        let mut builder = begin(prepared, record, items, templates, out);
+        match builder.walk(prepared, record, scratch) {
+            Ok(fit) if fit == Fit::Exact || is_alone => {
+                builder.finish();
+                return Ok((fit, *newer));
+            }
+            Ok(_) => fitting = fitting.or(Some(layout)),
+            Err(error) => {
+                misfit.get_or_insert((prepared, error));
+            }
         }
     }
-    fitting.or(Some(first))
+    match (fitting, misfit) {
+        (Some(Layout { prepared, newer }), _) => {
+            let written = write(prepared, record, items, templates, scratch, out);
+            written.map(|fit| (fit, *newer)).map_err(|misfit| no_fit(prepared, misfit))
+        }
+        (None, Some((prepared, misfit))) => Err(no_fit(prepared, misfit)),
+        (None, None) => Err(Why::NoSchema),
+    }
 }
 
 /// A schema of bytes alone.
@@ -261,33 +275,77 @@ fn write(
     scratch: &mut Scratch,
     out: &mut RecordBatch,
 ) -> Result<Fit, Misfit> {
-    let schema = prepared.schema();
-    let header = HeaderFields::of(record, items, schema);
-    let template = templates.of(prepared, header, record, items);
-    let mut builder = out.begin_with(template);
-    header.set(record, items, schema, &mut builder);
-    let mut named = Named { builder: &mut builder, first: template.len() };
-    let pointer_size = record.header.pointer_size;
-    let fit =
-        walk_by(schema, prepared.refers(), record.payload, pointer_size, scratch, &mut named)?;
+    let mut builder = begin(prepared, record, items, templates, out);
+    let fit = builder.walk(prepared, record, scratch)?;
     builder.finish();
     Ok(fit)
 }
 
-/// Gives each value the name of its field, which stands behind those of the header.
-struct Named<'b, 'r> {
-    builder: &'b mut RecordBuilder<'r>,
-    first: usize,
+/// Begins a record with the fields of the header.
+fn begin<'r>(
+    prepared: &Arc<Prepared>,
+    record: &RawRecord<'_>,
+    items: &Items<'_>,
+    templates: &mut Templates,
+    out: &'r mut RecordBatch,
+) -> Named<'r> {
+    let schema = prepared.schema();
+    let header = HeaderFields::of(record, items, schema);
+    let (template, first) = templates.of(prepared, header, record, items);
+    let mut builder = out.begin_with(template);
+    header.set(record, items, &mut builder);
+    Named { builder, first, placed: template.len() > first, count: first }
 }
 
-impl Put for Named<'_, '_> {
+/// A record whose values get the names of their fields, which stand behind those of the header.
+struct Named<'r> {
+    builder: RecordBuilder<'r>,
+    first: usize,
+    /// Whether each field has its place already.
+    placed: bool,
+    /// How many fields have a value, if so.
+    count: usize,
+}
+
+impl Named<'_> {
+    fn walk(
+        &mut self,
+        prepared: &Prepared,
+        record: &RawRecord<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<Fit, Misfit> {
+        let (schema, refers) = (prepared.schema(), prepared.refers());
+        walk_by(schema, refers, record.payload, record.header.pointer_size, scratch, self)
+    }
+    fn finish(mut self) {
+        if self.placed {
+            // Optional ones at the end may be missing.
+            self.builder.truncate(self.count);
+        }
+        self.builder.finish();
+    }
+}
+
+impl Put for Named<'_> {
     #[inline]
     fn value(&mut self, index: usize, value: Value<'_>) {
-        self.builder.push_named(self.first + index, value);
+        let place = self.first + index;
+        if self.placed {
+            self.builder.set_value(place, value);
+            self.count = place + 1;
+        } else {
+            self.builder.push_named(place, value);
+        }
     }
     fn empty(&mut self, index: usize) {
-        self.builder.push_named(self.first + index, Value::Null);
-        self.builder.empty_last();
+        let place = self.first + index;
+        if self.placed {
+            // It is without a value as it stands.
+            self.count = place + 1;
+        } else {
+            self.builder.push_named(place, Value::Null);
+            self.builder.empty_last();
+        }
     }
 }
 

@@ -69,7 +69,7 @@ const ALL: [HeaderField; 20] = [
 const _: () = assert!(H::MessageNumber as usize == ALL.len() - 1, "the order of both is the same");
 
 /// Those that every event has.
-const OF_EVENTS: &[HeaderField] = &[
+const OF_EVENTS: HeaderFields = HeaderFields::all(&[
     H::EventId,
     H::ProviderGuid,
     H::Version,
@@ -79,10 +79,19 @@ const OF_EVENTS: &[HeaderField] = &[
     H::Keywords,
     H::TimeCreated,
     H::ProcessorId,
-];
+]);
+/// Those that few records have; the last ones.
+const RARE: HeaderFields = HeaderFields::all(&[
+    H::RelatedActivityId,
+    H::UserId,
+    H::SessionId,
+    H::ProcessStartKey,
+    H::MessageGuid,
+    H::MessageNumber,
+]);
 /// Those that every WPP message has.
-const OF_MESSAGES: &[HeaderField] =
-    &[H::TimeCreated, H::ProcessorId, H::MessageGuid, H::MessageNumber];
+const OF_MESSAGES: HeaderFields =
+    HeaderFields::all(&[H::TimeCreated, H::ProcessorId, H::MessageGuid, H::MessageNumber]);
 
 impl HeaderField {
     fn name(self) -> &'static str {
@@ -153,6 +162,19 @@ impl<'a> Items<'a> {
 }
 
 impl HeaderFields {
+    const fn all(fields: &[HeaderField]) -> Self {
+        let mut set = 0;
+        let mut rest = fields;
+        while let [field, behind @ ..] = rest {
+            set |= 1 << *field as u32;
+            rest = behind;
+        }
+        Self(set)
+    }
+    fn has(self, field: HeaderField) -> bool {
+        self.0 & 1 << field as u32 != 0
+    }
+    #[inline]
     fn add(self, field: HeaderField, there: bool) -> Self {
         Self(self.0 | u32::from(there) << field as u32)
     }
@@ -161,8 +183,7 @@ impl HeaderFields {
         let header = &record.header;
         let message = header.form == RawForm::Message;
         let always = if message { OF_MESSAGES } else { OF_EVENTS };
-        let fields = always.iter().fold(Self::default(), |set, field| set.add(*field, true));
-        fields
+        always
             .add(H::ProviderName, !schema.provider.is_empty())
             .add(H::Channel, !schema.channel.is_empty())
             .add(H::ProcessId, header.process_id.is_some())
@@ -206,26 +227,53 @@ impl HeaderFields {
     }
 
     /// Sets what may differ between records of one schema that have these fields, in a record that has them
-    /// already.
+    /// already. (The order is that of the bits; a loop over them would cost more than the rest.)
     #[inline]
     pub(crate) fn set(
         self,
         record: &RawRecord<'_>,
         items: &Items<'_>,
-        schema: &Schema,
         out: &mut RecordBuilder<'_>,
     ) {
         let header = &record.header;
         out.set_time(header.time);
         out.set_number(header.number);
-        if header.form != RawForm::Message {
+        if self.has(H::EventId) {
             out.set_event_id(header.id.into());
         }
-        for (index, field) in self.iter().enumerate() {
-            if !matches!(field, H::ProviderName | H::Channel) {
-                value(field, record, items, schema, |value| out.set_value(index, value));
+        let number = |number: u32| Value::Unsigned(number.into());
+        let mut next = 0;
+        let mut set = |field, value: Option<Value<'_>>| {
+            if self.has(field) {
+                if let Some(value) = value {
+                    out.set_value(next, value);
+                }
+                next += 1;
             }
+        };
+        set(H::EventId, Some(Value::Unsigned(header.id.into())));
+        set(H::ProviderName, None);
+        set(H::Channel, None);
+        set(H::ProviderGuid, Some(Value::Guid(header.provider)));
+        set(H::Version, Some(Value::Unsigned(header.version.into())));
+        set(H::Level, Some(Value::Unsigned(header.level.into())));
+        set(H::Task, Some(Value::Unsigned(header.task.into())));
+        set(H::Opcode, Some(Value::Unsigned(header.opcode.into())));
+        set(H::Keywords, Some(Value::Hex(header.keyword)));
+        set(H::TimeCreated, Some(Value::Time(header.time)));
+        set(H::ProcessId, header.process_id.map(number));
+        set(H::ThreadId, header.thread_id.map(number));
+        set(H::ProcessorId, Some(Value::Unsigned(header.processor.into())));
+        set(H::ActivityId, Some(Value::Guid(header.activity)));
+        if self.0 & RARE.0 == 0 {
+            return;
         }
+        set(H::RelatedActivityId, items.related.map(Value::Guid));
+        set(H::UserId, items.user.map(Value::Sid));
+        set(H::SessionId, items.session.map(number));
+        set(H::ProcessStartKey, items.start_key.map(Value::Hex));
+        set(H::MessageGuid, Some(Value::Guid(header.provider)));
+        set(H::MessageNumber, Some(Value::Unsigned(header.id.into())));
     }
 }
 

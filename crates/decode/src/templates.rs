@@ -5,7 +5,7 @@
 //! (an activity, a user may be there or not). Decoders share neither them nor the schemas that they hand
 //! out: a counter that several processors count on would cost more than the rest.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use etwatch_event::{RawRecord, RecordBatch, RecordTemplate};
 use hashbrown::HashMap;
@@ -25,6 +25,8 @@ struct Template {
     /// A schema of our own, for the same reason as the names.
     schema: Arc<Schema>,
     record: RecordTemplate,
+    /// How many of its fields are those of the header.
+    header: usize,
 }
 
 /// Templates by the place of their schema in memory, and the fields of the header.
@@ -36,7 +38,8 @@ pub(crate) struct Templates {
 }
 
 impl Templates {
-    /// The template of a record like `record`.
+    /// The template of a record like `record`, and how many of its fields are those of the header; the others
+    /// are to be given values.
     #[inline]
     pub(crate) fn of(
         &mut self,
@@ -44,16 +47,16 @@ impl Templates {
         header: HeaderFields,
         record: &RawRecord<'_>,
         items: &Items<'_>,
-    ) -> &RecordTemplate {
+    ) -> (&RecordTemplate, usize) {
         let key = (Arc::as_ptr(prepared).addr(), header);
         self.last = match self.numbers.get(&key) {
             Some(number) => *number,
             None => self.add(key, prepared, record, items),
         };
         // It was found or added just now.
-        static NONE: std::sync::LazyLock<RecordTemplate> =
-            std::sync::LazyLock::new(RecordTemplate::default);
-        self.all.get(self.last).map_or(&NONE, |template| &template.record)
+        static NONE: LazyLock<RecordTemplate> = LazyLock::new(RecordTemplate::default);
+        let found = self.all.get(self.last);
+        found.map_or((&NONE, 0), |template| (&template.record, template.header))
     }
 
     /// The schema of the template that was asked for last.
@@ -78,11 +81,17 @@ impl Templates {
         builder.finish();
         let names = prepared.names(key.1);
         let record = example.get(0).map(|example| RecordTemplate::of(&example, names));
+        let mut record = record.unwrap_or_default();
+        let header = record.len();
+        if prepared.schema().is_flat() {
+            record.add_open(prepared.schema().top);
+        }
         let number = self.all.len();
         let template = Template {
             _prepared: Arc::clone(prepared),
             schema: Arc::new(Schema::clone(prepared.schema())),
-            record: record.unwrap_or_default(),
+            record,
+            header,
         };
         self.all.push(template);
         self.numbers.insert(key, number);

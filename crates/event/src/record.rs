@@ -119,25 +119,28 @@ impl RecordBatch {
     pub fn begin(&mut self) -> RecordBuilder<'_> {
         self.arena.begin_row();
         let fields_start = self.fields.len();
-        let row = Row {
+        // It is written where it will stay; a builder that is dropped takes it away again.
+        self.rows.push(Row {
             text_start: self.arena.text_start,
             bytes_start: self.arena.bytes_start,
             ..Row::default()
-        };
-        RecordBuilder { batch: self, row, fields_start, finished: false }
+        });
+        RecordBuilder { batch: self, fields_start, finished: false }
     }
     /// Begins a record with the fields of a template.
     #[inline]
     pub fn begin_with(&mut self, template: &RecordTemplate) -> RecordBuilder<'_> {
-        let mut builder = self.begin();
+        let builder = self.begin();
         let RecordTemplate { names, fields, text, bytes, provider, channel, shape } = template;
         builder.batch.arena.text.push_str(text);
         builder.batch.arena.bytes.extend_from_slice(bytes);
         builder.batch.fields.extend_from_slice(fields);
-        builder.row.names = Some(Arc::clone(names));
-        builder.row.provider = *provider;
-        builder.row.channel = *channel;
-        builder.row.shape = *shape;
+        if let Some(row) = builder.batch.rows.last_mut() {
+            row.names = Some(Arc::clone(names));
+            row.provider = *provider;
+            row.channel = *channel;
+            row.shape = *shape;
+        }
         builder
     }
     /// The record at `index`.
@@ -251,12 +254,22 @@ impl<'a> Record<'a> {
 #[derive(Debug)]
 pub struct RecordBuilder<'a> {
     batch: &'a mut RecordBatch,
-    row: Row,
     fields_start: usize,
     finished: bool,
 }
 
 impl RecordBuilder<'_> {
+    /// Its row, the last one, changed by `change`.
+    #[inline]
+    fn row(&mut self, change: impl FnOnce(&mut Row)) {
+        if let Some(row) = self.batch.rows.last_mut() {
+            change(row);
+        }
+    }
+    fn names(&self) -> Option<&Arc<FieldNames>> {
+        self.batch.rows.last()?.names.as_ref()
+    }
+
     /// Adds a field.
     pub fn push(&mut self, name: &str, value: Value<'_>) {
         let name = self.batch.arena.push_text(name);
@@ -273,21 +286,22 @@ impl RecordBuilder<'_> {
     /// Takes the names of the fields from `names`; the values follow by [`RecordBuilder::push_next`].
     /// For a record without fields so far; none of its names can be changed any more.
     pub fn share_names(&mut self, names: &Arc<FieldNames>) {
-        self.row.names = Some(Arc::clone(names));
+        self.row(|row| row.names = Some(Arc::clone(names)));
     }
     /// Adds the value of the next of the shared names; without one more, nothing is added.
     #[inline]
     pub fn push_next(&mut self, value: Value<'_>) {
         let index = self.len();
-        if let Some(name) = self.row.names.as_ref().and_then(|names| names.span(index)) {
+        if let Some(name) = self.names().and_then(|names| names.span(index)) {
             self.push_field(name, value);
         }
     }
     /// Adds a value with the shared name at `index`; without such a name, nothing is added.
     #[inline]
     pub fn push_named(&mut self, index: usize, value: Value<'_>) {
-        if let Some(name) = self.row.names.as_ref().and_then(|names| names.span(index)) {
-            self.row.displaced |= index != self.len();
+        if let Some(name) = self.names().and_then(|names| names.span(index)) {
+            let displaced = index != self.len();
+            self.row(|row| row.displaced |= displaced);
             self.push_field(name, value);
         }
     }
@@ -304,32 +318,36 @@ impl RecordBuilder<'_> {
     }
     /// Says when it happened.
     pub fn set_time(&mut self, time: Timestamp) {
-        self.row.time = time;
+        self.row(|row| row.time = time);
     }
     /// When it happened, if that has been said.
     #[must_use]
     pub fn time(&self) -> Timestamp {
-        self.row.time
+        self.batch.rows.last().map_or(Timestamp::UNKNOWN, |row| row.time)
     }
     /// Says its number in the recording.
     pub fn set_number(&mut self, number: u64) {
-        self.row.number = number;
+        self.row(|row| row.number = number);
     }
     /// Says in what form it was written.
     pub fn set_shape(&mut self, shape: Shape) {
-        self.row.shape = shape;
+        self.row(|row| row.shape = shape);
     }
     /// Says that the text value of the field at `index` names the provider.
     pub fn set_provider(&mut self, index: usize) {
-        self.row.provider = self.text_of(index).unwrap_or(self.row.provider);
+        if let Some(provider) = self.text_of(index) {
+            self.row(|row| row.provider = provider);
+        }
     }
     /// Says that the text value of the field at `index` names the channel.
     pub fn set_channel(&mut self, index: usize) {
-        self.row.channel = self.text_of(index).unwrap_or(self.row.channel);
+        if let Some(channel) = self.text_of(index) {
+            self.row(|row| row.channel = channel);
+        }
     }
     /// Says the id of the event within its provider.
     pub fn set_event_id(&mut self, id: u32) {
-        self.row.event_id = Some(id);
+        self.row(|row| row.event_id = Some(id));
     }
     fn text_of(&self, index: usize) -> Option<Span> {
         match self.batch.fields.get(self.fields_start + index)?.value {
@@ -355,7 +373,7 @@ impl RecordBuilder<'_> {
         let text = arena.text.get(arena.text_start..).unwrap_or_default();
         let bytes = arena.bytes.get(arena.bytes_start..).unwrap_or_default();
         let value = read(field.value, text, bytes).map_or(RawValue::Empty, RawValue::One);
-        let names = self.row.names.as_ref().map_or(text, |names| names.text());
+        let names = self.names().map_or(text, |names| names.text());
         Some((field.name.text(names), value))
     }
     /// Shortens the name of the field at `index` to the `len` bytes from `from` on; no text moves.
@@ -366,6 +384,10 @@ impl RecordBuilder<'_> {
             let len = u32::try_from(len).unwrap_or(u32::MAX).min(field.name.len - from);
             field.name = Span { at: field.name.at + from, len };
         }
+    }
+    /// Keeps the first `count` fields.
+    pub fn truncate(&mut self, count: usize) {
+        self.batch.fields.truncate(self.fields_start + count);
     }
     /// Gives the field at `index` another value.
     #[inline]
@@ -407,8 +429,8 @@ impl RecordBuilder<'_> {
     }
     /// The record is complete.
     pub fn finish(mut self) {
-        self.row.fields_end = self.batch.fields.len();
-        self.batch.rows.push(std::mem::take(&mut self.row));
+        let end = self.batch.fields.len();
+        self.row(|row| row.fields_end = end);
         self.finished = true;
     }
 }
@@ -417,8 +439,10 @@ impl Drop for RecordBuilder<'_> {
     fn drop(&mut self) {
         if !self.finished {
             self.batch.fields.truncate(self.fields_start);
-            self.batch.arena.text.truncate(self.row.text_start);
-            self.batch.arena.bytes.truncate(self.row.bytes_start);
+            if let Some(row) = self.batch.rows.pop() {
+                self.batch.arena.text.truncate(row.text_start);
+                self.batch.arena.bytes.truncate(row.bytes_start);
+            }
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::arena::{Arena, Span};
+use crate::arena::{Arena, Cell, Span};
 use crate::names::FieldNames;
 use crate::record::{RawField, RawValue, Record};
 
@@ -32,7 +32,7 @@ impl RecordTemplate {
         for (index, value) in example.values().enumerate() {
             let (Some(name), RawValue::One(value)) = (names.span(index), value) else { break };
             let value = arena.push(value);
-            if let crate::arena::Cell::Text(span) = value {
+            if let Cell::Text(span) = value {
                 let is = |text: &str| !text.is_empty() && span.text(&arena.text) == text;
                 if provider.len == 0 && is(example.provider()) {
                     provider = span;
@@ -45,6 +45,12 @@ impl RecordTemplate {
         let (text, bytes) = (arena.text, arena.bytes);
         let shape = example.shape();
         Self { names: Arc::new(names), fields, text, bytes, provider, channel, shape }
+    }
+    /// Adds the next `count` names, whose values [`crate::RecordBuilder::set_value`] gives in each record.
+    pub fn add_open(&mut self, count: usize) {
+        let next = self.fields.len();
+        let names = (next..next + count).map_while(|index| self.names.span(index));
+        self.fields.extend(names.map(|name| RawField { name, value: Cell::Absent }));
     }
     /// The names.
     #[must_use]
