@@ -259,9 +259,11 @@ impl Walk<'_> {
                     let (first, last) = times.unwrap_or((ticks, ticks));
                     times = Some((first, ticks.max(last)));
                 }
-                let view = record.view(contents, 0, etwatch_event::Timestamp::UNKNOWN);
-                if is_bookkeeping(&view) {
-                    self.gathering.add(&view);
+                if record.may_explain {
+                    let view = record.view(contents, form);
+                    if is_bookkeeping(&view) {
+                        self.gathering.add(&view);
+                    }
                 }
             }
         }

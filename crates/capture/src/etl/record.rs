@@ -17,10 +17,11 @@
 //!
 //! A header of the first three kinds may be followed by values of performance counters, which are skipped.
 
-use etwatch_event::{RawForm, RawHeader, RawRecord, Timestamp};
+use etwatch_event::{RawForm, RawHeader, RawRecord};
 
 use super::bytes::{guid_at, u16_at, u32_at, u64_at};
 use super::hooks;
+use super::trace::MANIFEST_ID;
 
 /// More extended items than Windows has kinds of; a record with more is damaged.
 const MOST_ITEMS: usize = 16;
@@ -36,55 +37,85 @@ pub(super) struct LogForm {
     pub(super) old_instances: bool,
 }
 
-/// A record in the bytes of its buffer.
-#[derive(Clone, Debug)]
-pub(super) struct Located {
-    /// What its header says; time and number are not in it yet.
-    pub(super) header: RawHeader,
-    /// Its time in ticks of the log's clock; `None` if it has none.
-    pub(super) ticks: Option<u64>,
-    /// Whether its header is one that nothing is known of.
-    pub(super) opaque: bool,
-    /// Where it begins.
-    pub(super) at: usize,
-    /// Bytes of the record: its header ends at the first, the items at the second, it itself at the third.
-    ends: (usize, usize, usize),
+/// Which header a record has, with 32 bits or 64.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Kind {
+    /// SYSTEM, COMPACT and PERFINFO, by the bytes of the header.
+    Kernel {
+        bytes: u8,
+        is_32: bool,
+    },
+    /// FULL and INSTANCE; old instances have a handle in place of the GUID.
+    Classic {
+        is_32: bool,
+        has_handle: bool,
+    },
+    Event {
+        is_32: bool,
+    },
+    Message,
+    #[default]
+    Opaque,
 }
 
-impl Located {
+/// Where a record lies in the bytes of its buffer, and when it was written: what merging needs to know. It
+/// was seen to be sound.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Frame {
+    /// Its time in ticks of the log's clock; `None` if it has none.
+    pub(super) ticks: Option<u64>,
+    /// Where it begins.
+    at: usize,
+    /// Bytes of the record: its header ends at the first, the items at the second, it itself at the third.
+    ends: (u32, u32, u32),
+    kind: Kind,
+    /// Whether it can be one that explains others.
+    pub(super) may_explain: bool,
+}
+
+impl Frame {
     /// Where the next record begins.
+    #[inline]
     pub(super) fn next(&self) -> usize {
-        self.at + self.ends.2.next_multiple_of(8)
+        self.at + (self.ends.2 as usize).next_multiple_of(8)
     }
-    /// The record in `contents`, the bytes it was found in.
-    pub(super) fn view<'a>(
-        &self,
-        contents: &'a [u8],
-        number: u64,
-        time: Timestamp,
-    ) -> RawRecord<'a> {
-        let (header, items, end) = self.ends;
-        let part = |from, to| contents.get(self.at + from..self.at + to).unwrap_or_default();
+    /// Whether its header is one that nothing is known of.
+    pub(super) fn is_opaque(&self) -> bool {
+        self.kind == Kind::Opaque
+    }
+    /// The record in `contents`, the bytes it was found in; it has neither time nor number yet.
+    #[inline]
+    pub(super) fn view<'a>(&self, contents: &'a [u8], log: LogForm) -> RawRecord<'a> {
+        let (items, payload, end) = self.ends;
+        let [items, payload, end] = [items, payload, end].map(|place| place as usize);
+        let record = contents.get(self.at..self.at + end).unwrap_or_default();
+        let header = match self.kind {
+            Kind::Kernel { bytes, is_32 } => kernel_header(record, bytes, is_32),
+            Kind::Classic { is_32, has_handle } => classic_header(record, is_32, has_handle),
+            Kind::Event { is_32 } => event_header(record, is_32),
+            Kind::Message => message_header(record, log),
+            Kind::Opaque => RawHeader { pointer_size: log.pointer_size, ..RawHeader::default() },
+        };
         RawRecord {
-            header: RawHeader { number, time, ..self.header },
-            extended: part(header, items),
-            payload: part(items, end),
+            header,
+            extended: record.get(items..payload).unwrap_or_default(),
+            payload: record.get(payload..).unwrap_or_default(),
         }
     }
 }
 
 /// What lies at a place of a buffer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
     /// A record.
-    Record(Located),
+    Record(Frame),
     /// Nothing more.
     End,
     /// A record that is damaged, and how.
     Bad(&'static str),
 }
 
-type Found = Result<Located, &'static str>;
+type Found = Result<Frame, &'static str>;
 
 const TOO_SMALL: &str = "the record is smaller than its header";
 const TOO_LARGE: &str = "the record reaches beyond the end of its buffer";
@@ -116,14 +147,14 @@ pub(super) fn step(contents: &[u8], at: usize, is_cut: bool, log: LogForm) -> St
                 classic(rest, bytes, kind == 0x0b, log.old_instances)
             }
             0x12 | 0x13 => event(rest, kind == 0x12),
-            0x0c..=0x0e => opaque(rest, log),
+            0x0c..=0x0e => opaque(rest),
             _ => Err("no record begins so"),
         },
-        [_, _, _, 0x90..=0x9f] => message(rest, log),
+        [_, _, _, 0x90..=0x9f] => message(rest),
         _ => Err("no record begins so"),
     };
     match found {
-        Ok(found) => Step::Record(Located { at, ..found }),
+        Ok(found) => Step::Record(Frame { at, ..found }),
         Err(what) => Step::Bad(what),
     }
 }
@@ -146,9 +177,20 @@ fn somebody(id: Option<u32>) -> Option<u32> {
     id.filter(|id| *id != NOBODY)
 }
 
-fn kernel(rest: &[u8], header: usize, is_32: bool) -> Found {
-    const COUNTERS: u16 = 0x0700;
-    const SAMPLING: u16 = 0x8000;
+/// Places within a record, which has at most 64 KiB.
+fn ends(items: usize, payload: usize, end: usize) -> (u32, u32, u32) {
+    let [items, payload, end] =
+        [items, payload, end].map(|place| u32::try_from(place).unwrap_or(u32::MAX));
+    (items, payload, end)
+}
+
+/// Counters of the processor behind the header of a kernel record, in the word of its version.
+const COUNTERS: u16 = 0x0700;
+const SAMPLING: u16 = 0x8000;
+
+#[inline]
+fn kernel(rest: &[u8], bytes: u8, is_32: bool) -> Found {
+    let header = usize::from(bytes);
     let record = framed(rest, 4, header)?;
     let version = u16_at(record, 0).ok_or(TOO_SMALL)?;
     let counters = usize::from((version & COUNTERS) >> 8) + usize::from(version & SAMPLING != 0);
@@ -156,13 +198,23 @@ fn kernel(rest: &[u8], header: usize, is_32: bool) -> Found {
     if skipped > record.len() {
         return Err("its performance counters reach beyond the record");
     }
-    let &[kind, group] = record.get(6..).and_then(<[u8]>::first_chunk).ok_or(TOO_SMALL)?;
-    let is_performance = header == 0x10;
-    let who = |at| if is_performance { None } else { somebody(u32_at(record, at)) };
-    let [version, _] = version.to_le_bytes();
-    let has_times = header == 0x20;
-    let times = |at| if has_times { u32_at(record, at).unwrap_or_default() } else { 0 };
-    let header = RawHeader {
+    let may_explain = record.get(7) == Some(&0);
+    let ticks = u64_at(record, if bytes == PERFORMANCE { 8 } else { 0x10 });
+    let ends = ends(skipped, skipped, record.len());
+    Ok(Frame { ticks, at: 0, ends, kind: Kind::Kernel { bytes, is_32 }, may_explain })
+}
+
+/// Bytes of the headers of the kernel logger.
+const SYSTEM: u8 = 0x20;
+const PERFORMANCE: u8 = 0x10;
+
+#[inline]
+fn kernel_header(record: &[u8], bytes: u8, is_32: bool) -> RawHeader {
+    let &[version, _, _, _, _, _, kind, group] =
+        record.first_chunk::<8>().unwrap_or(&[0, 0, 0, 0, 0, 0, 0, 0]);
+    let who = |at| if bytes == PERFORMANCE { None } else { somebody(u32_at(record, at)) };
+    let times = |at| if bytes == SYSTEM { u32_at(record, at).unwrap_or_default() } else { 0 };
+    RawHeader {
         form: RawForm::Kernel,
         provider: hooks::class_of(group, kind).unwrap_or_default(),
         version,
@@ -172,18 +224,22 @@ fn kernel(rest: &[u8], header: usize, is_32: bool) -> Found {
         pointer_size: pointer_size(is_32),
         processor_times: (times(0x18), times(0x1c)),
         ..RawHeader::default()
-    };
-    let ticks = u64_at(record, if is_performance { 8 } else { 0x10 });
-    Ok(Located { header, ticks, opaque: false, at: 0, ends: (skipped, skipped, record.len()) })
+    }
 }
 
 fn classic(rest: &[u8], bytes: usize, is_32: bool, has_handle: bool) -> Found {
     let record = framed(rest, 0, bytes)?;
-    let &[opcode, level] = record.get(4..).and_then(<[u8]>::first_chunk).ok_or(TOO_SMALL)?;
-    let [version, _] = u16_at(record, 6).ok_or(TOO_SMALL)?.to_le_bytes();
+    let ends = ends(bytes, bytes, record.len());
+    let kind = Kind::Classic { is_32, has_handle };
+    Ok(Frame { ticks: u64_at(record, 0x10), at: 0, ends, kind, may_explain: true })
+}
+
+fn classic_header(record: &[u8], is_32: bool, has_handle: bool) -> RawHeader {
+    let &[_, _, _, _, opcode, level, version, _] =
+        record.first_chunk::<8>().unwrap_or(&[0, 0, 0, 0, 0, 0, 0, 0]);
     let times = |at| u32_at(record, at).unwrap_or_default();
     let class = if has_handle { None } else { guid_at(record, 0x18) };
-    let header = RawHeader {
+    RawHeader {
         form: RawForm::Classic,
         provider: class.unwrap_or_default(),
         version,
@@ -194,41 +250,47 @@ fn classic(rest: &[u8], bytes: usize, is_32: bool, has_handle: bool) -> Found {
         pointer_size: pointer_size(is_32),
         processor_times: (times(0x28), times(0x2c)),
         ..RawHeader::default()
-    };
-    let ends = (bytes, bytes, record.len());
-    Ok(Located { header, ticks: u64_at(record, 0x10), opaque: false, at: 0, ends })
+    }
 }
 
+#[inline]
 fn event(rest: &[u8], is_32: bool) -> Found {
     const HEADER: usize = 0x50;
     const EXTENDED: u16 = 1;
-    const NO_PROCESSOR_TIMES: u16 = 0x10;
     let record = framed(rest, 0, HEADER)?;
     let flags = u16_at(record, 4).ok_or(TOO_SMALL)?;
-    let &[version, channel, level, opcode] =
-        record.get(0x2a..).and_then(<[u8]>::first_chunk).ok_or(TOO_SMALL)?;
+    let items = if flags & EXTENDED == 0 { HEADER } else { items_end(record, HEADER)? };
+    let may_explain = u16_at(record, 0x28) == Some(MANIFEST_ID);
+    let ends = ends(HEADER, items, record.len());
+    let kind = Kind::Event { is_32 };
+    Ok(Frame { ticks: u64_at(record, 0x10), at: 0, ends, kind, may_explain })
+}
+
+#[inline]
+fn event_header(record: &[u8], is_32: bool) -> RawHeader {
+    const NO_PROCESSOR_TIMES: u16 = 0x10;
+    let flags = u16_at(record, 4).unwrap_or_default();
+    let descriptor = record.get(0x2a..).and_then(<[u8]>::first_chunk);
+    let &[version, channel, level, opcode] = descriptor.unwrap_or(&[0, 0, 0, 0]);
     let has_times = flags & NO_PROCESSOR_TIMES == 0;
     let times = |at| if has_times { u32_at(record, at).unwrap_or_default() } else { 0 };
-    let header = RawHeader {
+    RawHeader {
         form: RawForm::Event,
-        provider: guid_at(record, 0x18).ok_or(TOO_SMALL)?,
-        id: u16_at(record, 0x28).ok_or(TOO_SMALL)?,
+        provider: guid_at(record, 0x18).unwrap_or_default(),
+        id: u16_at(record, 0x28).unwrap_or_default(),
         version,
         channel,
         level,
         opcode,
-        task: u16_at(record, 0x2e).ok_or(TOO_SMALL)?,
-        keyword: u64_at(record, 0x30).ok_or(TOO_SMALL)?,
+        task: u16_at(record, 0x2e).unwrap_or_default(),
+        keyword: u64_at(record, 0x30).unwrap_or_default(),
         thread_id: somebody(u32_at(record, 8)),
         process_id: somebody(u32_at(record, 0xc)),
         pointer_size: pointer_size(is_32),
-        activity: guid_at(record, 0x40).ok_or(TOO_SMALL)?,
+        activity: guid_at(record, 0x40).unwrap_or_default(),
         processor_times: (times(0x38), times(0x3c)),
         ..RawHeader::default()
-    };
-    let items = if flags & EXTENDED == 0 { HEADER } else { items_end(record, HEADER)? };
-    let ends = (HEADER, items, record.len());
-    Ok(Located { header, ticks: u64_at(record, 0x10), opaque: false, at: 0, ends })
+    }
 }
 
 /// Where the extended items that begin at `at` end.
@@ -252,26 +314,30 @@ fn items_end(record: &[u8], mut at: usize) -> Result<usize, &'static str> {
     Err("there are more than 16 extended items")
 }
 
-fn opaque(rest: &[u8], log: LogForm) -> Found {
+fn opaque(rest: &[u8]) -> Found {
     let record = framed(rest, 0, 8)?;
-    let header = RawHeader { pointer_size: log.pointer_size, ..RawHeader::default() };
-    Ok(Located { header, ticks: None, opaque: true, at: 0, ends: (8, 8, record.len()) })
+    let ends = ends(8, 8, record.len());
+    Ok(Frame { ticks: None, at: 0, ends, kind: Kind::Opaque, may_explain: false })
 }
 
-fn message(rest: &[u8], log: LogForm) -> Found {
+/// Where the parts of a WPP message's header lie; those that its flags leave out are nowhere.
+struct MessageParts {
+    guid: Option<usize>,
+    time: Option<usize>,
+    who: Option<usize>,
+    end: usize,
+}
+
+fn message_parts(flags: u16) -> MessageParts {
     const SEQUENCE: u16 = 0x01;
     const GUID: u16 = 0x02;
     const COMPONENT: u16 = 0x04;
     const TIME: u16 = 0x08;
     const WHO: u16 = 0x20;
-    const POINTERS_32: u16 = 0x40;
-    const POINTERS_64: u16 = 0x80;
-    let record = framed(rest, 0, 8)?;
-    let flags = u16_at(record, 6).ok_or(TOO_SMALL)?;
-    let mut at = 8;
+    let mut end = 8;
     let mut take = |flag, bytes| {
-        let here = (flags & flag != 0).then_some(at);
-        at += if here.is_some() { bytes } else { 0 };
+        let here = (flags & flag != 0).then_some(end);
+        end += if here.is_some() { bytes } else { 0 };
         here
     };
     take(SEQUENCE, 4);
@@ -279,23 +345,37 @@ fn message(rest: &[u8], log: LogForm) -> Found {
     let guid = if component.is_some() { None } else { take(GUID, 16) };
     let time = take(TIME, 8);
     let who = take(WHO, 8);
-    if at > record.len() {
+    MessageParts { guid, time, who, end }
+}
+
+fn message(rest: &[u8]) -> Found {
+    let record = framed(rest, 0, 8)?;
+    let parts = message_parts(u16_at(record, 6).ok_or(TOO_SMALL)?);
+    if parts.end > record.len() {
         return Err(TOO_SMALL);
     }
+    let ticks = parts.time.and_then(|at| u64_at(record, at));
+    let ends = ends(parts.end, parts.end, record.len());
+    Ok(Frame { ticks, at: 0, ends, kind: Kind::Message, may_explain: false })
+}
+
+fn message_header(record: &[u8], log: LogForm) -> RawHeader {
+    const POINTERS_32: u16 = 0x40;
+    const POINTERS_64: u16 = 0x80;
+    let flags = u16_at(record, 6).unwrap_or_default();
+    let MessageParts { guid, who, .. } = message_parts(flags);
     let pointer_size = match flags & (POINTERS_32 | POINTERS_64) {
         POINTERS_32 => 4,
         POINTERS_64 => 8,
         _ => log.pointer_size,
     };
-    let header = RawHeader {
+    RawHeader {
         form: RawForm::Message,
         provider: guid.and_then(|at| guid_at(record, at)).unwrap_or_default(),
-        id: u16_at(record, 4).ok_or(TOO_SMALL)?,
+        id: u16_at(record, 4).unwrap_or_default(),
         thread_id: somebody(who.and_then(|at| u32_at(record, at))),
         process_id: somebody(who.and_then(|at| u32_at(record, at + 4))),
         pointer_size,
         ..RawHeader::default()
-    };
-    let ticks = time.and_then(|at| u64_at(record, at));
-    Ok(Located { header, ticks, opaque: false, at: 0, ends: (at, at, record.len()) })
+    }
 }

@@ -29,7 +29,7 @@ use etwatch_event::{RawRecord, Timestamp};
 use crate::source::{Decoded, Mark};
 
 use super::buffer::{Buffer, HEADER};
-use super::record::{Located, Step, step};
+use super::record::{Frame, Step, step};
 use super::trace::{Trace, is_bookkeeping};
 
 /// A place in the order of a log: ticks that can be relied on, and the rank of the buffer.
@@ -97,7 +97,7 @@ struct Stream {
 enum Next {
     #[default]
     Nothing,
-    Record(Located),
+    Record(Frame),
     /// Damage: of the buffer or of a record, where, and what it is.
     Damage(&'static str, u64, String),
 }
@@ -250,14 +250,16 @@ impl Stream {
         let contents = part.buffer.contents(bytes, &self.room);
         let clock = slice.trace.clock;
         let time = record.ticks.map_or(Timestamp::UNKNOWN, |ticks| clock.time(ticks));
-        let mut view = record.view(contents, part.buffer.number + self.passed - 1, time);
-        view.header.processor = part.buffer.processor;
         decoded.ledger.read += 1;
-        if record.opaque {
+        if record.is_opaque() {
             *decoded.ledger.undecodable.entry("ETL opaque record").or_default() += 1;
             return;
         }
-        let is_bookkeeping = is_bookkeeping(&view);
+        let mut view = record.view(contents, slice.trace.form());
+        view.header.time = time;
+        view.header.number = part.buffer.number + self.passed - 1;
+        view.header.processor = part.buffer.processor;
+        let is_bookkeeping = record.may_explain && is_bookkeeping(&view);
         decoded.ledger.bookkeeping += u64::from(is_bookkeeping);
         if !is_bookkeeping || slice.with_bookkeeping {
             each(&view, &slice.trace);

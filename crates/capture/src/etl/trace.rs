@@ -12,7 +12,7 @@ use etwatch_event::{Guid, RawForm, RawRecord, Timestamp};
 use super::bytes::{i32_at, text, u32_at, u64_at};
 use super::clock::{ClockKind, TraceClock};
 use super::hooks;
-use super::record::{Located, LogForm};
+use super::record::{Frame, LogForm};
 
 /// Schemas that are kept of one log, and their bytes.
 const MOST_SCHEMAS: usize = 65_536;
@@ -35,7 +35,7 @@ const BUILD: u8 = 32;
 const SYSTEM_PATHS: u8 = 33;
 const VOLUME: u8 = 35;
 /// The event in which an EventSource of .NET writes its manifest, and the byte that marks it.
-const MANIFEST_ID: u16 = 0xfffe;
+pub(super) const MANIFEST_ID: u16 = 0xfffe;
 const MANIFEST_MARK: u8 = 0x5b;
 
 /// What a log says of itself.
@@ -125,8 +125,8 @@ impl Trace {
     pub const CIRCULAR: u32 = 2;
 
     /// Reads the first record of a log; `None` if it is not the header of one.
-    pub(super) fn read(first: &Located, contents: &[u8]) -> Option<Self> {
-        let record = first.view(contents, 1, Timestamp::UNKNOWN);
+    pub(super) fn read(first: &Frame, contents: &[u8]) -> Option<Self> {
+        let record = first.view(contents, LogForm::default());
         let header = record.header;
         let is_header = header.form == RawForm::Kernel
             && header.provider == hooks::EVENT_TRACE
