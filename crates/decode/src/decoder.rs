@@ -93,10 +93,18 @@ pub struct Decoder {
     known: HashMap<Key, Layouts>,
     described: Described,
     generation: u64,
-    scratch: Scratch,
+    buffers: Buffers,
     key: Vec<u8>,
     /// The schema of payloads that no schema explains.
     bytes: Prepared,
+}
+
+/// What decoding a payload needs room for.
+#[derive(Debug, Default)]
+struct Buffers {
+    scratch: Scratch,
+    /// By field of the schema: where in the record its first value is.
+    places: Vec<Option<usize>>,
 }
 
 impl Default for Decoder {
@@ -105,7 +113,7 @@ impl Default for Decoder {
             known: HashMap::new(),
             described: Described::new(MOST_DESCRIBED),
             generation: 0,
-            scratch: Scratch::default(),
+            buffers: Buffers::default(),
             key: Vec::new(),
             bytes: payload_as_bytes(""),
         }
@@ -153,7 +161,7 @@ impl Decoder {
             Some(Err(error)) => return Outcome::Generic(Why::Schema(error.clone())),
             None => return Outcome::Generic(Why::NoSchema),
         };
-        match write(prepared, record, items, &mut self.scratch, out) {
+        match write(prepared, record, items, &mut self.buffers, out) {
             Ok(fit) => event(prepared, fit, false),
             Err(misfit) => no_fit(prepared, misfit),
         }
@@ -173,10 +181,11 @@ impl Decoder {
         }
         let key = Key::of(&record.header, store.build());
         let layouts = self.known.entry(key).or_insert_with(|| store.layouts(&key));
-        let Some(Layout { prepared, newer }) = choose(layouts, record, &mut self.scratch) else {
+        let Some(Layout { prepared, newer }) = choose(layouts, record, &mut self.buffers.scratch)
+        else {
             return Outcome::Generic(Why::NoSchema);
         };
-        match write(prepared, record, items, &mut self.scratch, out) {
+        match write(prepared, record, items, &mut self.buffers, out) {
             Ok(fit) => event(prepared, fit, *newer),
             Err(misfit) => no_fit(prepared, misfit),
         }
@@ -185,8 +194,8 @@ impl Decoder {
     fn as_bytes(&mut self, record: &RawRecord<'_>, items: &Items<'_>, out: &mut RecordBatch) {
         // Bytes to the end of the payload always fit.
         let _ = match provider_name(items.traits) {
-            None => write(&self.bytes, record, items, &mut self.scratch, out),
-            Some(name) => write(&payload_as_bytes(&name), record, items, &mut self.scratch, out),
+            None => write(&self.bytes, record, items, &mut self.buffers, out),
+            Some(name) => write(&payload_as_bytes(&name), record, items, &mut self.buffers, out),
         };
     }
 }
@@ -238,9 +247,10 @@ fn write(
     prepared: &Prepared,
     record: &RawRecord<'_>,
     items: &Items<'_>,
-    scratch: &mut Scratch,
+    buffers: &mut Buffers,
     out: &mut RecordBatch,
 ) -> Result<Fit, Misfit> {
+    let Buffers { scratch, places } = buffers;
     let schema = prepared.schema();
     let header = HeaderFields::of(record, items, schema);
     let names = prepared.names(header);
@@ -253,7 +263,10 @@ fn write(
     let fit = if names.is_some() {
         walk(schema, record.payload, pointer_size, scratch, &mut Shared(&mut builder))
     } else {
-        walk(schema, record.payload, pointer_size, scratch, &mut Named(&mut builder, prepared))
+        places.clear();
+        places.resize(schema.fields.len(), None);
+        let mut named = Named { builder: &mut builder, prepared, places };
+        walk(schema, record.payload, pointer_size, scratch, &mut named)
     }?;
     builder.finish();
     Ok(fit)
@@ -273,15 +286,28 @@ impl Put for Shared<'_, '_> {
     }
 }
 
-/// Gives each value the name of its field behind those of its structures.
-struct Named<'b, 'r>(&'b mut RecordBuilder<'r>, &'b Prepared);
+/// Gives each value the name of its field behind those of its structures. A list of values has its name
+/// once: a payload of 64 KiB may have a value for each byte, and a name a thousand letters.
+struct Named<'b, 'r> {
+    builder: &'b mut RecordBuilder<'r>,
+    prepared: &'b Prepared,
+    places: &'b mut [Option<usize>],
+}
 
 impl Put for Named<'_, '_> {
     fn value(&mut self, index: usize, value: Value<'_>) {
-        self.0.push(self.1.path(index), value);
+        match self.places.get_mut(index) {
+            Some(Some(first)) => self.builder.push_again(*first, value),
+            Some(first @ None) => {
+                *first = Some(self.builder.len());
+                self.builder.push(self.prepared.path(index), value);
+            }
+            None => {}
+        }
     }
     fn empty(&mut self, index: usize) {
-        self.0.push_empty(self.1.path(index));
+        self.value(index, Value::Null);
+        self.builder.empty_last();
     }
 }
 

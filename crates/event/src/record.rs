@@ -246,6 +246,14 @@ impl RecordBuilder<'_> {
         let value = self.batch.arena.push(value);
         self.batch.fields.push(RawField { name, value });
     }
+    /// Adds a further value of the field at `index` of this record, whose name is not stored again; nothing
+    /// without such a field.
+    pub fn push_again(&mut self, index: usize, value: Value<'_>) {
+        let Some(field) = self.batch.fields.get(self.fields_start + index) else { return };
+        let name = field.name;
+        let value = self.batch.arena.push(value);
+        self.batch.fields.push(RawField { name, value });
+    }
     /// Takes the names of the fields from `names`; the values follow by [`RecordBuilder::push_next`].
     /// For a record without fields so far; none of its names can be changed any more.
     pub fn share_names(&mut self, names: &Arc<FieldNames>) {
