@@ -13,6 +13,8 @@ dictionary() {
         compile_pattern) echo pattern ;;
         parse_record | read_json | read_recording) echo json ;;
         read_evtx) echo evtx ;;
+        read_etl) echo etl ;;
+        parse_schema) echo schema ;;
     esac
 }
 targets=("$@")

@@ -96,6 +96,52 @@ fn seeds_of_event_logs_hold_records() {
     }
 }
 
+/// What a count of the seeds of a target came to.
+fn counts(target: &str, count: fn(&[u8]) -> usize) -> Vec<(String, usize)> {
+    let folder = fuzz().join("seeds").join(target);
+    let of = |seed: String| {
+        let counted = count(&std::fs::read(folder.join(&seed)).unwrap());
+        (seed, counted)
+    };
+    names(&folder).into_iter().map(of).collect()
+}
+
+/// The header of a log is a record too.
+#[test]
+fn seeds_of_logs_hold_records() {
+    let count =
+        |bytes: &[u8]| checks::read_etl::outcome(bytes).map_or(0, |outcome| outcome.records.len());
+    for (seed, records) in counts("read_etl", count) {
+        let least = match seed.as_str() {
+            "file" => 8,
+            "each-form" => 13,
+            "packed" | "old-32-bits" => 12,
+            _ => 4,
+        };
+        assert!(records >= least, "{seed}: {records}");
+    }
+}
+
+#[test]
+fn seeds_of_schemas_tell_some() {
+    for (seed, schemas) in counts("parse_schema", checks::parse_schema::schemas) {
+        let told = match seed.as_str() {
+            "manifest" => 2,
+            // Two versions, two events, under two GUIDs, and a class with two.
+            "table" => 10,
+            _ => 1,
+        };
+        assert_eq!(schemas, told, "{seed}");
+    }
+}
+
+#[test]
+fn seeds_of_payloads_have_values() {
+    for (seed, values) in counts("decode_payload", checks::decode_payload::values) {
+        assert_eq!(values == 0, seed == "message", "{seed}");
+    }
+}
+
 #[test]
 fn each_check_is_a_fuzz_target() {
     let mut known: Vec<String> = TARGETS.iter().map(|(name, _)| format!("{name}.rs")).collect();

@@ -42,6 +42,17 @@ impl<'a> Choices<'a> {
         self.bytes = rest;
         *first
     }
+    /// The next two bytes as a number, the low one first.
+    pub fn number(&mut self) -> u16 {
+        u16::from_le_bytes([self.byte(), self.byte()])
+    }
+    /// The next bytes, at most `most` of them; how many, the one before them says.
+    pub fn bytes(&mut self, most: usize) -> &'a [u8] {
+        let count = self.below(most + 1).min(self.bytes.len());
+        let (taken, rest) = self.bytes.split_at(count);
+        self.bytes = rest;
+        taken
+    }
     /// A number below `count`.
     pub fn below(&mut self, count: usize) -> usize {
         usize::from(self.byte()) % count.max(1)

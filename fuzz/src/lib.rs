@@ -14,18 +14,30 @@
 //! | [`read_json`] | a digit for the limits, a JSON recording | a file and a stream give the same, all counted once |
 //! | [`read_evtx`] | choices, then chunks without their zeros | it ends, all counted once |
 //! | [`read_recording`] | a file of any kind | it ends, all counted once |
+//! | [`read_etl`] | a log of ETW, or choices that make one | it ends, all counted once, whatever the size of slices |
+//! | [`unpack_xpress`] | a packed stream, or what is packed | what the definition says, or an error |
+//! | [`parse_schema`] | what describes events, in one of five forms | read or refused within bounds, written and read again the same |
+//! | [`decode_payload`] | choices that make a schema, a payload | one record each, always the same; values that are known come back |
 
 pub mod choices;
 pub mod compile_pattern;
+pub mod decode_payload;
+// Logs by their parts, as the tests of the reader write them.
+#[path = "../../crates/capture/tests/etl/writer.rs"]
+mod etl_log;
 pub mod evaluate;
 pub mod like;
 pub mod load_rule;
 pub mod parse_condition;
 pub mod parse_record;
+pub mod parse_schema;
+pub mod read_etl;
 pub mod read_evtx;
 pub mod read_json;
 pub mod read_recording;
 pub mod reading;
+pub mod unpack_xpress;
+pub mod xpress;
 
 /// A check, and the name of its fuzz target.
 pub type Target = (&'static str, fn(&[u8]));
@@ -40,4 +52,8 @@ pub const TARGETS: &[Target] = &[
     ("read_json", read_json::check),
     ("read_evtx", read_evtx::check),
     ("read_recording", read_recording::check),
+    ("read_etl", read_etl::check),
+    ("unpack_xpress", unpack_xpress::check),
+    ("parse_schema", parse_schema::check),
+    ("decode_payload", decode_payload::check),
 ];

@@ -21,10 +21,16 @@ pub struct Outcome {
 
 /// Reads bytes as a file whose name ends so; `None` if they are no recording.
 pub fn read_file(bytes: &[u8], ending: &str, limits: Limits) -> Option<Outcome> {
+    let file = file(bytes, ending);
+    read(&Location::File(file.path().to_owned()), limits)
+}
+
+/// A file that holds these bytes and whose name ends so, as long as it is kept.
+pub fn file(bytes: &[u8], ending: &str) -> tempfile::NamedTempFile {
     let mut file =
         tempfile::Builder::new().suffix(ending).tempfile().expect("a temporary file can be made");
     file.write_all(bytes).expect("and written");
-    read(&Location::File(file.path().to_owned()), limits)
+    file
 }
 
 /// Reads a recording; `None` if it is none.

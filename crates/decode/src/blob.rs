@@ -40,6 +40,7 @@ impl<'a> Blob<'a> {
         }
         let text = self.0.get(offset..).and_then(before_nul_utf16);
         let text = text.ok_or_else(|| self.cut(what, offset))?;
+        let text = text.strip_suffix(b" \0").unwrap_or(text);
         if text.len() > 2 * MOST_NAME {
             return Err(SchemaError::LongName(what));
         }

@@ -4,7 +4,8 @@
 //! never end, and two structures that shared their members eight levels deep would take for ever. So the
 //! members of structures must form a tree whose parts lie behind their parents, of a bounded depth, and a
 //! count or length may only be asked of a field that has been read. Each field then has one path from the
-//! event to it, which is the name its values get (`Outer.Member`).
+//! event to it, which is the name its values get (`Outer.Member`); it is no longer than a name may be, since a
+//! thousand members repeat those of their structures.
 
 use crate::schema::{Amount, Field, FieldKind, InType, Schema};
 
@@ -94,6 +95,9 @@ impl Schema {
                     return Err(foreign());
                 };
                 *path = format!("{outer}.{path}").into();
+                if path.len() > MOST_NAME {
+                    return Err(SchemaError::LongName("name of a field behind its structures'"));
+                }
                 *of = Some(level + 1);
             }
         }
@@ -119,9 +123,11 @@ impl Schema {
     /// About how many bytes of memory it takes when it is ready for decoding; maps are not counted.
     #[must_use]
     pub fn weight(&self) -> usize {
-        let paths = |field: &Field| (MOST_LEVELS * field.name.len()).min(MOST_NAME);
-        let fields = self.fields.iter().map(|field| size_of::<Field>() + 64 + paths(field));
-        512 + fields.sum::<usize>()
+        let own = [&self.provider, &self.name, &self.task, &self.opcode, &self.channel];
+        let fields = self.fields.iter().map(|field| &field.name);
+        let paths = self.paths().unwrap_or_default();
+        let names = own.into_iter().chain(fields).chain(&paths).map(|name| name.len());
+        512 + self.fields.len() * (size_of::<Field>() + 64) + names.sum::<usize>()
     }
 }
 
@@ -195,6 +201,20 @@ mod tests {
         assert!(wide(MOST_FIELDS).paths().is_ok());
         assert_eq!(wide(1_025).paths(), Err(SchemaError::TooManyFields(1_025)));
         assert_eq!(schema(2, vec![number("N")]).paths(), Err(SchemaError::TooManyFields(2)));
+    }
+
+    /// A thousand members repeat the name of their structure.
+    #[test]
+    fn names_with_those_of_structures_are_bounded_and_weigh() {
+        let long = |letters: usize| {
+            let mut fields = vec![structure(&"S".repeat(letters), 1, 1_000)];
+            fields.extend(vec![number("N"); 1_000]);
+            schema(1, fields)
+        };
+        let longest = long(MOST_NAME - 2);
+        assert_eq!(longest.paths().unwrap()[1_000].len(), MOST_NAME);
+        assert!(longest.weight() > 1_000 * MOST_NAME);
+        assert!(matches!(long(MOST_NAME - 1).paths(), Err(SchemaError::LongName(_))));
     }
 
     #[test]

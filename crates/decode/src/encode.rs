@@ -16,13 +16,15 @@
 //! The texts of a map end in a blank, as those of Windows do, and whoever reads them takes it off.
 //!
 //! The form has no place for what only our own schemas say: fields that may be missing at the end, lists
-//! with their number right before them. Such a schema is refused. Texts with a counted length have types of
-//! their own there, and so has text to the end of the payload; these are put in.
+//! with their number right before them, texts whose letters are counted right before them, names that are
+//! longer than names are. Such a schema is refused. Texts and bytes with a count of bytes have types of their
+//! own there, and so has text to the end of the payload; these are put in.
 //!
 //! Source: the documentation of `tdh.h`, and the blobs of merged traces.
 
 use etwatch_event::Guid;
 
+use crate::check::MOST_NAME;
 use crate::schema::{Amount, Field, FieldKind, InType, Schema, SchemaSource, ValueMap};
 
 /// What identifies the event that a schema is about (`EVENT_DESCRIPTOR`).
@@ -64,7 +66,7 @@ pub enum EncodeError {
     /// A name would end at the NUL in it.
     #[error("the name {0:?} has a NUL in it")]
     Name(Box<str>),
-    /// More fields, entries or bytes than their numbers can say.
+    /// More fields, entries or bytes than their numbers can say, or a name of more than 1,024 letters.
     #[error("too much for one schema")]
     TooMuch,
 }
@@ -213,9 +215,19 @@ fn push_field(field: &Field, out: &mut Vec<u8>, strings: &mut Strings) -> Result
 fn length_of(in_type: InType, length: Amount) -> Option<(InType, u32, u16)> {
     match (length, in_type) {
         (Amount::Implied, _) => Some((in_type, 0, size_of(in_type))),
-        (Amount::Fixed(length), _) => Some((in_type, FIXED_LENGTH, length)),
+        (Amount::Fixed(length), _) if in_type.takes_length() => {
+            Some((in_type, FIXED_LENGTH, length))
+        }
+        // Letters and texts to the end, whose length Windows does not ask for.
+        (
+            Amount::Fixed(_),
+            InType::UnicodeChar
+            | InType::AnsiChar
+            | InType::NonNullTerminatedString
+            | InType::NonNullTerminatedAnsiString,
+        ) => None,
+        (Amount::Fixed(_), _) => Some((in_type, 0, size_of(in_type))),
         (Amount::Field(index), _) => Some((in_type, LENGTH_FROM_FIELD, index)),
-        (Amount::Prefixed, InType::UnicodeString) => Some((InType::ManifestCountedString, 0, 0)),
         (Amount::Prefixed, InType::AnsiString) => Some((InType::ManifestCountedAnsiString, 0, 0)),
         (Amount::Prefixed, InType::Binary) => Some((InType::ManifestCountedBinary, 0, 0)),
         (Amount::Rest, InType::UnicodeString) => Some((InType::NonNullTerminatedString, 0, 0)),
@@ -253,6 +265,9 @@ impl Strings {
         }
         if text.contains('\0') {
             return Err(EncodeError::Name(text.into()));
+        }
+        if text.strip_suffix(' ').unwrap_or(text).encode_utf16().count() > MOST_NAME {
+            return Err(EncodeError::TooMuch);
         }
         let offset = number(self.begin + self.bytes.len())?;
         for unit in text.encode_utf16().chain([0]) {

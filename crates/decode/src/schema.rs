@@ -218,6 +218,11 @@ in_types! {
 }
 
 impl InType {
+    /// Whether Windows tells a length of it that says more than the type.
+    #[must_use]
+    pub(crate) fn takes_length(self) -> bool {
+        matches!(self, Self::UnicodeString | Self::AnsiString | Self::Binary | Self::Boolean)
+    }
     /// Whether several of them are one value: letters a text, bytes a run of bytes.
     #[must_use]
     pub fn joins(self, out: OutType) -> bool {

@@ -14,8 +14,10 @@ use crate::header::{HeaderFields, Items};
 use crate::prepared::Prepared;
 use crate::schema::Schema;
 
-/// How many are kept; beyond, all are made anew.
+/// How many are kept, and how many bytes of memory they take; beyond, all are made anew. (Whoever writes the
+/// records chooses which header fields they have, and may have chosen long names.)
 const MOST: usize = 8_192;
+const MOST_BYTES: usize = 16 << 20;
 
 /// A schema and how its records begin.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ struct Template {
 pub(crate) struct Templates {
     numbers: HashMap<(usize, HeaderFields), usize>,
     all: Vec<Template>,
+    /// Bytes of memory that they take, about.
+    bytes: usize,
     last: usize,
 }
 
@@ -71,9 +75,12 @@ impl Templates {
         record: &RawRecord<'_>,
         items: &Items<'_>,
     ) -> usize {
-        if self.all.len() >= MOST {
+        let bytes = 2 * prepared.schema().weight();
+        self.bytes += bytes;
+        if self.all.len() >= MOST || self.bytes > MOST_BYTES {
             self.all.clear();
             self.numbers.clear();
+            self.bytes = bytes;
         }
         let mut example = RecordBatch::default();
         let mut builder = example.begin();

@@ -29,14 +29,13 @@ const FIELDS: usize = 0x70;
 const FIELD: usize = 24;
 /// The event comes from WMI: it is a classic one, known by class and opcode.
 const SOURCE_WMI: u32 = 1;
-/// The event describes itself and has a name.
-const SOURCE_TRACE_LOGGING: u32 = 3;
 
 /// Flags of a field.
 mod flag {
     pub(super) const STRUCTURE: u32 = 0x1;
     pub(super) const LENGTH_FROM_FIELD: u32 = 0x2;
     pub(super) const COUNT_FROM_FIELD: u32 = 0x4;
+    pub(super) const FIXED_LENGTH: u32 = 0x10;
     pub(super) const FIXED_COUNT: u32 = 0x20;
     /// What would be the map's name describes the type instead.
     pub(super) const CUSTOM: u32 = 0x80;
@@ -62,9 +61,8 @@ pub fn parse(bytes: &[u8]) -> Result<(Key, Schema), SchemaError> {
     if count > MOST_FIELDS || top > count {
         return Err(SchemaError::TooManyFields(count.max(top)));
     }
-    let place = 0x5C;
-    let name = source == SOURCE_TRACE_LOGGING;
-    let name = if name { blob.name("name of the event", place)? } else { Box::default() };
+    // Classic events have the name of something else in its place.
+    let name = if classic { Box::default() } else { blob.name("name of the event", 0x5C)? };
     let fields = (FIELDS..).step_by(FIELD).take(count).map(|at| field(blob, at));
     let schema = Schema {
         provider: blob.name("name of the provider", 0x34)?,
@@ -102,18 +100,17 @@ fn field(blob: Blob<'_>, at: usize) -> Result<Field, SchemaError> {
     };
     let length = match length {
         index if has(flag::LENGTH_FROM_FIELD) => Amount::Field(index),
-        length if length > 0 && takes_length(kind) => Amount::Fixed(length),
+        // As many bytes as it has anyway.
+        4 if kind == InType::Boolean => Amount::Implied,
+        length if kind.takes_length() && (length > 0 || has(flag::FIXED_LENGTH)) => {
+            Amount::Fixed(length)
+        }
         _ => Amount::Implied,
     };
     let map = if has(flag::CUSTOM) { Box::default() } else { blob.name("name of a map", at + 12)? };
     let map = (!map.is_empty()).then(|| Arc::new(ValueMap { name: map, ..ValueMap::default() }));
     let kind = FieldKind::Value(kind, OutType(second), map);
     Ok(Field { name, kind, count, length, optional: false })
-}
-
-/// Whether a length says more than the type.
-fn takes_length(kind: InType) -> bool {
-    matches!(kind, InType::UnicodeString | InType::AnsiString | InType::Binary | InType::Boolean)
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ impl Buffer {
         if !self.compressed {
             return Ok(());
         }
-        xpress::unpack(bytes.get(HEADER..).unwrap_or_default(), self.records(), room)
+        xpress::unpack(bytes.get(HEADER..).unwrap_or_default(), self.records(), room).map(|_| ())
     }
     /// The bytes of its records, once it is unpacked; fewer than it states if the file is cut off.
     pub(super) fn contents<'a>(&self, bytes: &'a [u8], room: &'a [u8]) -> &'a [u8] {

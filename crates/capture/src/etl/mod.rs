@@ -13,7 +13,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `buffer` | the header of a buffer, where its records end |
-//! | `xpress` | how compressed buffers are unpacked |
+//! | `xpress` | [`unpack`], how compressed buffers are unpacked |
 //! | `record` | the headers of records, where they lie |
 //! | [`hooks`] | hooks of the kernel logger and the classes that they stand for |
 //! | `clock` | from ticks to time |
@@ -43,6 +43,7 @@ pub use reader::Reader;
 pub use slice::{EtlScratch, EtlSlice};
 pub use trace::{Trace, TraceSchema, TraceSchemaKind, Volume, is_bookkeeping};
 pub use writer::{Metadata, TraceHeader, WriteError, Writer, Written};
+pub use xpress::{XpressError, unpack};
 
 /// Whether an input whose first bytes these are is a log: a buffer of a sound size whose first record is the
 /// header of a log, a kernel record of group 0 and type 0.

@@ -12,13 +12,16 @@
 //! u32            if that is 0: likewise
 //! ```
 //!
-//! How long the output must be is known beforehand; a stream that gives more or less is an error. Speed
+//! How long the output must be is known beforehand; a stream that gives more or less is an error. A few bytes
+//! can stand for gigabytes, so no more is unpacked than the largest buffer has. Speed
 //! comes from copying chunks of fixed size, which may write up to [`SLACK`] bytes too many: the room has
 //! them at its end, and the next copy writes over them. A match that is nearer than a chunk is long
 //! repeats a short pattern: each copy doubles what can be copied at once.
 
+use super::buffer::MOST_BYTES;
+
 /// Bytes that the room has behind the output.
-pub(super) const SLACK: usize = 32;
+const SLACK: usize = 32;
 /// Bytes that are copied at once.
 const CHUNK: usize = 16;
 /// Flags without anything behind them, which a writer may leave if the last ones were used up.
@@ -27,7 +30,14 @@ const SHORTEST: usize = 3;
 
 /// Why a buffer can't be unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum XpressError {
+#[non_exhaustive]
+pub enum XpressError {
+    /// More bytes are asked for than any buffer has.
+    #[error("{length} unpacked bytes, more than the {MOST_BYTES} of the largest buffer")]
+    TooMuch {
+        /// Bytes that are asked for.
+        length: usize,
+    },
     /// The input ends before the output is whole.
     #[error("the packed bytes end at byte {unpacked} of the unpacked ones")]
     Short {
@@ -49,12 +59,30 @@ pub(super) enum XpressError {
     },
 }
 
-/// Unpacks `input` to the first `length` bytes of `room`, which grows as needed; what lies behind them
-/// has no meaning.
+/// Unpacks `input` to exactly `length` bytes, which lie in `room`; it grows as needed, is at most a few bytes
+/// longer than they are, and is best used again for the next input.
 ///
 /// # Errors
-/// [`XpressError`] if the output is not exactly `length` bytes long.
-pub(super) fn unpack(input: &[u8], length: usize, room: &mut Vec<u8>) -> Result<(), XpressError> {
+/// [`XpressError`] if `length` is more than 64 MiB, the largest buffer, or the output is not exactly
+/// `length` bytes long. What `room` holds then has no meaning.
+///
+/// # Source
+/// MS-XCA 2.3 and 2.4, plain LZ77.
+///
+/// ```
+/// let packed = b"\xff\xff\xff\x1fabc\x17\x00\x0f\xff\x26\x01";
+/// let mut room = Vec::new();
+/// let unpacked = etwatch_capture::etl::unpack(packed, 300, &mut room).unwrap();
+/// assert_eq!(unpacked, b"abc".repeat(100));
+/// ```
+pub fn unpack<'r>(
+    input: &[u8],
+    length: usize,
+    room: &'r mut Vec<u8>,
+) -> Result<&'r [u8], XpressError> {
+    if length > MOST_BYTES as usize {
+        return Err(XpressError::TooMuch { length });
+    }
     if room.len() < length + SLACK {
         room.resize(length + SLACK, 0);
     }
@@ -66,23 +94,27 @@ pub(super) fn unpack(input: &[u8], length: usize, room: &mut Vec<u8>) -> Result<
             (flags, left) = (stream.u32().ok_or(short)?, 32);
         }
         let run = flags.leading_zeros().min(left);
-        if run > 0 {
-            let bytes = (run as usize).min(length - written);
+        let used = if run > 0 {
+            // Flags behind the end of the output announce nothing.
+            let run = u32::try_from(length - written).map_or(run, |rest| rest.min(run));
+            let bytes = run as usize;
             stream.literals(bytes, written, room).ok_or(short)?;
             written += bytes;
+            run
         } else {
             written += stream.repeat(written, length, room)?;
-        }
-        let used = run.max(1);
+            1
+        };
         // All 32 flags may have been used at once.
         flags = flags.checked_shl(used).unwrap_or(0);
         left -= used;
     }
     match input.get(stream.at..) {
-        None | Some([]) => Ok(()),
-        Some(TAIL) if left == 0 => Ok(()),
-        Some(rest) => Err(XpressError::Long { left: rest.len() }),
+        None | Some([]) => {}
+        Some(TAIL) if left == 0 => {}
+        Some(rest) => return Err(XpressError::Long { left: rest.len() }),
     }
+    Ok(room.get(..length).unwrap_or_default())
 }
 
 struct Stream<'a> {

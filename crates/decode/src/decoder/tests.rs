@@ -265,6 +265,61 @@ fn of_several_layouts_the_one_that_consumes_the_payload_is_taken() {
     }
 }
 
+/// One record of 64 KiB has 65,000 values; with a name of a kilobyte each, four of them would fill a batch.
+#[test]
+fn a_list_has_its_name_once() {
+    let name = "N".repeat(1_000);
+    let kind = FieldKind::Value(InType::UInt8, OutType::BOOLEAN, None);
+    let list = Field { name: name.as_str().into(), kind, count: Amount::Rest, ..Field::default() };
+    let (store, mut decoder) = (store(vec![list]), Decoder::default());
+    let payload = [1; 65_000];
+    let record = RawRecord { header: header(), payload: &payload, extended: &[] };
+    let mut batch = RecordBatch::default();
+    for _ in 0..5 {
+        decoder.decode(&record, &store, &mut batch);
+    }
+    assert!(!batch.is_full());
+    let values = batch.iter().flat_map(|record| record.fields().collect::<Vec<_>>());
+    let expected = (name.as_str(), RawValue::One(Value::Boolean(true)));
+    assert_eq!(values.filter(|field| *field == expected).count(), 5 * payload.len());
+}
+
+/// Which header fields a record has is chosen by its writer, and each choice would have a list of all names.
+#[test]
+fn lists_of_names_are_bounded() {
+    for (letters, fields, lists) in [(10, 2, 16), (1_000, 60, 1)] {
+        let named = |number| field(&format!("{number}{}", "n".repeat(letters)), InType::UInt8);
+        let store = store((0..fields).map(named).collect());
+        let payload = vec![7; fields];
+        let (mut batch, mut decoder) = (RecordBatch::default(), Decoder::default());
+        let mut shared = 0;
+        for sets in 0..16_u8 {
+            let is_set = |bit: u8| sets >> bit & 1 == 1;
+            let mut extended = Vec::new();
+            push_item(
+                &mut extended,
+                ExtendedItem::SESSION,
+                &[1; 4][..4 * usize::from(is_set(0))],
+                false,
+            );
+            push_item(&mut extended, ExtendedItem::EVENT_KEY, &[], true);
+            let activity = if is_set(1) { Guid([1; 16]) } else { Guid::default() };
+            let process_id = is_set(2).then_some(1);
+            let thread_id = is_set(3).then_some(1);
+            let header = RawHeader { activity, process_id, thread_id, ..header() };
+            let record = RawRecord { header, payload: &payload, extended: &extended };
+            batch.clear();
+            decoder.decode(&record, &store, &mut batch);
+            let record = batch.get(0).unwrap();
+            shared += usize::from(record.shared_names().is_some());
+            let last = record.field(record.len() - 1).unwrap();
+            assert_eq!(last.1, RawValue::One(Value::Unsigned(7)));
+            assert!(last.0.starts_with(&format!("{}n", fields - 1)));
+        }
+        assert_eq!(shared, lists);
+    }
+}
+
 #[test]
 fn a_schema_that_arrives_is_used_from_then_on() {
     let store = SchemaStore::new(Arc::new(NoTables), 0);

@@ -131,7 +131,6 @@ fn maps_are_laid_out_as_windows_does() {
 #[test]
 fn counted_text_and_text_to_the_end_have_types_of_their_own() {
     for (in_type, length, expected) in [
-        (InType::UnicodeString, Amount::Prefixed, 22),
         (InType::AnsiString, Amount::Prefixed, 23),
         (InType::Binary, Amount::Prefixed, 25),
         (InType::UnicodeString, Amount::Rest, 304),
@@ -156,6 +155,16 @@ fn what_windows_has_no_place_for_is_refused() {
         (Field { count: Amount::Prefixed, ..plain() }, "field `F` has a count that can't be said"),
         (Field { count: Amount::Rest, ..plain() }, "field `F` has a count that can't be said"),
         (Field { length: Amount::Rest, ..plain() }, "field `F` has a length that can't be said"),
+        // Its count would be one of letters, and that of Windows' counted text is one of bytes.
+        (
+            field("F", InType::UnicodeString, Amount::Implied, Amount::Prefixed),
+            "field `F` has a length that can't be said",
+        ),
+        (
+            field("F", InType::AnsiChar, Amount::Implied, Amount::Fixed(4)),
+            "field `F` has a length that can't be said",
+        ),
+        (Field { name: "n".repeat(1_025).into(), ..plain() }, "too much for one schema"),
         (
             Field { length: Amount::Fixed(2), kind: structure, ..plain() },
             "field `F` has a length that can't be said",

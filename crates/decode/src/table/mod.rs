@@ -83,11 +83,11 @@ impl TableKey {
 
 /// What a GUID stands for, and where that is told.
 #[derive(Debug)]
-struct Section {
-    owner: Owner<'static>,
+struct Section<'t> {
+    owner: Owner<'t>,
     file: &'static str,
     first_line: u32,
-    text: &'static str,
+    text: &'t str,
     parsed: OnceLock<Result<EventLayouts, TableError>>,
 }
 
@@ -104,10 +104,10 @@ pub struct Entry<'t> {
     pub schema: &'t Arc<Schema>,
 }
 
-/// Tables by GUID.
+/// Tables by GUID, of texts that live for `'t`.
 #[derive(Debug, Default)]
-pub struct Tables {
-    sections: Vec<Section>,
+pub struct Tables<'t> {
+    sections: Vec<Section<'t>>,
     /// The sections of a GUID: those that say `more` first, then the one that does not.
     by_guid: HashMap<Guid, Vec<usize>>,
     /// Why files are missing.
@@ -116,25 +116,28 @@ pub struct Tables {
 
 /// A line that names a provider or class.
 #[derive(Debug)]
-struct Opener {
+struct Opener<'t> {
     at: usize,
     number: u32,
     also: bool,
-    line: Line<'static>,
+    line: Line<'t>,
 }
 
-impl Tables {
+impl Tables<'static> {
     /// The tables that are part of the program.
     #[must_use]
     pub fn embedded() -> &'static Self {
-        static EMBEDDED: LazyLock<Tables> = LazyLock::new(|| Tables::of_files(files::FILES));
+        static EMBEDDED: LazyLock<Tables<'static>> =
+            LazyLock::new(|| Tables::of_files(files::FILES));
         &EMBEDDED
     }
+}
 
+impl<'t> Tables<'t> {
     /// Tables from files, by name and text. Their GUIDs are found now, what stands below them is parsed on
     /// first use; [`Tables::check`] tells what is wrong with them.
     #[must_use]
-    pub fn of_files(files: &[(&'static str, &'static str)]) -> Self {
+    pub fn of_files(files: &[(&'static str, &'t str)]) -> Self {
         let mut tables = Self::default();
         for (file, text) in files {
             let refused = tables.add(file, text).err();
@@ -144,7 +147,7 @@ impl Tables {
     }
 
     /// Adds the sections of a file.
-    fn add(&mut self, file: &'static str, text: &'static str) -> Result<(), TableError> {
+    fn add(&mut self, file: &'static str, text: &'t str) -> Result<(), TableError> {
         let (mut at, mut openers) = (0, Vec::new());
         for (number, line) in (1_u32..).zip(text.split_inclusive('\n')) {
             if ["provider ", "class ", "also "].iter().any(|word| line.starts_with(word)) {
@@ -153,7 +156,7 @@ impl Tables {
             }
             at += line.len();
         }
-        let mut shared: Option<(&Opener, Owner<'static>)> = None;
+        let mut shared: Option<(&Opener<'t>, Owner<'t>)> = None;
         for (index, opener) in openers.iter().enumerate() {
             let mut owner = Owner::parse(&opener.line)?;
             // An `also` shares what stands below the provider before it.
@@ -193,7 +196,7 @@ impl Tables {
         )
     }
 
-    fn of_guid(&self, guid: &Guid) -> impl Iterator<Item = &Section> {
+    fn of_guid(&self, guid: &Guid) -> impl Iterator<Item = &Section<'t>> {
         let indices = self.by_guid.get(guid).into_iter().flatten();
         indices.filter_map(|index| self.sections.get(*index))
     }
@@ -235,7 +238,7 @@ impl Tables {
     }
 }
 
-impl Section {
+impl Section<'_> {
     fn is_whole(&self) -> bool {
         !self.owner.more
     }
@@ -256,7 +259,7 @@ impl Section {
     }
 }
 
-impl SchemaTables for Tables {
+impl SchemaTables for Tables<'_> {
     fn candidates(&self, key: &Key) -> store::Candidates {
         let form = if key.classic { RawForm::Kernel } else { RawForm::Event };
         let build = (key.build > 0).then_some(key.build);

@@ -31,7 +31,7 @@ event 1,2 v0,v1 Start,End
   Stack Pointer count=rest
 ";
 
-fn small() -> Tables {
+fn small() -> Tables<'static> {
     let tables = Tables::of_files(&[("small.txt", SMALL)]);
     assert_eq!(tables.check(), Ok(()));
     tables

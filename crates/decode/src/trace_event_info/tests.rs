@@ -132,6 +132,28 @@ fn the_length_of_a_number_says_nothing_new() {
     assert_eq!(parse(&bytes), Ok((key, schema)));
 }
 
+/// A boolean has four bytes whether that is said or not; a buffer of no letters is one if it is said to be.
+#[test]
+fn lengths_that_are_fixed_are_told_from_those_that_are_not() {
+    let (key, schema) = example(false);
+    let told = |kind: InType, flags: u32, length: u16| {
+        let mut bytes = build(key, &schema);
+        bytes[FIELDS..FIELDS + 4].copy_from_slice(&flags.to_le_bytes());
+        bytes[FIELDS + 8..FIELDS + 10].copy_from_slice(&kind.number().to_le_bytes());
+        bytes[FIELDS + 18..FIELDS + 20].copy_from_slice(&length.to_le_bytes());
+        // Nothing may be counted by the first field, if that is a text.
+        for (at, length) in [(FIELDS + FIELD, 18), (FIELDS + 2 * FIELD, 16)] {
+            bytes[at..at + 4].copy_from_slice(&u32::from(length == 16).to_le_bytes());
+            bytes[at + length..at + length + 2].fill(0);
+        }
+        parse(&bytes).unwrap().1.fields[0].length
+    };
+    assert_eq!(told(InType::Boolean, 0, 4), Amount::Implied);
+    assert_eq!(told(InType::Boolean, 0, 1), Amount::Fixed(1));
+    assert_eq!(told(InType::UnicodeString, flag::FIXED_LENGTH, 0), Amount::Fixed(0));
+    assert_eq!(told(InType::UnicodeString, 0, 0), Amount::Implied);
+}
+
 #[test]
 fn what_can_not_be_is_refused() {
     let (key, schema) = example(false);
@@ -151,6 +173,10 @@ fn what_can_not_be_is_refused() {
     let long = Schema { task: "x".repeat(1_025).into(), ..schema.clone() };
     let error = parse(&build(key, &long));
     assert_eq!(error, Err(SchemaError::LongName("name of the task")));
+    // But for the blank that Windows' tools append.
+    let longest = Schema { task: format!("{} ", "x".repeat(1_024)).into(), ..schema.clone() };
+    let (_, read) = parse(&build(key, &longest)).unwrap();
+    assert_eq!(&*read.task, "x".repeat(1_024));
 }
 
 proptest! {
