@@ -214,7 +214,6 @@ fn push_field(field: &Field, out: &mut Vec<u8>, strings: &mut Strings) -> Result
 /// The type that says this length, the flags and the length; `None` if Windows has no such thing.
 fn length_of(in_type: InType, length: Amount) -> Option<(InType, u32, u16)> {
     match (length, in_type) {
-        (Amount::Implied, _) => Some((in_type, 0, size_of(in_type))),
         (Amount::Fixed(length), _) if in_type.takes_length() => {
             Some((in_type, FIXED_LENGTH, length))
         }
@@ -226,7 +225,7 @@ fn length_of(in_type: InType, length: Amount) -> Option<(InType, u32, u16)> {
             | InType::NonNullTerminatedString
             | InType::NonNullTerminatedAnsiString,
         ) => None,
-        (Amount::Fixed(_), _) => Some((in_type, 0, size_of(in_type))),
+        (Amount::Implied | Amount::Fixed(_), _) => Some((in_type, 0, size_of(in_type))),
         (Amount::Field(index), _) => Some((in_type, LENGTH_FROM_FIELD, index)),
         (Amount::Prefixed, InType::AnsiString) => Some((InType::ManifestCountedAnsiString, 0, 0)),
         (Amount::Prefixed, InType::Binary) => Some((InType::ManifestCountedBinary, 0, 0)),
