@@ -172,7 +172,7 @@ impl<T> StackJoin<T> {
         ];
         let found = found.iter().find_map(|key| {
             let number = *self.index.get(key)?;
-            let at = usize::try_from(number - self.first).ok()?;
+            let at = usize::try_from(number.checked_sub(self.first)?).ok()?;
             let says = self.held.get(at)?.says?;
             says.thread_id.is_none_or(|other| other == thread).then_some((number, at))
         });
