@@ -11,13 +11,13 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use etwatch_capture::etl::EtlSlice;
+use etwatch_capture::etl::{EtlSlice, Trace};
 use etwatch_capture::source::{DAMAGE_LISTED, Location};
 use etwatch_capture::{Damage, Decoded, Decoder, Limits, Piece, RecordTexts, SourceError, open};
 use etwatch_decode::{Outcome, Schema};
 use etwatch_engine::Report;
 use etwatch_engine::etw::{SchemaStores, SliceDecoder};
-use etwatch_event::{Record, RecordBatch, Timestamp};
+use etwatch_event::{RawHeader, RawRecord, Record, RecordBatch, Timestamp};
 
 /// A record and what belongs to it.
 pub(crate) struct Read<'a> {
@@ -29,27 +29,56 @@ pub(crate) struct Read<'a> {
     pub(crate) text: Option<&'a str>,
     /// The schema that explains a record of ETW.
     pub(crate) schema: Option<&'a Schema>,
+    /// What a record of ETW has beside its fields, if that is kept.
+    pub(crate) raw: Option<Raw<'a>>,
     /// The name of its recording.
     pub(crate) file: &'a str,
+    /// The place of its recording among the inputs.
+    pub(crate) input: usize,
 }
 
-/// Calls `visit` for each record of the recordings until it breaks off; with `texts` the texts of the
-/// records are kept. In the report each record that was visited counts as evaluated.
+/// What a record of ETW has beside its fields.
+#[derive(Clone, Copy)]
+pub(crate) struct Raw<'a> {
+    /// Its header and extended items, without the payload.
+    pub(crate) record: RawRecord<'a>,
+    /// Its log.
+    pub(crate) trace: &'a Trace,
+}
+
+/// What is kept of a record beside its fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// Nothing.
+    Fields,
+    /// What the recording has of it.
+    Texts,
+    /// Header and extended items of a record of ETW.
+    Raw,
+}
+
+/// Calls `visit` for each record of the recordings until it breaks off. In the report each record that was
+/// visited counts as evaluated.
 pub(crate) fn each_record(
     inputs: &[Location],
-    texts: bool,
+    keep: Keep,
     visit: &mut dyn FnMut(Read<'_>) -> ControlFlow<()>,
 ) -> Report {
+    let texts = keep == Keep::Texts;
     let mut reader = Reader {
         decoder: if texts { Decoder::keeping_texts() } else { Decoder::default() },
-        etw: Etw { texts: texts.then(RecordTexts::default), ..Etw::default() },
+        etw: Etw {
+            texts: texts.then(RecordTexts::default),
+            raws: (keep == Keep::Raw).then(Raws::default),
+            ..Etw::default()
+        },
         records: RecordBatch::default(),
         report: Report::default(),
         visit,
     };
     reader.report.inputs.1 = inputs.len();
-    for input in inputs {
-        match reader.read(input) {
+    for (place, input) in inputs.iter().enumerate() {
+        match reader.read(place, input) {
             Ok(ControlFlow::Continue(())) => reader.report.inputs.0 += 1,
             Ok(ControlFlow::Break(())) => break,
             Err(error) => reader.report.unreadable.push(error.to_string()),
@@ -67,9 +96,9 @@ struct Reader<'v> {
 }
 
 impl Reader<'_> {
-    fn read(&mut self, input: &Location) -> Result<ControlFlow<()>, SourceError> {
-        let file = input.name();
-        let mut source = open(input, Limits::default())?;
+    fn read(&mut self, input: usize, location: &Location) -> Result<ControlFlow<()>, SourceError> {
+        let file = location.name();
+        let mut source = open(location, Limits::default())?;
         let mut last = Timestamp::UNKNOWN;
         let mut listed = 0;
         while let Some(piece) = source.next_piece()? {
@@ -97,7 +126,9 @@ impl Reader<'_> {
                 let text = texts.and_then(|texts| texts.get(index));
                 let schema = self.etw.schemas.get(index).filter(|_| is_etw);
                 let schema = schema.and_then(|schema| schema.as_deref());
-                let read = Read { record, time: last, text, schema, file: &file };
+                let raw = self.etw.raws.as_ref().filter(|_| is_etw);
+                let raw = raw.and_then(|raws| raws.get(index));
+                let read = Read { record, time: last, text, schema, raw, file: &file, input };
                 if (self.visit)(read).is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
@@ -115,12 +146,44 @@ struct Etw {
     /// Of the slice decoded last, one for each record.
     schemas: Vec<Option<Arc<Schema>>>,
     texts: Option<RecordTexts>,
+    raws: Option<Raws>,
+}
+
+/// Headers and extended items of the slice decoded last.
+#[derive(Default)]
+struct Raws {
+    trace: Option<Arc<Trace>>,
+    /// By record; with each header the end of its items in `extended`.
+    headers: Vec<(RawHeader, usize)>,
+    extended: Vec<u8>,
+}
+
+impl Raws {
+    fn begin(&mut self, trace: &Arc<Trace>) {
+        self.trace = Some(Arc::clone(trace));
+        self.headers.clear();
+        self.extended.clear();
+    }
+    fn push(&mut self, record: &RawRecord<'_>) {
+        self.extended.extend_from_slice(record.extended);
+        self.headers.push((record.header, self.extended.len()));
+    }
+    fn get(&self, index: usize) -> Option<Raw<'_>> {
+        let (header, end) = self.headers.get(index)?;
+        let before = index.checked_sub(1).and_then(|before| self.headers.get(before));
+        let extended = self.extended.get(before.map_or(0, |(_, end)| *end)..*end)?;
+        let record = RawRecord { header: *header, extended, payload: &[] };
+        Some(Raw { record, trace: self.trace.as_deref()? })
+    }
 }
 
 impl Etw {
     fn decode(&mut self, slice: EtlSlice, records: &mut RecordBatch) -> Decoded {
-        let Self { stores, decoder, schemas, texts } = self;
+        let Self { stores, decoder, schemas, texts, raws } = self;
         schemas.clear();
+        if let Some(raws) = raws {
+            raws.begin(slice.trace());
+        }
         if let Some(texts) = texts {
             texts.clear();
         }
@@ -130,6 +193,9 @@ impl Etw {
         let mut decoded = decoder.decode_each(slice, stores, records, &mut |record, outcome| {
             if let Some(texts) = texts {
                 texts.push_raw(record);
+            }
+            if let Some(raws) = raws {
+                raws.push(record);
             }
             schemas.push(match outcome {
                 Outcome::Event { schema, .. } => Some(Arc::clone(schema)),

@@ -1,14 +1,17 @@
 //! Once everything is known and has grown, decoding takes no memory: neither for events of a known schema,
-//! nor for those that describe themselves, nor for what no schema explains.
+//! nor for those that describe themselves, nor for what no schema explains; nor does joining stacks to events.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
 
+use etwatch_decode::kernel::{Hold, StackJoin};
 use etwatch_decode::schema::{Field, FieldKind, InType, OutType};
-use etwatch_decode::{Decoder, Key, NoTables, Schema, SchemaStore};
+use etwatch_decode::{Decoder, KernelEvent, Key, NoTables, Schema, SchemaStore};
 use etwatch_event::raw::push_item;
-use etwatch_event::{ExtendedItem, RawHeader, RawRecord, RecordBatch};
+use etwatch_event::{
+    ExtendedItem, Guid, RawForm, RawHeader, RawRecord, RecordBatch, Timestamp, Value,
+};
 
 struct Counting;
 
@@ -64,5 +67,43 @@ fn a_warm_decoder_allocates_nothing() {
     let before = ALLOCATIONS.with(Cell::get);
     assert!(before > 0, "the counter must count");
     assert_eq!(one_round(), 600);
+    assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
+}
+
+#[test]
+fn a_warm_join_of_stacks_allocates_nothing() {
+    let provider = Guid::parse("def2fe46-7bd6-4b80-bd94-f57fe20d0ce3").unwrap();
+    let form = RawForm::Kernel;
+    let stack_walk = RawHeader { form, provider, opcode: 32, ..RawHeader::default() };
+    let mut batch = RecordBatch::default();
+    let hold = Hold { events: 500, ..Hold::default() };
+    let mut join = StackJoin::new(hold);
+    let mut ticks = 0;
+    let mut one_round = || {
+        let mut joined = 0;
+        for _ in 0..10_000 {
+            ticks += 1;
+            let thread = ticks % 7;
+            let time = Timestamp::from_filetime(ticks);
+            let thread_id = if thread == 0 { None } else { u32::try_from(thread).ok() };
+            join.hold(&RawHeader { form, time, thread_id, ..RawHeader::default() }, None, ticks);
+            while join.release(time).is_some() {}
+            batch.clear();
+            let mut record = batch.begin();
+            record.push("EventTimeStamp", Value::Unsigned(ticks));
+            record.push("StackProcess", Value::Unsigned(4));
+            record.push("StackThread", Value::Unsigned(thread));
+            record.finish();
+            let record = batch.get(0).unwrap();
+            if let KernelEvent::Stack(stack) = KernelEvent::of(&stack_walk, &record) {
+                joined +=
+                    usize::from(join.event_of(&stack, time).is_some_and(|kept| *kept == ticks));
+            }
+        }
+        joined
+    };
+    one_round();
+    let before = ALLOCATIONS.with(Cell::get);
+    assert_eq!(one_round(), 10_000);
     assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
 }

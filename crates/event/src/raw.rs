@@ -107,6 +107,10 @@ impl ExtendedItem<'_> {
     pub const PROVIDER_TRAITS: u16 = 12;
     /// Windows' sequence number of the process, 64 bits.
     pub const PROCESS_START_KEY: u16 = 13;
+    /// A stack that the kernel keeps: 64 bits of match id, then its key of 32 bits.
+    pub const STACK_KEY_32: u16 = 0x11;
+    /// A stack that the kernel keeps: 64 bits of match id, then its key of 64 bits.
+    pub const STACK_KEY_64: u16 = 0x12;
 }
 
 impl<'a> RawRecord<'a> {

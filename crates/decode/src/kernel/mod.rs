@@ -16,14 +16,19 @@
 //! process at all (network, file names), then only the payload counts. A record that lacks the field without
 //! which its kind makes no sense (a process without a number) is [`KernelEvent::Generic`]: nothing is
 //! guessed. A field that the record does not have is `None`.
+//!
+//! Two things take several events to say. [`stacks`] joins stacks to the events they belong to, [`modules`]
+//! tells in which file an address of a stack lies.
 
 mod file;
 mod image;
+pub mod modules;
 mod network;
 mod process;
 mod provider;
 mod registry;
 mod stack;
+pub mod stacks;
 mod thread;
 mod value;
 
@@ -32,10 +37,12 @@ use etwatch_event::{Guid, RawHeader, RawValue, Record, Timestamp, Value};
 
 pub use file::{FileEvent, FileOperation};
 pub use image::{ImageEvent, ImageOperation};
+pub use modules::{Frame, Modules};
 pub use network::{NetworkEvent, NetworkOperation, Protocol};
 pub use process::{ProcessEvent, ProcessOperation};
 pub use registry::{RegistryEvent, RegistryOperation};
-pub use stack::StackEvent;
+pub use stack::{StackEvent, StackKeyEvent, StackKeyOperation};
+pub use stacks::{ExtendedStack, Hold, StackJoin, StackKeys};
 pub use thread::{ThreadEvent, ThreadOperation};
 
 use provider::Provider;
@@ -90,6 +97,8 @@ pub enum KernelEvent<'a> {
     Registry(RegistryEvent<'a>),
     /// The stack that belongs to an event before.
     Stack(StackEvent<'a>),
+    /// The addresses of a stack that others name.
+    StackKey(StackKeyEvent<'a>),
     /// Another event with fields.
     Generic(GenericEvent<'a>),
     /// An event whose payload nothing explains.
@@ -153,6 +162,9 @@ impl<'a> KernelEvent<'a> {
                     RegistryEvent::of(provider, number, context, record).map(Self::Registry)
                 })
                 .or_else(|| StackEvent::of(provider, number, context, record).map(Self::Stack))
+                .or_else(|| {
+                    StackKeyEvent::of(provider, number, context, record).map(Self::StackKey)
+                })
         });
         typed.unwrap_or_else(|| Self::untyped(header, context, record))
     }
@@ -186,6 +198,7 @@ impl<'a> KernelEvent<'a> {
             Self::File(event) => &event.context,
             Self::Registry(event) => &event.context,
             Self::Stack(event) => &event.context,
+            Self::StackKey(event) => &event.context,
             Self::Generic(event) => &event.context,
             Self::Unknown(event) => &event.context,
         }

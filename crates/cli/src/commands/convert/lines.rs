@@ -13,7 +13,7 @@ use etwatch_engine::Report;
 use super::Failure;
 use crate::commands::{FAILED, USAGE, find_inputs};
 use crate::event_view::EventView;
-use crate::records::each_record;
+use crate::records::{Keep, each_record};
 use crate::selection::{NOT_SELECTED, Selection};
 
 /// Bytes of output that are written at once.
@@ -29,7 +29,7 @@ pub(super) fn write(
     let (mut text, mut scratch) = (String::new(), String::new());
     let mut not_selected = 0;
     let mut failure: Option<io::Error> = None;
-    let mut report = each_record(&found.inputs, false, &mut |read| {
+    let mut report = each_record(&found.inputs, Keep::Fields, &mut |read| {
         let view = EventView::Record(read.record, read.schema);
         if !selection.takes(&view, read.time) {
             not_selected += 1;

@@ -7,6 +7,8 @@
 //!   Image        C:\Windows\System32\rundll32.exe
 //!   Hashes       A
 //!                B
+//!   stack
+//!     ntdll.dll+0x9d4e4
 //!   case.evtx, record 10284
 //! ```
 //!
@@ -21,9 +23,9 @@ use crate::event_view::EventView;
 /// Names longer than this do not push all values to the right.
 const NAME_WIDTH: usize = 32;
 
-/// Adds the lines and an empty one; with `text`, what the recording has, in place of the fields.
-pub(super) fn push(out: &mut String, event: &EventView<'_>, text: Option<&str>, file: &str) {
-    let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
+/// Adds the lines of an event; with `text`, what the recording has, in place of the fields.
+pub(super) fn push(out: &mut String, event: &EventView<'_>, text: Option<&str>) {
+    let bold = Style::new().bold();
     let provider = event.provider();
     let provider = if provider.is_empty() { "unknown provider" } else { &*provider };
     let id = event.id().map_or(String::new(), |id| format!(" {id}"));
@@ -43,6 +45,20 @@ pub(super) fn push(out: &mut String, event: &EventView<'_>, text: Option<&str>, 
         }
         None => push_fields(out, event),
     }
+}
+
+/// Adds the addresses of its stack, a line each.
+pub(super) fn push_stack(out: &mut String, frames: &[String]) {
+    let style = AnsiColor::Cyan.on_default();
+    out.push_str(&format!("  {style}stack{style:#}\n"));
+    for frame in frames {
+        out.push_str(&format!("    {}\n", escape(frame)));
+    }
+}
+
+/// Adds where it comes from and an empty line.
+pub(super) fn push_source(out: &mut String, event: &EventView<'_>, file: &str) {
+    let dim = Style::new().dimmed();
     let number = event.number();
     out.push_str(&format!("  {dim}{}, record {number}{dim:#}\n\n", escape(file)));
 }

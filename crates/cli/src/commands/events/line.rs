@@ -7,8 +7,17 @@ use etwatch_alert::object::{Object, push_list, push_values};
 
 use crate::event_view::EventView;
 
-/// Adds the object, without the end of the line.
+/// The end of the object.
+const END: char = '}';
+
+/// Adds the object and the end of the line.
 pub(super) fn push(out: &mut String, event: &EventView<'_>, file: &str, scratch: &mut String) {
+    push_open(out, event, file, scratch);
+    push_end(out, &[]);
+}
+
+/// Adds all of the object but its last member, the stack, and its end.
+pub(super) fn push_open(out: &mut String, event: &EventView<'_>, file: &str, scratch: &mut String) {
     let mut object = Object::begin(out);
     if event.time().is_known() {
         object.text("time", &event.time().to_string());
@@ -36,4 +45,16 @@ pub(super) fn push(out: &mut String, event: &EventView<'_>, file: &str, scratch:
     }
     fields.end();
     object.end();
+    // The stack of an event comes later; `push_end` adds what lacks.
+    out.pop();
+}
+
+/// Adds the addresses of the stack, if there are any, and the end of the object and the line.
+pub(super) fn push_end(out: &mut String, frames: &[String]) {
+    if !frames.is_empty() {
+        out.push_str(",\"stack\":");
+        push_list(out, frames, |out, frame| push_text(out, frame));
+    }
+    out.push(END);
+    out.push('\n');
 }

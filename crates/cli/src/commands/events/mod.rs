@@ -7,12 +7,14 @@
 //! ```
 //!
 //! The first two are read on the calling thread ([`crate::records`]); the third is a replay without rules
-//! whose observer prints the events. Selection, output and summary are the same for all three.
+//! whose observer prints the events. Selection, output and summary are the same for all three. With their
+//! stacks, decoded events are held back a while ([`stacks`]).
 
 mod block;
 mod counts;
 mod line;
 mod printer;
+mod stacks;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -22,10 +24,11 @@ use etwatch_engine::{Engine, EngineError, Observer, Options, Progress, Report, r
 use etwatch_event::{EventBatch, Vocabulary};
 
 use crate::commands::events::printer::Printer;
+use crate::commands::events::stacks::Stacks;
 use crate::commands::{DONE, FAILED, INPUT_LOST, NOTHING_TESTED, USAGE, find_inputs};
 use crate::config::Config;
 use crate::event_view::EventView;
-use crate::records::each_record;
+use crate::records::{Keep, each_record};
 use crate::selection::{NOT_SELECTED, Selection};
 use crate::terminal;
 
@@ -39,6 +42,7 @@ Examples:
   etwatch events triage --where 'Image=*\\cmd.exe' --where 'User!=*SYSTEM'
   etwatch events case.evtx --from 2026-03-02T09:00:00Z --to 2026-03-02T10:00:00Z --format json
   etwatch events case.evtx --provider '*Sysmon' --raw --format json > sysmon.jsonl
+  etwatch events trace.etl --stacks --provider '*-Process'      who called, as module and offset
 
 A value is compared as an unquoted value of a Sigma rule: without case, `*` and `?` stand for any text
 and any character, numbers by value, `null` for absence; nothing behind the sign is the empty text.
@@ -57,6 +61,10 @@ pub(crate) struct Events {
     /// Form of the output
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Print the stack of each event that has one, as module and offset; the records of stacks, which come
+    /// behind their events, are then not printed themselves
+    #[arg(long, conflicts_with_all = ["raw", "normalised", "count"])]
+    stacks: bool,
     /// Print how many events there are by provider and id instead, with --normalised by log source too
     #[arg(long)]
     count: bool,
@@ -111,14 +119,16 @@ impl Events {
         let report = if self.stage.normalised {
             each_event(found.inputs, config, &mut printer)
                 .map_err(|error| (FAILED, error.to_string()))?
+        } else if self.stacks {
+            let mut stacks = Stacks::new(&mut printer, &found.inputs);
+            let mut report = each_record(&found.inputs, Keep::Raw, &mut |read| stacks.take(&read));
+            stacks.finish(&mut report);
+            Some(report)
         } else {
-            Some(each_record(&found.inputs, self.stage.raw, &mut |read| {
-                printer.take(
-                    &EventView::Record(read.record, read.schema),
-                    read.time,
-                    read.text,
-                    read.file,
-                )
+            let keep = if self.stage.raw { Keep::Texts } else { Keep::Fields };
+            Some(each_record(&found.inputs, keep, &mut |read| {
+                let view = EventView::Record(read.record, read.schema);
+                printer.take(&view, read.time, read.text, read.file)
             }))
         };
         if let Err(error) = printer.finish() {

@@ -28,6 +28,24 @@ pub(super) struct Printer<'e> {
     not_selected: u64,
 }
 
+/// An event as it is printed, and its stack as far as it has come.
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    /// What is printed before the stack.
+    event: String,
+    /// The stack, a text for each address, from the innermost call outwards.
+    pub(super) frames: Vec<String>,
+    /// What is printed behind it.
+    source: String,
+}
+
+impl Shown {
+    /// Bytes that it takes, without its stack.
+    pub(super) fn len(&self) -> usize {
+        self.event.len() + self.source.len()
+    }
+}
+
 impl<'e> Printer<'e> {
     /// A printer to standard output; colours are taken away where they do not belong.
     pub(super) fn new(asked: &'e Events) -> Self {
@@ -55,31 +73,74 @@ impl<'e> Printer<'e> {
         text: Option<&str>,
         file: &str,
     ) -> ControlFlow<()> {
-        if !self.asked.selection.takes(event, time) {
-            self.not_selected += 1;
+        if !self.selects(event, time) {
             return ControlFlow::Continue(());
         }
-        self.selected += 1;
         if self.asked.count {
             self.counts.add(event);
             return ControlFlow::Continue(());
         }
         let out = &mut self.text;
         match (self.asked.format, text) {
-            (Format::Text, text) => block::push(out, event, text, file),
-            (Format::Json, Some(text)) => push_json(out, text),
+            (Format::Text, text) => {
+                block::push(out, event, text);
+                block::push_source(out, event, file);
+            }
+            (Format::Json, Some(text)) => {
+                push_json(out, text);
+                out.push('\n');
+            }
             (Format::Json, None) => line::push(out, event, file, &mut self.scratch),
         }
-        if self.asked.format == Format::Json {
-            out.push('\n');
-        }
-        if self.text.len() >= WRITTEN {
-            self.write();
-        }
-        if self.stopped() || self.failure.is_some() {
+        self.write_if_large();
+        if self.stopped() || self.failed() {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
+        }
+    }
+
+    /// Whether an event is wanted; counts it either way.
+    pub(super) fn selects(&mut self, event: &EventView<'_>, time: Timestamp) -> bool {
+        let selected = self.asked.selection.takes(event, time);
+        *(if selected { &mut self.selected } else { &mut self.not_selected }) += 1;
+        selected
+    }
+
+    /// An event that was selected, for [`Printer::put`] later on.
+    pub(super) fn show(&mut self, event: &EventView<'_>, file: &str) -> Shown {
+        let mut shown = Shown::default();
+        match self.asked.format {
+            Format::Text => {
+                block::push(&mut shown.event, event, None);
+                block::push_source(&mut shown.source, event, file);
+            }
+            Format::Json => {
+                line::push_open(&mut shown.event, event, file, &mut self.scratch);
+            }
+        }
+        shown
+    }
+
+    /// Prints an event whose stack has come.
+    pub(super) fn put(&mut self, shown: &Shown) {
+        let out = &mut self.text;
+        out.push_str(&shown.event);
+        match self.asked.format {
+            Format::Text => {
+                if !shown.frames.is_empty() {
+                    block::push_stack(out, &shown.frames);
+                }
+                out.push_str(&shown.source);
+            }
+            Format::Json => line::push_end(out, &shown.frames),
+        }
+        self.write_if_large();
+    }
+
+    fn write_if_large(&mut self) {
+        if self.text.len() >= WRITTEN {
+            self.write();
         }
     }
 
@@ -104,6 +165,10 @@ impl<'e> Printer<'e> {
         }
         self.write();
         self.failure.take().map_or(Ok(()), Err)
+    }
+    /// Whether standard output can't be written to.
+    pub(super) fn failed(&self) -> bool {
+        self.failure.is_some()
     }
     /// Whether as many events were selected as are wanted.
     pub(super) fn stopped(&self) -> bool {
