@@ -27,7 +27,6 @@ mod stack;
 mod thread;
 mod value;
 
-use etwatch_event::field::HEADER_FIELDS;
 use etwatch_event::{Guid, RawHeader, RawValue, Record, Timestamp, Value};
 
 pub use file::{FileEvent, FileOperation};
@@ -38,12 +37,11 @@ pub use registry::{RegistryEvent, RegistryOperation};
 pub use stack::StackEvent;
 pub use thread::{ThreadEvent, ThreadOperation};
 
+use crate::header;
 use provider::Provider;
 
 /// The field that holds the bytes of a record that nothing explains.
 const PAYLOAD: &str = "Payload";
-/// A header field that has no fixed number.
-const PROCESSOR: &str = "Execution_ProcessorID";
 
 /// When, where and by whom an event was written: its header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -194,7 +192,7 @@ impl<'a> KernelEvent<'a> {
 
 /// The fields of the payload; those of the header stand before them.
 fn payload<'a>(record: &Record<'a>) -> impl Iterator<Item = (&'a str, RawValue<'a>)> + use<'a> {
-    record.fields().skip_while(|(name, _)| HEADER_FIELDS.contains(name) || *name == PROCESSOR)
+    record.fields().skip(header::fields_of_header(record))
 }
 
 #[cfg(test)]
