@@ -204,6 +204,24 @@ fn connections_of_both_protocols_and_families_have_their_numbers() {
 }
 
 #[test]
+fn a_datagram_that_is_received_comes_from_its_source() {
+    let fields = [
+        ("saddr", Value::Ip([10, 128, 2, 23].into())),
+        ("sport", Value::Unsigned(53_015)),
+        ("daddr", Value::Ip([239, 255, 255, 250].into())),
+        ("dport", Value::Unsigned(1_900)),
+    ];
+    let source = (Some([10, 128, 2, 23].into()), Some(53_015));
+    let destination = (Some([239, 255, 255, 250].into()), Some(1_900));
+    let received = event!(Network, class(UDP_IP, 11), &fields);
+    assert_eq!((received.local(), received.remote()), (destination, source));
+    for header in [class(UDP_IP, 10), class(TCP_IP, 11), manifest(KERNEL_NETWORK, 15)] {
+        let event = event!(Network, header, &fields);
+        assert_eq!((event.local(), event.remote()), (source, destination), "{header:?}");
+    }
+}
+
+#[test]
 fn a_creation_described_under_the_number_of_a_name_is_a_creation() {
     let fields = [
         ("ProcessId", Value::Unsigned(2222)),

@@ -3,6 +3,7 @@
 //! Each type is taken apart by all its members, so that a new one can't be forgotten here.
 
 use std::fmt::{Display, Write as _};
+use std::net::{IpAddr, SocketAddr};
 
 use etwatch_decode::KernelEvent;
 use etwatch_decode::kernel::{
@@ -206,11 +207,17 @@ fn network(event: &NetworkEvent) -> String {
         .add("source_port", source_port)
         .add("destination_address", destination_address)
         .add("destination_port", destination_port)
+        .add("local", side(event.local()))
+        .add("remote", side(event.remote()))
         .add("size", size)
         .add("sequence", sequence)
         .hex("connection_id", connection_id)
         .add("failure_code", failure_code)
         .0
+}
+
+fn side((address, port): (Option<IpAddr>, Option<u16>)) -> Option<SocketAddr> {
+    Some(SocketAddr::new(address?, port?))
 }
 
 fn file(event: &FileEvent<'_>) -> String {
@@ -265,6 +272,7 @@ fn registry(event: &RegistryEvent<'_>) -> String {
         captured_data,
         disposition,
         index,
+        info_class,
         status,
         initial_time,
         transaction,
@@ -282,6 +290,7 @@ fn registry(event: &RegistryEvent<'_>) -> String {
         .bytes("captured_data", captured_data)
         .add("disposition", disposition)
         .add("index", index)
+        .add("info_class", info_class)
         .hex("status", status.map(u64::from))
         .add("initial_time", initial_time)
         .add("transaction", transaction)

@@ -138,11 +138,6 @@ impl Sample {
         RawRecord { header: self.header, extended: &[], payload: &self.payload }
     }
 
-    /// Whether it was cut out of this file.
-    pub(crate) fn is_from(&self, file: &str) -> bool {
-        self.from.split(' ').next() == Some(file)
-    }
-
     /// What it is, in a line.
     pub(crate) fn title(&self) -> String {
         let header = &self.header;

@@ -4,7 +4,8 @@
     python3 crates/decode/tests/kernel_events/synthetic.py > crates/decode/tests/kernel_events/synthetic.jsonl
 
 Each layout is written down here once more, apart from the tables in crates/decode/schemas, from Microsoft's
-documentation of the MOF classes (MicrosoftDocs/win32, CC BY 4.0) and what readers of such events say. Each
+documentation of the MOF classes (MicrosoftDocs/win32, CC BY 4.0), its manifests, and what readers of such
+events say. Each
 record has its payload as bytes and the same values as fields under the names that Windows gives them, so the
 test sees both: that the bytes are decoded to these fields, and that bytes and fields give the same event.
 
@@ -303,6 +304,21 @@ def registry():
     opened = [base, key, ("Status", "u32", 0), ("Disposition", "u32", 1)]
     names = [("BaseName", "wide", "\\REGISTRY\\MACHINE"), ("RelativeName", "wide", "Software\\Contoso")]
     each(KERNEL_REGISTRY, [1, 2], [0], [*opened, *names], form="event")
+    head, size = [key, ("Status", "u32", 0xC0000034)], ("DataSize", "u32", 4)
+    listed, information = ("Index", "u32", 7), ("InfoClass", "u32", 2)
+    value_name = ("ValueName", "wide", "Start")
+    data = [("CapturedDataSize", "u16", 4), ("CapturedData", "bytes", "04000000")]
+    none = [("CapturedDataSize", "u16", 0), ("CapturedData", "bytes", "")]
+    before = [("PreviousDataType", "u32", 3), ("PreviousDataSize", "u32", 6)]
+    before += [("PreviousDataCapturedSize", "u16", 2), ("PreviousData", "bytes", "0506")]
+    each(KERNEL_REGISTRY, [3, 12, 13, 14, 15], [0], [*head, name], form="event")
+    each(KERNEL_REGISTRY, [4, 11], [0], [*head, information, size, name, *data], form="event")
+    each(KERNEL_REGISTRY, [4], [0], [*head, information, size, name, *none], form="event", note="without data")
+    each(KERNEL_REGISTRY, [5], [0], [*head, ("Type", "u32", 4), size, name, value_name, *data, *before], form="event")
+    each(KERNEL_REGISTRY, [6], [0], [*head, name, value_name], form="event")
+    each(KERNEL_REGISTRY, [7], [0], [*head, information, size, name, value_name, *data], form="event")
+    each(KERNEL_REGISTRY, [8, 9], [0], [*head, listed, information, size, name, *data], form="event")
+    each(KERNEL_REGISTRY, [10], [0], [*head, ("EntryCount", "u32", 3), size, name], form="event")
 
 
 def stacks():
