@@ -7,7 +7,7 @@
 
 use etwatch_event::field::HEADER_FIELDS;
 use etwatch_event::{
-    ExtendedItem, FieldId, Guid, RawForm, RawRecord, RecordBuilder, Shape, Sid, Value,
+    ExtendedItem, FieldId, Guid, RawForm, RawRecord, Record, RecordBuilder, Shape, Sid, Value,
 };
 
 use crate::schema::Schema;
@@ -275,6 +275,13 @@ impl HeaderFields {
         set(H::MessageGuid, Some(Value::Guid(header.provider)));
         set(H::MessageNumber, Some(Value::Unsigned(header.id.into())));
     }
+}
+
+/// How many of a record's fields are those of its header. They stand first and in one order, so a field of
+/// the payload is not taken for one of them although it may have such a name.
+pub(crate) fn fields_of_header(record: &Record<'_>) -> usize {
+    let mut order = ALL.iter();
+    record.fields().take_while(|(name, _)| order.any(|field| field.name() == *name)).count()
 }
 
 /// Hands the value of a field to `put`, where it is made.

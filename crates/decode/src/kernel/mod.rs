@@ -32,7 +32,6 @@ pub mod stacks;
 mod thread;
 mod value;
 
-use etwatch_event::field::HEADER_FIELDS;
 use etwatch_event::{Guid, RawHeader, RawValue, Record, Timestamp, Value};
 
 pub use file::{FileEvent, FileOperation};
@@ -45,12 +44,11 @@ pub use stack::{StackEvent, StackKeyEvent, StackKeyOperation};
 pub use stacks::{ExtendedStack, Hold, StackJoin, StackKeys};
 pub use thread::{ThreadEvent, ThreadOperation};
 
+use crate::header;
 use provider::Provider;
 
 /// The field that holds the bytes of a record that nothing explains.
 const PAYLOAD: &str = "Payload";
-/// A header field that has no fixed number.
-const PROCESSOR: &str = "Execution_ProcessorID";
 
 /// When, where and by whom an event was written: its header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -207,7 +205,7 @@ impl<'a> KernelEvent<'a> {
 
 /// The fields of the payload; those of the header stand before them.
 fn payload<'a>(record: &Record<'a>) -> impl Iterator<Item = (&'a str, RawValue<'a>)> + use<'a> {
-    record.fields().skip_while(|(name, _)| HEADER_FIELDS.contains(name) || *name == PROCESSOR)
+    record.fields().skip(header::fields_of_header(record))
 }
 
 #[cfg(test)]

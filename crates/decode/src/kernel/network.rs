@@ -1,5 +1,9 @@
 //! TCP and UDP: the classes TcpIp and UdpIp, and Kernel-Network, whose ids are the opcodes of the classes,
 //! for UDP plus 32.
+//!
+//! Source and destination mean two things. For TCP they are the two ends of a connection: the source is
+//! always this side. For UDP they are those of the datagram: the source is whoever sent it, which is the
+//! other side for what is received. [`NetworkEvent::local`] and [`NetworkEvent::remote`] tell the sides apart.
 
 use std::net::IpAddr;
 
@@ -46,7 +50,7 @@ pub enum NetworkOperation {
 
 /// Something is sent, received, connected over TCP or UDP.
 ///
-/// The source is the local side and the destination the remote one, also for what the other side began.
+/// Source and destination are as the event has them; which of them is this side, see [`NetworkEvent::local`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NetworkEvent {
     /// Its header, whose process is not that of the connection.
@@ -57,13 +61,13 @@ pub struct NetworkEvent {
     pub protocol: Protocol,
     /// The process that owns the connection; failures and version 0 of UDP do not say.
     pub process_id: Option<u32>,
-    /// The local address.
+    /// The address of the source.
     pub source_address: Option<IpAddr>,
-    /// The local port.
+    /// The port of the source.
     pub source_port: Option<u16>,
-    /// The remote address.
+    /// The address of the destination.
     pub destination_address: Option<IpAddr>,
-    /// The remote port.
+    /// The port of the destination.
     pub destination_port: Option<u16>,
     /// Bytes of data.
     pub size: Option<u32>,
@@ -101,6 +105,29 @@ impl NetworkEvent {
         }
         let addressed = event.source_address.is_some() && event.destination_address.is_some();
         (addressed || operation == NetworkOperation::Fail).then_some(event)
+    }
+
+    /// Address and port of this side. Those of a datagram that was received are where it was sent to, which
+    /// may be a group or a broadcast.
+    #[must_use]
+    pub fn local(&self) -> (Option<IpAddr>, Option<u16>) {
+        if self.is_received_datagram() { self.destination() } else { self.source() }
+    }
+
+    /// Address and port of the other side.
+    #[must_use]
+    pub fn remote(&self) -> (Option<IpAddr>, Option<u16>) {
+        if self.is_received_datagram() { self.source() } else { self.destination() }
+    }
+
+    fn is_received_datagram(&self) -> bool {
+        (self.protocol, self.operation) == (Protocol::Udp, NetworkOperation::Receive)
+    }
+    fn source(&self) -> (Option<IpAddr>, Option<u16>) {
+        (self.source_address, self.source_port)
+    }
+    fn destination(&self) -> (Option<IpAddr>, Option<u16>) {
+        (self.destination_address, self.destination_port)
     }
 }
 

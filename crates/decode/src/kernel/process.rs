@@ -107,7 +107,9 @@ impl<'a> ProcessEvent<'a> {
                     event.directory_table_base = value::number(value);
                 }
                 "Flags" => event.flags = value::number32(value),
-                "ProcessTokenElevationType" => event.elevation_type = value::number32(value),
+                "ProcessTokenElevationType" | "TokenElevationType" => {
+                    event.elevation_type = value::number32(value);
+                }
                 _ => {}
             }
         }

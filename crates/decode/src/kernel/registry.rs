@@ -86,8 +86,10 @@ pub struct RegistryEvent<'a> {
     pub captured_data: Option<&'a [u8]>,
     /// 1 created, 2 opened.
     pub disposition: Option<u32>,
-    /// The place in a listing, or the class of information.
+    /// The place in a listing.
     pub index: Option<u32>,
+    /// What was asked or changed: `KEY_INFORMATION_CLASS` and its like, by operation.
+    pub info_class: Option<u32>,
     /// How it ended (`NTSTATUS`).
     pub status: Option<u32>,
     /// When the operation began, in units of the trace's clock.
@@ -132,7 +134,8 @@ impl<'a> RegistryEvent<'a> {
             "DataSize" => self.data_size = value::number32(value),
             "CapturedData" => self.captured_data = value::bytes(value),
             "Disposition" => self.disposition = value::number32(value),
-            "Index" | "InfoClass" => self.index = value::number32(value),
+            "Index" => self.index = value::number32(value),
+            "InfoClass" => self.info_class = value::number32(value),
             "Status" => self.status = value::status(value),
             "InitialTime" => self.initial_time = value::number(value),
             "TxrGUID" => {

@@ -1,6 +1,10 @@
-use etwatch_event::{RawForm, RecordBatch, Sid};
+use std::sync::Arc;
+
+use etwatch_event::raw::push_item;
+use etwatch_event::{ExtendedItem, RawForm, RawRecord, RecordBatch, Sid};
 
 use super::*;
+use crate::{Decoder, SchemaStore, Tables};
 
 const PROCESS: &str = "3d6fa8d0-fe05-11d0-9dda-00c04fd7ba7c";
 const THREAD: &str = "3d6fa8d1-fe05-11d0-9dda-00c04fd7ba7c";
@@ -200,6 +204,24 @@ fn connections_of_both_protocols_and_families_have_their_numbers() {
 }
 
 #[test]
+fn a_datagram_that_is_received_comes_from_its_source() {
+    let fields = [
+        ("saddr", Value::Ip([10, 128, 2, 23].into())),
+        ("sport", Value::Unsigned(53_015)),
+        ("daddr", Value::Ip([239, 255, 255, 250].into())),
+        ("dport", Value::Unsigned(1_900)),
+    ];
+    let source = (Some([10, 128, 2, 23].into()), Some(53_015));
+    let destination = (Some([239, 255, 255, 250].into()), Some(1_900));
+    let received = event!(Network, class(UDP_IP, 11), &fields);
+    assert_eq!((received.local(), received.remote()), (destination, source));
+    for header in [class(UDP_IP, 10), class(TCP_IP, 11), manifest(KERNEL_NETWORK, 15)] {
+        let event = event!(Network, header, &fields);
+        assert_eq!((event.local(), event.remote()), (source, destination), "{header:?}");
+    }
+}
+
+#[test]
 fn a_creation_described_under_the_number_of_a_name_is_a_creation() {
     let fields = [
         ("ProcessId", Value::Unsigned(2222)),
@@ -312,4 +334,24 @@ fn what_is_not_known_keeps_its_fields_or_its_bytes() {
     // A process that has no number is not given one.
     let nameless = event!(Generic, class(PROCESS, 1), &[("ParentId", Value::Unsigned(4))]);
     assert_eq!(nameless.fields().count(), 1);
+}
+
+#[test]
+fn items_of_the_header_are_no_fields_of_the_payload() {
+    let mut extended = Vec::new();
+    push_item(&mut extended, ExtendedItem::SESSION, &[1, 0, 0, 0], false);
+    push_item(&mut extended, ExtendedItem::PROCESS_START_KEY, &[9; 8], true);
+    let header = manifest("aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa", 999);
+    let record = RawRecord { header, extended: &extended, payload: &[1, 2, 3] };
+    let store = SchemaStore::new(Arc::new(Tables::embedded()), 0);
+    let mut batch = RecordBatch::default();
+    Decoder::default().decode(&record, &store, &mut batch);
+    match KernelEvent::of(&header, &batch.get(0).unwrap()) {
+        KernelEvent::Unknown(event) => assert_eq!(event.payload, [1, 2, 3]),
+        other => panic!("{other:?}"),
+    }
+    // A field of the payload may have the name of one of the header.
+    let fields = [("Version", Value::Unsigned(7)), ("Level", Value::Unsigned(4))];
+    let generic = event!(Generic, header, &fields);
+    assert_eq!(generic.fields().count(), 2);
 }

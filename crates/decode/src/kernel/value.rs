@@ -69,11 +69,11 @@ pub(super) fn sid<'a>(value: RawValue<'a>) -> Option<Sid<'a>> {
     }
 }
 
-/// A point in time.
+/// A point in time; one that is described as a number is a `FILETIME`.
 pub(super) fn time(value: RawValue<'_>) -> Option<Timestamp> {
     match value {
         RawValue::One(Value::Time(time)) => Some(time),
-        _ => None,
+        other => number(other).map(Timestamp::from_filetime),
     }
 }
 
@@ -107,6 +107,16 @@ mod tests {
         assert_eq!(number32(one(Value::Unsigned(1 << 32))), None);
         assert_eq!(status(one(Value::Signed(-0x3fff_ffde))), Some(0xc000_0022));
         assert_eq!(status(one(Value::Hex(0xc000_0022))), Some(0xc000_0022));
+    }
+
+    #[test]
+    fn a_time_may_be_a_number() {
+        let ticks = 133_594_528_891_234_567;
+        let time = Timestamp::from_filetime(ticks);
+        for value in [Value::Time(time), Value::Unsigned(ticks), Value::Hex(ticks)] {
+            assert_eq!(super::time(RawValue::One(value)), Some(time), "{value:?}");
+        }
+        assert_eq!(super::time(RawValue::One(Value::Null)), None);
     }
 
     #[test]
