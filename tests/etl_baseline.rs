@@ -213,10 +213,10 @@ impl Recording {
                 Is::Ours(Ours::Bits(name, shift, width, known)) => find(name)
                     .and_then(number_of)
                     .map(|number| (number >> shift) & ((1 << width) - 1))
-                    .is_some_and(|number| shows_number(*theirs, number, known)),
+                    .is_some_and(|number| names::shows_number(*theirs, number, known)),
                 Is::Ours(Ours::LowestBit(name, known)) => {
                     let number = find(name).and_then(number_of).map(|number| number & 0x7FFF_FFFF);
-                    number.is_some_and(|number| shows_lowest_bit(*theirs, number, known))
+                    number.is_some_and(|number| names::shows_lowest_bit(*theirs, number, known))
                 }
                 Is::Ours(Ours::Seconds(name)) => find(name).is_some_and(|value| {
                     let seconds = theirs.text.get(..17).map(|text| Shown { text, cut: true });
@@ -336,18 +336,6 @@ fn number_of(value: Value<'_>) -> Option<u64> {
         Value::Signed(number) => Some(number.cast_unsigned()),
         Value::Boolean(yes) => Some(u64::from(yes)),
         _ => None,
-    }
-}
-
-fn shows_number(theirs: Shown<'_>, number: u64, known: names::Names) -> bool {
-    names::named(number, known).is_some_and(|named| theirs.shows(&named))
-        || spelling::agree(theirs, Value::Unsigned(number), |_| Vec::new())
-}
-
-fn shows_lowest_bit(theirs: Shown<'_>, number: u64, known: names::Names) -> bool {
-    match number {
-        0 => theirs.shows("not_specified"),
-        number => shows_number(theirs, number.trailing_zeros().into(), known),
     }
 }
 

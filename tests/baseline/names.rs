@@ -6,6 +6,11 @@
 //!
 //! Source: the readers of microsoft/perfview (MIT), as facts.
 
+use etwatch_event::Value;
+
+use super::line::Shown;
+use super::spelling;
+
 /// What a column of the reference is with us.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Ours {
@@ -229,6 +234,20 @@ pub(crate) fn named(number: u64, names: Names) -> Option<String> {
         (0, true) => Some("None".to_owned()),
         (0, false) => Some(found.join(", ")),
         _ => None,
+    }
+}
+
+/// Whether a number is shown so, by name or as a number.
+pub(crate) fn shows_number(theirs: Shown<'_>, number: u64, known: Names) -> bool {
+    named(number, known).is_some_and(|named| theirs.shows(&named))
+        || spelling::agree(theirs, Value::Unsigned(number), |_| Vec::new())
+}
+
+/// Whether the lowest bit of a number is shown so.
+pub(crate) fn shows_lowest_bit(theirs: Shown<'_>, number: u64, known: Names) -> bool {
+    match number {
+        0 => theirs.shows("not_specified"),
+        number => shows_number(theirs, number.trailing_zeros().into(), known),
     }
 }
 
