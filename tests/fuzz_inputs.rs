@@ -116,7 +116,8 @@ fn seeds_of_logs_hold_records() {
             "file" => 8,
             "each-form" => 13,
             "packed" | "old-32-bits" => 12,
-            _ => 4,
+            // Those that are damaged or cut off.
+            _ => 2,
         };
         assert!(records >= least, "{seed}: {records}");
     }
