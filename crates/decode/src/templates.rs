@@ -63,6 +63,12 @@ impl Templates {
         found.map_or((&NONE, 0), |template| (&template.record, template.header))
     }
 
+    /// About how many bytes of memory they take.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The schema of the template that was asked for last.
     pub(crate) fn last(&self) -> Option<&Arc<Schema>> {
         self.all.get(self.last).map(|template| &template.schema)
