@@ -201,7 +201,6 @@ impl<'a> Resolver<'a> {
             fields: fields.to_vec(),
             top,
             source: SchemaSource::Recording,
-            ..Schema::default()
         };
         take(left, bytes_of(&schema))?;
         Ok((id, version, schema))
