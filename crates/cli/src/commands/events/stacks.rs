@@ -238,13 +238,13 @@ fn push_frames(
 ) -> usize {
     let before = shown.frames.len();
     shown.frames.extend(addresses.map(|at| modules.frame(process_id, at).to_string()));
-    shown.frames.iter().skip(before).map(frame_bytes).sum()
+    shown.frames.iter().skip(before).map(|frame| frame_bytes(frame)).sum()
 }
 
-fn frame_bytes(frame: &String) -> usize {
+fn frame_bytes(frame: &str) -> usize {
     size_of::<String>() + frame.len()
 }
 
 fn bytes_of(shown: &Shown) -> usize {
-    shown.len() + shown.frames.iter().map(frame_bytes).sum::<usize>()
+    shown.len() + shown.frames.iter().map(|frame| frame_bytes(frame)).sum::<usize>()
 }
