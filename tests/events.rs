@@ -13,6 +13,8 @@
     reason = "a failure in a test is a finding"
 )]
 
+#[path = "events/stacks.rs"]
+mod stacks;
 mod support;
 
 use std::io::Write as _;
