@@ -72,6 +72,11 @@ pub(crate) fn event(event: &KernelEvent<'_>) -> String {
         KernelEvent::File(event) => file(event),
         KernelEvent::Registry(event) => registry(event),
         KernelEvent::Stack(event) => stack(event),
+        KernelEvent::StackKey(event) => {
+            let addresses: Vec<_> = event.addresses().map(|at| format!("{at:#x}")).collect();
+            let line = Line::of("StackKey", event.operation).hex("key", Some(event.key));
+            line.add("addresses", Some(addresses.join(","))).0
+        }
         KernelEvent::Generic(event) => format!("Generic {}", event.fields().count()),
         KernelEvent::Unknown(event) => format!("Unknown {:02x?}", event.payload),
         other => panic!("{other:?}"),
@@ -304,6 +309,7 @@ fn stack(event: &StackEvent<'_>) -> String {
         .add("process_id", Some(event.process_id))
         .add("thread_id", Some(event.thread_id))
         .add("event_time_stamp", Some(event.event_time_stamp))
+        .hex("key", event.key)
         .add("addresses", Some(addresses.join(",")))
         .0
 }
