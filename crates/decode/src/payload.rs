@@ -11,7 +11,7 @@
 //! behind the last field are no error, since newer versions of Windows append fields without telling, but
 //! the caller learns how many there are ([`Fit`]).
 //!
-//! Cost: a step for each value, and at most 16 for each byte and field together, so that counts of values
+//! Cost: a step for each value, and at most four for each byte and field together, so that counts of values
 //! without bytes can't keep the walk busy.
 
 use std::ops::Range;
@@ -122,7 +122,7 @@ pub(crate) fn walk_by(
         schema,
         cursor: Cursor::new(payload, pointer_size),
         size: payload.len(),
-        steps: 16 * (payload.len() + schema.fields.len()),
+        steps: 4 * (payload.len() + schema.fields.len()),
         scratch,
         put,
     };
