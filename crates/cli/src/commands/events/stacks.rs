@@ -13,7 +13,7 @@
 //!
 //! Standard input can be read once; there keys are known from the record on that tells them. A stack whose
 //! event is not held, or whose addresses are not known, is an event like others. Memory is that of
-//! [`Hold`], and [`HELD_BYTES`] of text at most.
+//! [`etwatch_decode::kernel::Hold`], and [`HELD_BYTES`] of text at most.
 
 use std::ops::ControlFlow;
 
