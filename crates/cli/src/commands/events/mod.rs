@@ -56,8 +56,6 @@ pub(crate) struct Events {
     paths: Vec<PathBuf>,
     #[command(flatten)]
     stage: StageFlags,
-    #[command(flatten)]
-    selection: Selection,
     /// Form of the output
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -75,6 +73,9 @@ pub(crate) struct Events {
     /// Leave the summary out
     #[arg(short, long)]
     quiet: bool,
+    // Last, since its heading stands above all that follow.
+    #[command(flatten)]
+    selection: Selection,
 }
 
 /// How far events have come when they are printed.
