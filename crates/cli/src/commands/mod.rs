@@ -14,8 +14,10 @@ pub(crate) mod test;
 use std::path::PathBuf;
 
 use etwatch_capture::{Found, find};
+use etwatch_engine::Report;
 
 use crate::config::Config;
+use crate::terminal;
 
 /// Exit status: done.
 pub(crate) const DONE: u8 = 0;
@@ -66,4 +68,22 @@ fn find_inputs(paths: &[PathBuf]) -> Result<Found, String> {
         return Err("standard input can be read once; name `-` once".to_owned());
     }
     Ok(find(paths))
+}
+
+/// The exit status of a command that reads recordings and tests nothing; says why if the summary does not.
+/// `stopped`: it had seen enough before the end.
+fn reading_status(report: &Report, stopped: bool) -> u8 {
+    if report.input_was_lost() {
+        INPUT_LOST
+    } else if stopped {
+        DONE
+    } else if !report.ledger.is_balanced() {
+        terminal::error(terminal::UNBALANCED);
+        FAILED
+    } else if report.ledger.read == 0 {
+        terminal::error("no event was read");
+        NOTHING_TESTED
+    } else {
+        DONE
+    }
 }

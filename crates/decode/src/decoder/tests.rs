@@ -1,3 +1,5 @@
+//! What must hold of the module `decoder`, by examples.
+
 use etwatch_event::raw::push_item;
 use etwatch_event::{ExtendedItem, Guid, RawHeader, RawValue, Timestamp};
 use proptest::prelude::*;

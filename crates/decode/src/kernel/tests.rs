@@ -1,3 +1,5 @@
+//! What must hold of the module `kernel`, by examples.
+
 use std::sync::Arc;
 
 use etwatch_event::raw::push_item;

@@ -1,3 +1,5 @@
+//! What must hold of the module `manifest`, by examples.
+
 use std::fmt::Write as _;
 
 use etwatch_event::{Guid, RawHeader, RawRecord};

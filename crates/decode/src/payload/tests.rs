@@ -1,3 +1,5 @@
+//! What must hold of the module `payload`, by examples.
+
 use etwatch_event::Guid;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What must hold of the module `store`, by examples.
+
 use super::*;
 use crate::schema::{Field, InType, OutType};
 

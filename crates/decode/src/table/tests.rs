@@ -1,3 +1,5 @@
+//! What must hold of the module `table`, by examples.
+
 use super::*;
 use crate::schema::{Amount, FieldKind, InType, OutType};
 

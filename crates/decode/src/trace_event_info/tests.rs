@@ -1,3 +1,5 @@
+//! What must hold of the module `trace_event_info`, by examples.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What must hold of the module `trace_logging`, by examples.
+
 use proptest::prelude::*;
 
 use super::*;

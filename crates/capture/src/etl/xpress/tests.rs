@@ -1,3 +1,5 @@
+//! What must hold of the module `xpress`, by examples.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use etwatch_engine::Report;
 use tempfile::NamedTempFile;
 
-use crate::commands::{DONE, FAILED, INPUT_LOST, NOTHING_TESTED, USAGE};
+use crate::commands::{FAILED, USAGE, reading_status};
 use crate::selection::Selection;
 use crate::terminal;
 
@@ -70,7 +70,7 @@ impl Convert {
                 if !self.quiet {
                     terminal::writing_summary(&report);
                 }
-                status(&report)
+                reading_status(&report, false)
             }
             Err((status, message)) => {
                 terminal::error(&message);
@@ -133,19 +133,4 @@ fn beside(folder: &Path) -> io::Result<NamedTempFile> {
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     builder.prefix(".etwatch-").tempfile_in(folder)
-}
-
-/// The exit status; says why if the summary does not.
-fn status(report: &Report) -> u8 {
-    if report.input_was_lost() {
-        INPUT_LOST
-    } else if !report.ledger.is_balanced() {
-        terminal::error(terminal::UNBALANCED);
-        FAILED
-    } else if report.ledger.read == 0 {
-        terminal::error("no event was read");
-        NOTHING_TESTED
-    } else {
-        DONE
-    }
 }

@@ -25,7 +25,7 @@ use etwatch_event::{EventBatch, Vocabulary};
 
 use crate::commands::events::printer::Printer;
 use crate::commands::events::stacks::Stacks;
-use crate::commands::{DONE, FAILED, INPUT_LOST, NOTHING_TESTED, USAGE, find_inputs};
+use crate::commands::{DONE, FAILED, USAGE, find_inputs, reading_status};
 use crate::config::Config;
 use crate::event_view::EventView;
 use crate::records::{Keep, each_record};
@@ -153,7 +153,7 @@ impl Events {
                 terminal::reading_summary(&report, found.passed_over);
             }
         }
-        Ok(status(&report, printer.stopped()))
+        Ok(reading_status(&report, printer.stopped()))
     }
 }
 
@@ -183,22 +183,5 @@ impl Observer for Watching<'_, '_> {
             let file = files.get(event.origin().input as usize).map_or("", String::as_str);
             self.printer.take(&EventView::Event(event), event.time(), None, file)
         })
-    }
-}
-
-/// The exit status; says why if the summary does not.
-fn status(report: &Report, stopped: bool) -> u8 {
-    if report.input_was_lost() {
-        INPUT_LOST
-    } else if stopped {
-        DONE
-    } else if !report.ledger.is_balanced() {
-        terminal::error(terminal::UNBALANCED);
-        FAILED
-    } else if report.ledger.read == 0 {
-        terminal::error("no event was read");
-        NOTHING_TESTED
-    } else {
-        DONE
     }
 }

@@ -1,3 +1,5 @@
+//! What must hold of the module `modules`, by examples.
+
 use super::*;
 
 const USER: u64 = 0x7ff8_1000_0000;

@@ -1,3 +1,5 @@
+//! What must hold of the module `stacks`, by examples.
+
 use etwatch_event::{Guid, Record, RecordBatch, Value};
 
 use super::*;
