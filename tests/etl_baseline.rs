@@ -29,12 +29,12 @@ use baseline::line::{self, Line, Shown};
 use baseline::names::{self, Is, Ours};
 use baseline::spelling;
 use baseline::tally::Tally;
-use etwatch_capture::etl::{EtlScratch, Trace, TraceSchemaKind};
+use etwatch_capture::etl::EtlScratch;
 use etwatch_capture::source::{Location, Piece};
 use etwatch_capture::{Limits, open};
-use etwatch_decode::manifest::ManifestChunks;
 use etwatch_decode::schema::{FieldKind, Schema, SchemaSource};
-use etwatch_decode::{Decoder, Fit, Key, Outcome, SchemaStore, Tables};
+use etwatch_decode::{Decoder, Fit, Key, Outcome, SchemaStore};
+use etwatch_engine::etw::schemas_of;
 use etwatch_event::{Guid, RawForm, RawHeader, RawRecord, RawValue, RecordBatch, Timestamp, Value};
 
 /// Of the columns that could be compared, at least so many must be, in hundredths.
@@ -68,26 +68,6 @@ struct Recording {
     start: Timestamp,
 }
 
-/// Schemas of the tables and those that the log carries.
-fn schemas(trace: &Trace) -> SchemaStore {
-    let store = SchemaStore::new(Arc::new(Tables::embedded()), trace.os_build);
-    let mut chunks = ManifestChunks::default();
-    for schema in &trace.schemas {
-        match schema.kind {
-            TraceSchemaKind::EventInfo => drop(store.insert_event_info(&schema.bytes).unwrap()),
-            TraceSchemaKind::MapInfo => store.insert_map_info(&schema.bytes).unwrap(),
-            TraceSchemaKind::Manifest => {
-                let text = chunks.add(schema.provider, schema.process_id, &schema.bytes).unwrap();
-                if let Some(text) = text {
-                    assert!(store.insert_manifest(&text).unwrap() > 0);
-                }
-            }
-        }
-    }
-    assert_eq!((chunks.unfinished(), chunks.abandoned()), (0, 0));
-    store
-}
-
 /// Microseconds from `start`, rounded as the reference does.
 fn micros(start: Timestamp, time: Timestamp) -> u64 {
     u64::try_from((time.since(start).as_nanos() + 500) / 1_000).unwrap()
@@ -119,7 +99,7 @@ impl Recording {
                 let volumes = trace.volumes.iter();
                 new.volumes = volumes.map(|v| (v.device.clone(), v.drive.clone())).collect();
                 new.volumes.sort_by_key(|(device, _)| std::cmp::Reverse(device.len()));
-                schemas(&trace)
+                schemas_of(&trace)
             });
             let decoded = slice.with_bookkeeping().read(&mut scratch, &mut |record, _| {
                 new.take(record, &wanted, store, &mut decoder);

@@ -73,15 +73,6 @@ pub trait Put {
     fn empty(&mut self, index: usize);
 }
 
-/// Takes values and forgets them, to learn whether a layout fits.
-#[derive(Clone, Copy, Debug)]
-pub struct Forget;
-
-impl Put for Forget {
-    fn value(&mut self, _: usize, _: Value<'_>) {}
-    fn empty(&mut self, _: usize) {}
-}
-
 /// Buffers of the walk, used again and again.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use etwatch_capture::Decoded;
 use etwatch_capture::etl::{EtlScratch, EtlSlice, Trace, TraceSchema, TraceSchemaKind};
-use etwatch_decode::manifest::{ManifestChunks, parse_manifest};
+use etwatch_decode::manifest::ManifestChunks;
 use etwatch_decode::table::Tables;
-use etwatch_decode::{Decoder, Key, Outcome, SchemaStore};
+use etwatch_decode::{Decoder, Outcome, SchemaStore};
 use etwatch_event::{Ledger, RawRecord, Reason, RecordBatch};
 
 /// Logs of which a worker keeps the decoder.
@@ -51,8 +51,10 @@ pub fn schemas_of(trace: &Trace) -> SchemaStore {
             TraceSchemaKind::EventInfo => store.insert_event_info(bytes).map(|_| ()),
             TraceSchemaKind::MapInfo => store.insert_map_info(bytes),
             TraceSchemaKind::Manifest => {
-                if let Ok(Some(text)) = chunks.add(*provider, *process_id, bytes) {
-                    insert_manifest(&store, &text);
+                if let Ok(Some(text)) = chunks.add(*provider, *process_id, bytes)
+                    && let Err(error) = store.insert_manifest(&text)
+                {
+                    tracing::debug!(%error, "a manifest of the log can't be used");
                 }
                 Ok(())
             }
@@ -62,19 +64,6 @@ pub fn schemas_of(trace: &Trace) -> SchemaStore {
         }
     }
     store
-}
-
-fn insert_manifest(store: &SchemaStore, text: &str) {
-    let schemas = match parse_manifest(text) {
-        Ok(schemas) => schemas,
-        Err(error) => return tracing::debug!(%error, "a manifest of the log can't be used"),
-    };
-    for (id, version, schema) in schemas {
-        let key = Key { guid: schema.guid, id, version, ..Key::default() };
-        if let Err(error) = store.insert(key, schema) {
-            tracing::debug!(id, version, %error, "an event of a manifest can't be used");
-        }
-    }
 }
 
 /// Decodes slices; each worker has its own.
