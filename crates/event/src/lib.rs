@@ -9,6 +9,7 @@
 //! | [`value`] | [`Value`], what a field can hold | a value type is missing |
 //! | [`field`] | [`FieldTable`], names as small numbers | a field is addressed |
 //! | [`logsource`] | [`LogSource`] and sets of them | a rule or event is routed |
+//! | [`activity`] | [`Activity`], [`Role`]: what an event means for the memory of its host | something is remembered |
 //! | [`vocabulary`] | [`Vocabulary`], [`Layout`]: what is fixed once rules and tables are loaded | a slot is needed |
 //! | [`names`] | [`FieldNames`], shared by records alike | a record is worked on by name |
 //! | [`raw`] | [`RawRecord`], what ETW writes before a schema explains it | bytes of ETW are read |
@@ -26,6 +27,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod activity;
 mod arena;
 pub mod batch;
 pub mod clock;
@@ -43,6 +45,7 @@ pub mod value;
 pub mod view;
 pub mod vocabulary;
 
+pub use activity::{Activity, Role};
 pub use batch::{EventBatch, Origin};
 pub use clock::Clock;
 pub use field::{FieldId, FieldTable};

@@ -6,6 +6,7 @@
 
 use hashbrown::HashMap;
 
+use crate::activity::Role;
 use crate::field::{FieldId, FieldTable, HEADER_FIELDS};
 use crate::logsource::{LogSourceSet, LogSourceSetId};
 
@@ -31,10 +32,11 @@ const NO_SLOT: u16 = u16::MAX;
 pub struct Layout {
     fields: Box<[FieldId]>,
     slots: Box<[u16]>,
+    role: Role,
 }
 
 impl Layout {
-    fn new(further: &[FieldId]) -> Self {
+    fn new(further: &[FieldId], role: Role) -> Self {
         let mut fields: Vec<FieldId> = Vec::new();
         let header = FieldTable::default();
         fields.extend(HEADER_FIELDS.iter().filter_map(|name| header.id(name)));
@@ -51,7 +53,7 @@ impl Layout {
                 *place = u16::try_from(slot).unwrap_or(NO_SLOT);
             }
         }
-        Self { fields: fields.into(), slots: slots.into() }
+        Self { fields: fields.into(), slots: slots.into(), role }
     }
     /// The slot of a field, if this layout has it.
     #[must_use]
@@ -60,6 +62,11 @@ impl Layout {
             .get(field.index())
             .filter(|slot| **slot != NO_SLOT)
             .map(|slot| usize::from(*slot))
+    }
+    /// What its events are for the memory of their host.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
     }
     /// The fields in the order of their slots.
     #[must_use]
@@ -82,7 +89,7 @@ impl Default for Vocabulary {
     fn default() -> Self {
         let mut new = Self {
             fields: FieldTable::default(),
-            layouts: vec![Layout::new(&[])],
+            layouts: vec![Layout::new(&[], Role::default())],
             sets: Vec::new(),
             set_ids: HashMap::new(),
         };
@@ -94,8 +101,12 @@ impl Default for Vocabulary {
 impl Vocabulary {
     /// Adds a layout with these fields after the header's.
     pub fn add_layout(&mut self, fields: &[FieldId]) -> LayoutId {
+        self.add_layout_of(fields, Role::default())
+    }
+    /// The same for events that mean something for the memory of their host.
+    pub fn add_layout_of(&mut self, fields: &[FieldId], role: Role) -> LayoutId {
         let id = LayoutId(u32::try_from(self.layouts.len()).unwrap_or(0));
-        self.layouts.push(Layout::new(fields));
+        self.layouts.push(Layout::new(fields, role));
         id
     }
     /// The layout with this number.

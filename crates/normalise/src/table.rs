@@ -62,6 +62,18 @@ pub struct EventRow {
     /// Sigma's categories.
     #[serde(default)]
     pub category: Vec<String>,
+    /// What it means for the memory of its host, in the words of [`etwatch_event::Activity`].
+    #[serde(default)]
+    pub activity: Option<String>,
+    /// Sigma's name of the field with the id of the process that did it.
+    #[serde(default)]
+    pub actor: Option<String>,
+    /// Sigma's name of the field with the id of the process that it was done to.
+    #[serde(default)]
+    pub target: Option<String>,
+    /// The categories that it has instead if the memory of its host says so.
+    #[serde(default)]
+    pub may_be: Vec<String>,
     /// Known fields, in the provider's order.
     #[serde(default)]
     pub fields: Vec<String>,

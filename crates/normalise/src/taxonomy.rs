@@ -5,7 +5,8 @@
 //! holds is taken. The channel gives the service; a record without a channel gets that of its row.
 
 use etwatch_event::{
-    FieldId, LayoutId, LogSource, LogSourceSet, LogSourceSetId, RawValue, Record, Vocabulary,
+    Activity, FieldId, LayoutId, LogSource, LogSourceSet, LogSourceSetId, RawValue, Record, Role,
+    Vocabulary,
 };
 use hashbrown::HashMap;
 
@@ -325,11 +326,22 @@ fn compile_row(
     let conversions = row.convert.iter().map(|(name, how)| (number(name), *how)).collect();
     let constants = row.constants.iter().map(|(name, text)| (number(name), text.as_str().into()));
     let constants = constants.collect();
+    let activity = match &row.activity {
+        Some(word) => Activity::parse(word).ok_or_else(|| refuse(format!("activity `{word}`")))?,
+        None => Activity::Other,
+    };
+    let actor = row.actor.as_deref().map(&mut number);
+    let target = row.target.as_deref().map(&mut number);
     fields.extend(log_fields);
+    let alternative = if row.may_be.is_empty() {
+        None
+    } else {
+        Some(vocabulary.add_set(set(&row.may_be, &services.own)))
+    };
     Ok(Row {
         when: row.when.iter().map(|(name, values)| (name.as_str().into(), boxed(values))).collect(),
         log: log_number,
-        layout: vocabulary.add_layout(&fields),
+        layout: vocabulary.add_layout_of(&fields, Role { activity, actor, target, alternative }),
         listed: !row.fields.is_empty(),
         with_service: vocabulary.add_set(set(&row.category, &services.own)),
         without_service: vocabulary.add_set(set(&row.category, &[])),

@@ -1,8 +1,11 @@
 //! Rows keep their values through building, copying and reuse of the batch.
 
 use super::*;
+use crate::field::FieldId;
 use crate::logsource::LogSource;
 use crate::logsource::LogSourceSet;
+use crate::record::RawValue;
+use crate::value::Value;
 
 /// The slot behind those of the header.
 const HEADER_SLOTS: usize = crate::field::HEADER_FIELDS.len();
@@ -165,4 +168,29 @@ fn values_of_every_kind_are_copied_from_a_record_once() {
     for (event, value) in batch.iter().zip(values) {
         assert_eq!(event.get(image).iter().collect::<Vec<_>>(), [value]);
     }
+}
+
+#[test]
+fn a_copy_can_be_changed_while_the_one_it_was_made_of_stays() {
+    let (vocabulary, layout, sources, image, other) = vocabulary();
+    let mut batch = EventBatch::new(Arc::clone(&vocabulary));
+    fill(&mut batch, layout, sources, [image, other]);
+    fill(&mut batch, layout, sources, [image, other]);
+    let mut copy = EventBatch::new(vocabulary);
+    let mut changed = copy.begin_copy(&batch.get(1).unwrap());
+    changed.set(image, Value::Text("C:\\b.exe"));
+    changed.push(other, Value::Unsigned(9));
+    changed.push_named("Unheard.Of", Value::Unsigned(3));
+    changed.set_sources(LogSourceSetId::NONE);
+    changed.finish();
+    drop(copy.begin_copy(&batch.get(0).unwrap())); // begun, not finished: no trace
+    copy.push_copy(&batch.get(0).unwrap());
+    let event = copy.get(0).unwrap();
+    assert_eq!(event.text(image), Some("C:\\b.exe"));
+    assert_eq!(event.get(other).iter().last(), Some(Value::Unsigned(9)));
+    let unheard: Vec<_> = event.get_named("Unheard.Of").iter().collect();
+    assert_eq!(unheard, [Value::Bytes(&[1, 2]), Value::Null, Value::Unsigned(3)]);
+    assert!(event.log_sources().is_empty());
+    check(&copy.get(1).unwrap(), [image, other]);
+    check(&batch.get(1).unwrap(), [image, other]);
 }
