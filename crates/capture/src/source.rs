@@ -155,6 +155,11 @@ pub trait Source: Send {
     fn is_light(&self) -> bool {
         false
     }
+    /// What stands for the host it was recorded on, if its records do not name it. Sources that were recorded
+    /// by one host between its start and its end give the same.
+    fn host(&self) -> Option<String> {
+        None
+    }
     /// The kind of recording, for reports.
     fn format(&self) -> &'static str;
     /// Bytes of the file consumed so far, for progress.

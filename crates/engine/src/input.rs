@@ -122,6 +122,11 @@ impl Input {
         }
         Ok(())
     }
+    /// The host that its events are of if they do not name one.
+    #[must_use]
+    pub fn host(&self) -> Option<String> {
+        self.reading.as_ref()?.source.host()
+    }
     /// The batch and row of the next event, if [`Input::advance`] found one.
     #[must_use]
     pub fn next(&self) -> Option<(&EventBatch, usize)> {

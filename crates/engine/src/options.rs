@@ -8,7 +8,7 @@ use etwatch_event::EventBatch;
 /// What [`Options::held`] may grow to.
 pub const HELD_LIMIT: usize = 256 << 20;
 
-/// How a replay is run. None of it changes the alerts.
+/// How a replay is run. Nothing but `enrich` changes the alerts.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Worker threads to start; 0 is one for each processor.
@@ -21,11 +21,13 @@ pub struct Options {
     /// those whose turn is furthest away are decoded again when it comes. If that becomes more than
     /// half of the decoding, inputs may hold twice as much, up to [`HELD_LIMIT`].
     pub held: usize,
+    /// Whether events of recorded logs get what their host knows, see [`etwatch_state::Settings::enrich`].
+    pub enrich: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { workers: 0, batch: 256, limits: Limits::default(), held: 2 << 20 }
+        Self { workers: 0, batch: 256, limits: Limits::default(), held: 2 << 20, enrich: true }
     }
 }
 

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use etwatch_alert::{Forms, Sink};
 use etwatch_capture::source::Location;
 use etwatch_capture::{Limits, Source, SourceError, open};
-use etwatch_event::{EventBatch, FieldId, Timestamp};
-use etwatch_state::{Heads, Watermarks};
+use etwatch_event::{EventBatch, Timestamp};
+use etwatch_state::{Heads, Settings, State};
 use rayon::prelude::*;
 
 use crate::engine::{Engine, EngineError};
@@ -94,7 +94,7 @@ fn run(
         ordered: workers.batch(),
         workers: workers.clone(),
         matching: VecDeque::new(),
-        watermarks: Watermarks::default(),
+        state: State::new(Settings { enrich: options.enrich, ..Settings::default() }),
         inputs: Vec::new(),
         unopened: VecDeque::new(),
         opened_ahead: 0,
@@ -125,7 +125,8 @@ struct Run<'a> {
     /// Events in order, not yet handed to matching.
     ordered: EventBatch,
     matching: VecDeque<Pending<MatchedBatch>>,
-    watermarks: Watermarks,
+    /// What is remembered, through which all events pass.
+    state: State,
     inputs: Vec<Input>,
     /// Inputs that are not even being opened ahead, in the order of their turns.
     unopened: VecDeque<u32>,
@@ -203,9 +204,10 @@ impl Run<'_> {
                     self.rest(time, number);
                     break;
                 }
-                self.take_event(number, time)?;
+                self.take_event(number)?;
             }
         }
+        self.state.finish(&mut self.ordered, &mut self.report.ledger);
         self.hand_on()?;
         while !self.matching.is_empty() {
             self.take_matches()?;
@@ -235,6 +237,9 @@ impl Run<'_> {
     fn open_input(&mut self, number: u32) -> Result<(), EngineError> {
         if let Some(input) = self.inputs.get_mut(number as usize) {
             input.begin(&self.workers, self.options.limits)?;
+            if let Some(host) = input.host() {
+                self.state.name_input(number, &host);
+            }
         }
         self.open += 1;
         self.opened_ahead = self.opened_ahead.saturating_sub(1);
@@ -268,8 +273,9 @@ impl Run<'_> {
         Ok(time)
     }
 
-    /// Copies the next event of an input to the end of the order.
-    fn take_event(&mut self, number: u32, time: Timestamp) -> Result<(), EngineError> {
+    /// Hands the next event of an input to the memory of its host, from which those whose turn has come go to
+    /// the end of the order.
+    fn take_event(&mut self, number: u32) -> Result<(), EngineError> {
         if self.ordered.is_empty() {
             self.follow();
         }
@@ -277,12 +283,7 @@ impl Run<'_> {
         if let Some((events, row)) = input.next()
             && let Some(event) = events.get(row)
         {
-            self.ordered.push_copy(&event);
-            self.report.ledger.evaluated += 1;
-            *self.report.shapes.entry(event.origin().shape).or_default() += 1;
-            let host = event.text(FieldId::COMPUTER).unwrap_or_default();
-            let late = time.is_known() && self.watermarks.is_late(host, time);
-            self.report.ledger.late += u64::from(late);
+            self.state.take(&event, &mut self.ordered, &mut self.report.ledger);
             self.progress.bytes = self.closed_bytes + input.position;
         }
         input.step();
@@ -309,7 +310,7 @@ impl Run<'_> {
             return Ok(());
         }
         let batch = std::mem::replace(&mut self.ordered, self.workers.batch());
-        self.count_log_sources(&batch);
+        self.count(&batch);
         self.matching.push_back(self.workers.match_batch(batch, &self.context));
         while self.matching.len() > 2 * self.workers.count() {
             self.take_matches()?;
@@ -317,8 +318,9 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn count_log_sources(&mut self, batch: &EventBatch) {
+    fn count(&mut self, batch: &EventBatch) {
         for event in batch.iter() {
+            *self.report.shapes.entry(event.origin().shape).or_default() += 1;
             if let Some(place) = self.report.sets.get_mut(event.source_set().index()) {
                 *place += 1;
             }

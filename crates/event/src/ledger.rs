@@ -13,6 +13,19 @@ use std::collections::BTreeMap;
 /// Why a record did not become an event.
 pub type Reason = &'static str;
 
+/// What became of the records of one provider beside being evaluated; part of the ledger's sums.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProviderCounts {
+    /// As [`Ledger::bookkeeping`].
+    pub bookkeeping: u64,
+    /// As [`Ledger::joined`].
+    pub joined: u64,
+    /// As [`Ledger::split`].
+    pub split: u64,
+    /// As [`Ledger::derived`].
+    pub derived: u64,
+}
+
 /// Counts of records by what became of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
@@ -41,6 +54,9 @@ pub struct Ledger {
     /// Evaluated with their header and raw payload alone, since no schema explains them, by reason; part of
     /// `evaluated`.
     pub unexplained: BTreeMap<Reason, u64>,
+    /// Which providers the records came from that are counted as bookkeeping, joined, split or derived, as far
+    /// as they were decoded.
+    pub by_provider: BTreeMap<Box<str>, ProviderCounts>,
     /// Events that Windows itself says it lost, beside the equation: they were never records of the input.
     pub events_lost: u64,
     /// Buffers that Windows itself says it lost, with an unknown number of events in each; likewise.
@@ -67,6 +83,13 @@ impl Ledger {
                 *mine.entry(reason).or_default() += count;
             }
         }
+        for (provider, counts) in &other.by_provider {
+            let mine = self.by_provider.entry(provider.clone()).or_default();
+            mine.bookkeeping += counts.bookkeeping;
+            mine.joined += counts.joined;
+            mine.split += counts.split;
+            mine.derived += counts.derived;
+        }
         self.read += other.read;
         self.bookkeeping += other.bookkeeping;
         self.joined += other.joined;
@@ -76,6 +99,10 @@ impl Ledger {
         self.late += other.late;
         self.events_lost += other.events_lost;
         self.buffers_lost += other.buffers_lost;
+    }
+    /// The counts of a provider.
+    pub fn of_provider(&mut self, provider: &str) -> &mut ProviderCounts {
+        self.by_provider.entry(provider.into()).or_default()
     }
     /// Records that became no event because of damage.
     #[must_use]

@@ -49,7 +49,7 @@ pub use activity::{Activity, Role};
 pub use batch::{EventBatch, Origin};
 pub use clock::Clock;
 pub use field::{FieldId, FieldTable};
-pub use ledger::{Ledger, Reason};
+pub use ledger::{Ledger, ProviderCounts, Reason};
 pub use logsource::{LogSource, LogSourceSet, LogSourceSetId};
 pub use names::FieldNames;
 pub use process::{ProcessIdentity, ProcessKey};

@@ -1,122 +1,166 @@
-//! Many inputs, one order: by time, then input, then record.
+//! One order of time.
 //!
-//! Each input delivers its events in the order in which they were recorded. [`Heads`] holds the time
-//! of the next event of each input and tells whose turn it is; the result depends on the inputs
-//! alone, not on who was decoded first. An input that is not open yet stands in the queue with the
-//! time of its first event, so that only inputs that overlap are open together.
+//! Recordings are brought into it by [`Heads`]: each is in order by itself. What comes from several sources of
+//! a live host, or can't be told until its other half has come, waits in [`Merge`]: events leave it in order
+//! of time, and none leaves before the one in front of it. How long one may wait is bounded by event time
+//! and by room, so that a half that never comes holds nobody up for long.
 //!
 //! ```text
-//! input 0   9:00  9:05  9:10            next: 9:00 (0)  9:01 (1)  9:05 (0)  9:05 (1) …
-//! input 1   9:01  9:05                  equal times: the lower input first
+//! comes    9:00.000 a process starts (no command line yet)   waits until 9:00.050
+//!          9:00.001 it opens a file                           waits behind it
+//!          9:00.002 its command line                          both may go
 //! ```
-//!
-//! An event that is older than what its host has already shown is *late*: it is matched like any
-//! other, and [`Watermarks`] says so. Clocks of different hosts do not concern each other.
+
+mod heads;
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::num::NonZeroUsize;
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
 
-use etwatch_event::Timestamp;
-use lru::LruCache;
+use etwatch_event::{Event, EventBatch, Timestamp, Vocabulary};
+use hashbrown::HashSet;
 
-/// Hosts whose watermark is kept; the one unseen for longest goes first.
-const HOSTS: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
+pub use heads::Heads;
 
-/// Bytes of a host's name that are compared; a name in the DNS has no more than 255.
-const HOST_BYTES: usize = 256;
+/// Events that may wait at once; beyond, the first goes whatever it waits for.
+pub const MOST_WAITING: usize = 1 << 16;
+/// The same in bytes.
+pub const MOST_BYTES: usize = 64 << 20;
+/// Rows of a segment.
+const SEGMENT: usize = 512;
+/// Empty segments that are kept to be used again.
+const KEPT: usize = 4;
 
-/// The next event of each input.
+/// An event that waits; they are ordered by time, then by their coming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Waiting {
+    /// When it happened.
+    pub time: Timestamp,
+    /// Which one it is; what came later has a higher number.
+    pub number: u64,
+    until: Timestamp,
+    segment: u64,
+    row: usize,
+}
+
+/// Events in order of time, each with the time until which it waits.
 #[derive(Debug, Default)]
-pub struct Heads {
-    queue: BinaryHeap<Reverse<(Timestamp, u32)>>,
+pub struct Merge {
+    order: BinaryHeap<Reverse<Waiting>>,
+    /// Those that need not wait for anything more than their turn.
+    complete: HashSet<u64>,
+    /// How many came so far.
+    came: u64,
+    segments: VecDeque<Segment>,
+    /// Number of the first segment.
+    first: u64,
+    free: Vec<EventBatch>,
+    bytes: usize,
+    /// Events that had to go before their time for want of room.
+    pub hurried: u64,
 }
 
-impl Heads {
-    /// The next event of `input` has this time.
-    pub fn push(&mut self, time: Timestamp, input: u32) {
-        self.queue.push(Reverse((time, input)));
-    }
-    /// Whose turn it is; the input leaves the queue.
-    pub fn pop(&mut self) -> Option<(Timestamp, u32)> {
-        self.queue.pop().map(|Reverse(head)| head)
-    }
-    /// Whether `input` stays the one whose turn it is if its next event has this time.
-    #[must_use]
-    pub fn stays(&self, time: Timestamp, input: u32) -> bool {
-        self.queue.peek().is_none_or(|Reverse(head)| (time, input) < *head)
-    }
-}
-
-/// The highest event time each host has shown.
 #[derive(Debug)]
-pub struct Watermarks {
-    hosts: LruCache<Box<str>, Timestamp>,
-    /// Hosts that were forgotten for want of room.
-    pub evicted: u64,
+struct Segment {
+    events: EventBatch,
+    left: usize,
 }
 
-impl Default for Watermarks {
-    fn default() -> Self {
-        Self { hosts: LruCache::new(HOSTS), evicted: 0 }
+impl Merge {
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
     }
-}
+    /// How many events wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+    /// Takes a copy of an event, which waits until a time and goes behind those of its own; returns its number.
+    /// Its fields are numbered by `vocabulary`.
+    pub fn push(
+        &mut self,
+        event: &Event<'_>,
+        vocabulary: &Arc<Vocabulary>,
+        time: Timestamp,
+        until: Timestamp,
+    ) -> u64 {
+        let has_room = |segment: &Segment| {
+            segment.events.len() < SEGMENT && Arc::ptr_eq(segment.events.vocabulary(), vocabulary)
+        };
+        if !self.segments.back().is_some_and(has_room) {
+            let events = self.empty_batch(vocabulary);
+            self.segments.push_back(Segment { events, left: 0 });
+        }
+        let place = self.first + (self.segments.len() as u64).saturating_sub(1);
+        self.came += 1;
+        let Some(segment) = self.segments.back_mut() else { return self.came };
+        let before = segment.events.payload_bytes();
+        segment.events.push_copy(event);
+        segment.left += 1;
+        self.bytes += segment.events.payload_bytes() - before;
+        let row = segment.events.len() - 1;
+        let number = self.came;
+        self.order.push(Reverse(Waiting { time, number, until, segment: place, row }));
+        number
+    }
 
-impl Watermarks {
-    /// Takes note of an event; true if it is late. `host` is compared as it is written, up to
-    /// 256 bytes: a recording may claim names of any length, and each is kept.
-    pub fn is_late(&mut self, host: &str, time: Timestamp) -> bool {
-        let host = host.get(..host.floor_char_boundary(HOST_BYTES)).unwrap_or(host);
-        match self.hosts.get_mut(host) {
-            Some(mark) => {
-                let late = time < *mark;
-                *mark = time.max(*mark);
-                late
+    fn empty_batch(&mut self, vocabulary: &Arc<Vocabulary>) -> EventBatch {
+        while let Some(mut batch) = self.free.pop() {
+            if Arc::ptr_eq(batch.vocabulary(), vocabulary) {
+                batch.clear();
+                return batch;
             }
-            None => {
-                self.evicted += u64::from(self.hosts.push(host.into(), time).is_some());
-                false
+        }
+        EventBatch::new(Arc::clone(vocabulary))
+    }
+
+    /// The event with this number need not wait for anything more than its turn.
+    pub fn complete(&mut self, number: u64) {
+        self.complete.insert(number);
+    }
+
+    /// The first one, if it may go at `now`: look at it with [`Merge::event`], then call [`Merge::done`].
+    pub fn next(&mut self, now: Timestamp) -> Option<Waiting> {
+        let Reverse(head) = *self.order.peek()?;
+        let is_complete = !self.complete.is_empty() && self.complete.remove(&head.number);
+        if head.until > now && !is_complete {
+            if self.order.len() <= MOST_WAITING && self.bytes <= MOST_BYTES {
+                return None;
+            }
+            self.hurried += 1;
+        }
+        self.order.pop().map(|Reverse(head)| head)
+    }
+
+    /// An event that was given out.
+    #[must_use]
+    pub fn event(&self, waiting: &Waiting) -> Option<Event<'_>> {
+        let index = usize::try_from(waiting.segment.checked_sub(self.first)?).ok()?;
+        self.segments.get(index)?.events.get(waiting.row)
+    }
+
+    /// An event that was given out is no longer needed.
+    pub fn done(&mut self, waiting: &Waiting) {
+        let index = waiting.segment.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
+        if let Some(segment) = index.and_then(|index| self.segments.get_mut(index)) {
+            segment.left = segment.left.saturating_sub(1);
+        }
+        let is_over = |segment: &Segment, more: bool| segment.left == 0 && more;
+        let nothing_waits = self.order.is_empty();
+        while let Some(front) = self.segments.front()
+            && is_over(front, self.segments.len() > 1 || nothing_waits)
+        {
+            let Some(Segment { events, .. }) = self.segments.pop_front() else { break };
+            self.first += 1;
+            self.bytes = self.bytes.saturating_sub(events.payload_bytes());
+            if self.free.len() < KEPT {
+                self.free.push(events);
             }
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(second: u64) -> Timestamp {
-        Timestamp::from_filetime(second)
-    }
-
-    #[test]
-    fn turns_go_by_time_then_input() {
-        let mut heads = Heads::default();
-        for (time, input) in [(5, 1), (5, 0), (3, 2)] {
-            heads.push(at(time), input);
-        }
-        assert_eq!(heads.pop(), Some((at(3), 2)));
-        assert!(heads.stays(at(4), 2) && !heads.stays(at(5), 2));
-        assert_eq!(
-            [heads.pop(), heads.pop(), heads.pop()],
-            [Some((at(5), 0)), Some((at(5), 1)), None]
-        );
-    }
-
-    #[test]
-    fn late_is_told_for_each_host_apart() {
-        let mut marks = Watermarks::default();
-        let seen = [("a", 5), ("b", 3), ("a", 4), ("a", 5), ("b", 9), ("a", 6)];
-        let late = seen.map(|(host, time)| marks.is_late(host, at(time)));
-        assert_eq!(late, [false, false, true, false, false, false]);
-    }
-
-    #[test]
-    fn of_an_endless_host_name_the_beginning_is_kept() {
-        let mut marks = Watermarks::default();
-        let name = "ä".repeat(1 << 20);
-        assert!(!marks.is_late(&name, at(5)));
-        assert!(marks.is_late(&name, at(4)));
-        assert!(marks.hosts.iter().all(|(host, _)| host.len() <= HOST_BYTES));
-    }
-}
+mod tests;
