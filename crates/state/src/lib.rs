@@ -6,5 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod merge;
+pub mod names;
 
 pub use merge::{Heads, Watermarks};
+pub use names::ObjectNames;
