@@ -17,6 +17,7 @@
 //! | [`template`] | [`RecordTemplate`], how the records of a kind begin | records are written fast |
 //! | [`batch`] | [`EventBatch`] and its arena | an event is written |
 //! | [`view`] | [`Event`], its fields and their values | an event is read |
+//! | [`registry`] | the kernel's names of keys and Sigma's | a key is named |
 //! | [`process`] | [`ProcessKey`] | a process is named across its life |
 //! | [`ledger`] | [`Ledger`], where every record went | something is skipped |
 //!
@@ -39,6 +40,7 @@ mod overflow;
 pub mod process;
 pub mod raw;
 pub mod record;
+pub mod registry;
 pub mod template;
 pub mod time;
 pub mod value;

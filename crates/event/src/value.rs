@@ -164,6 +164,20 @@ impl<'a> Value<'a> {
         written.ok().map(|()| scratch.as_str())
     }
 
+    /// The number that it is or spells, decimal or with `0x`; `None` if it is negative or no number.
+    #[must_use]
+    pub fn number(&self) -> Option<u64> {
+        match *self {
+            Self::Unsigned(number) | Self::Hex(number) => Some(number),
+            Self::Signed(number) => u64::try_from(number).ok(),
+            Self::Text(text) => match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+                Some(digits) => u64::from_str_radix(digits, 16).ok(),
+                None => text.parse().ok(),
+            },
+            _ => None,
+        }
+    }
+
     /// Whether this is the null value.
     #[must_use]
     pub fn is_null(&self) -> bool {
@@ -202,6 +216,26 @@ mod tests {
         let mut scratch = String::new();
         for (value, text) in table {
             assert_eq!(value.text(&mut scratch), text, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_may_be_spelt() {
+        let numbers = [
+            (Value::Unsigned(7), Some(7)),
+            (Value::Hex(7), Some(7)),
+            (Value::Signed(7), Some(7)),
+            (Value::Signed(-7), None),
+            (Value::Text("0xffff800012345678"), Some(0xffff_8000_1234_5678)),
+            (Value::Text("0X1F"), Some(31)),
+            (Value::Text("31"), Some(31)),
+            (Value::Text("0x10000000000000000"), None),
+            (Value::Text("A"), None),
+            (Value::Text(""), None),
+            (Value::Null, None),
+        ];
+        for (value, number) in numbers {
+            assert_eq!(value.number(), number, "{value:?}");
         }
     }
 

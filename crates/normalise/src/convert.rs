@@ -4,6 +4,7 @@
 //! converts; the value then stays as it was. Facts: Sysmon's spellings counted in real recordings.
 
 use etwatch_event::Value;
+use etwatch_event::registry::registry_path;
 
 use crate::table::Conversion;
 
@@ -37,24 +38,6 @@ fn integrity_level(text: &str) -> Option<&'static str> {
         20_480 => Some("Protected"),
         _ => None,
     }
-}
-
-/// The kernel's names of the registry roots as Sysmon writes them.
-fn registry_path(text: &str, out: &mut String) -> bool {
-    const ROOTS: &[(&str, &str)] = &[
-        ("\\REGISTRY\\MACHINE\\SYSTEM\\ControlSet001", "HKLM\\System\\CurrentControlSet"),
-        ("\\REGISTRY\\MACHINE", "HKLM"),
-        ("\\REGISTRY\\USER", "HKU"),
-    ];
-    for (kernel, sysmon) in ROOTS {
-        let Some((head, rest)) = text.split_at_checked(kernel.len()) else { continue };
-        if head.eq_ignore_ascii_case(kernel) && (rest.is_empty() || rest.starts_with('\\')) {
-            out.push_str(sysmon);
-            out.push_str(rest);
-            return true;
-        }
-    }
-    false
 }
 
 /// An access mask, decimal or hex, as `0x` and lower-case hex without leading zeros.

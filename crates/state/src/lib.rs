@@ -12,7 +12,9 @@
 
 mod host;
 pub mod merge;
+pub mod names;
 pub mod state;
 
 pub use merge::{Heads, Merge};
+pub use names::ObjectNames;
 pub use state::{Settings, State};
