@@ -9,13 +9,14 @@
 //! written ahead; who takes them has the next ones written then.
 
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use etwatch_alert::{AlertTexts, AlertWriter, Forms};
+use etwatch_capture::etl::Trace;
 use etwatch_capture::source::Location;
 use etwatch_capture::{Decoded, Decoder, Limits, Mark, Piece, Source, SourceError, open};
 use etwatch_event::{EventBatch, RecordBatch};
-use etwatch_normalise::Normaliser;
+use etwatch_normalise::{Context, Normaliser, Volumes};
 use etwatch_rules::{Match, Matcher, RuleSet};
 
 use crate::engine::{Engine, EngineError};
@@ -117,6 +118,23 @@ struct Decoders {
     slices: SliceDecoder,
     records: RecordBatch,
     normaliser: Normaliser,
+    /// What a log says of its host, for the log of which a slice was decoded last.
+    host: (Weak<Trace>, Context),
+}
+
+impl Decoders {
+    /// What the values of a log's records are read by.
+    fn take_host(&mut self, trace: &Arc<Trace>) {
+        if self.host.0.as_ptr() != Arc::as_ptr(trace) {
+            self.host = (Arc::downgrade(trace), context_of(trace));
+        }
+    }
+}
+
+fn context_of(trace: &Trace) -> Context {
+    let (_, windows) = &trace.system_paths;
+    let volumes = trace.volumes.iter().map(|volume| (&*volume.device, &*volume.drive));
+    Context::new(Volumes::new(volumes), windows)
 }
 
 impl Shared {
@@ -332,14 +350,24 @@ impl Shared {
                 slices: SliceDecoder::default(),
                 records: RecordBatch::default(),
                 normaliser: Normaliser::new(Arc::clone(taxonomy), Arc::clone(vocabulary)),
+                host: (Weak::new(), Context::default()),
             }
         });
-        let Decoders { pieces, slices, records, normaliser } = &mut decoders;
+        let nothing_known = Context::default();
+        let of_log = match &piece {
+            Piece::Etl(slice) => {
+                decoders.take_host(slice.trace());
+                true
+            }
+            _ => false,
+        };
+        let Decoders { pieces, slices, records, normaliser, host } = &mut decoders;
         let decoded = match piece {
             Piece::Etl(slice) => slices.decode(slice, &self.schemas, records),
             piece => pieces.decode(piece, records),
         };
-        normaliser.add(records, input, &mut events);
+        let context = if of_log { &host.1 } else { &nothing_known };
+        normaliser.add(records, input, context, &mut events);
         self.decoders.give_back(decoders);
         DecodedPiece { events, decoded }
     }

@@ -14,19 +14,26 @@
 //! | module | holds |
 //! |---|---|
 //! | [`table`] | the tables as they are written |
+//! | [`condition`] | which events of an id a row is for |
 //! | [`taxonomy`] | the tables compiled for a vocabulary: which row is an event's |
+//! | `row` | a row compiled: the steps from a record to an event |
+//! | `route` | what a record is and where its fields go, by their names |
 //! | [`convert`] | conversions of single values |
-//! | `place` | where the fields of a record go, by their names |
+//! | [`context`] | what of a host its values are read by: volumes, control set |
 //! | [`normaliser`] | a record batch to an event batch |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod condition;
+pub mod context;
 pub mod convert;
 pub mod normaliser;
-mod place;
+mod route;
+mod row;
 pub mod table;
 pub mod taxonomy;
 
+pub use context::{Context, Volumes};
 pub use normaliser::{Normaliser, normalise};
 pub use table::{Log, Table, TableError};
 pub use taxonomy::{Kind, Taxonomy};

@@ -1,9 +1,10 @@
 //! A record batch to an event batch.
 //!
-//! First the row is decided, then the fields are written in the recording's order to their slots,
-//! then the row's renames, templates, value maps, conversions and constants are applied, in that
-//! order. A name with blanks is offered as Sigma's rules have it: without them (`Threat Name` →
-//! `ThreatName`), and with `_` in their place where some rule or table says so (`Feature_Name`).
+//! First the row is decided, then the fields are written in the recording's order to their slots, then the
+//! row's steps are applied, in this order: renames, templates, extracts, value maps, conversions, renames of
+//! what was converted, removals, constants, Sysmon's ids. A name with blanks is offered as Sigma's rules have it: without
+//! them (`Threat Name` → `ThreatName`), and with `_` in their place where some rule or table says so
+//! (`Feature_Name`).
 
 use std::sync::Arc;
 
@@ -13,82 +14,95 @@ use etwatch_event::{
     EventBatch, FieldId, Origin, RawValue, Record, RecordBatch, Value, Vocabulary,
 };
 
-use crate::place::{Place, Places};
-use crate::table::Conversion;
-use crate::taxonomy::{Names, Part, Row, Taxonomy};
+use crate::context::Context;
+use crate::convert::{Converted, Others, number};
+use crate::route::{Place, Routes};
+use crate::row::{Converting, Extraction, Part, Row};
+use crate::taxonomy::Taxonomy;
 
 /// Turns records into events; keeps its buffers between batches.
 #[derive(Debug)]
 pub struct Normaliser {
     taxonomy: Arc<Taxonomy>,
     vocabulary: Arc<Vocabulary>,
-    names: Names,
-    places: Places,
+    routes: Routes,
+    room: Room,
+}
+
+/// Buffers for texts that are made.
+#[derive(Debug, Default)]
+struct Room {
+    /// What a step writes.
     text: String,
-    converted: String,
+    /// The text of a value that is a number.
+    scratch: String,
 }
 
 impl Normaliser {
     /// A normaliser for events of `vocabulary`, for which `taxonomy` was compiled.
     #[must_use]
     pub fn new(taxonomy: Arc<Taxonomy>, vocabulary: Arc<Vocabulary>) -> Self {
-        Self {
-            taxonomy,
-            vocabulary,
-            names: Names::default(),
-            places: Places::default(),
-            text: String::new(),
-            converted: String::new(),
-        }
+        Self { taxonomy, vocabulary, routes: Routes::default(), room: Room::default() }
     }
 
     /// Appends an event for each record of `records` to `events`; `input` is the number of the
-    /// input in this run.
-    pub fn add(&mut self, records: &RecordBatch, input: u32, events: &mut EventBatch) {
-        let taxonomy = Arc::clone(&self.taxonomy);
+    /// input in this run, `context` what its values are read by.
+    pub fn add(
+        &mut self,
+        records: &RecordBatch,
+        input: u32,
+        context: &Context,
+        events: &mut EventBatch,
+    ) {
         for record in records.iter() {
-            self.add_one(&record, &taxonomy, input, events);
+            self.add_one(&record, input, context, events);
         }
     }
 
     fn add_one(
         &mut self,
         record: &Record<'_>,
-        taxonomy: &Taxonomy,
         input: u32,
+        context: &Context,
         events: &mut EventBatch,
     ) {
-        let decision = taxonomy.decide(record, &mut self.names);
-        let mut event = events.begin(decision.layout, decision.sources);
-        event.set_time(record.time());
-        event.set_origin(Origin { input, record: record.number(), shape: record.shape() });
-        let (vocabulary, text) = (&*self.vocabulary, &mut self.text);
-        if let Some(names) = record.shared_names() {
-            let places = self.places.of(names, decision.layout, vocabulary);
-            for (index, place) in places.iter().enumerate() {
+        let Self { taxonomy, vocabulary, routes, room } = self;
+        let shared = record.shared_names();
+        let route = shared.and_then(|names| routes.of(record, names, taxonomy, vocabulary));
+        let (mut event, row) = if let Some(route) = route {
+            let mut event = events.begin(route.layout, route.sources);
+            for (index, place) in route.places.iter().enumerate() {
                 if let Place::Field(_, Some(slot)) = place
                     && event.copy_first(*slot, record, index)
                 {
                     continue;
                 }
                 if let Some((name, value)) = record.field(index) {
-                    push(&mut event, *place, name, value, vocabulary, text);
+                    push(&mut event, *place, name, value, vocabulary, &mut room.text);
                 }
             }
+            (event, route.row)
         } else {
+            let Some(decision) = routes.decide(record, taxonomy) else { return };
+            let mut event = events.begin(decision.layout, decision.sources);
             let layout = vocabulary.layout(decision.layout);
             for (name, value) in record.fields() {
                 let place = Place::of(name, layout, vocabulary);
-                push(&mut event, place, name, value, vocabulary, text);
+                push(&mut event, place, name, value, vocabulary, &mut room.text);
             }
-        }
-        if let Some(row) = decision.row {
-            self.apply(row, &mut event);
+            (event, decision.row)
+        };
+        event.set_time(record.time());
+        event.set_origin(Origin { input, record: record.number(), shape: record.shape() });
+        if let Some(row) = row.and_then(|row| taxonomy.row(row)) {
+            room.apply(row, context, &mut event);
         }
         event.finish();
     }
+}
 
-    fn apply(&mut self, row: &Row, event: &mut EventBuilder<'_>) {
+impl Room {
+    fn apply(&mut self, row: &Row, context: &Context, event: &mut EventBuilder<'_>) {
         for (from, to) in &row.renames {
             event.share(*from, *to);
         }
@@ -97,48 +111,51 @@ impl Normaliser {
                 event.set(*to, Value::Text(&self.text));
             }
         }
-        for (field, map) in &row.values {
-            if !self.read(*field, event) {
-                continue;
+        for (to, parts) in &row.extracted {
+            if parts.iter().any(|part| self.extract(part, event)) {
+                event.set(*to, Value::Text(&self.text));
             }
-            if let Some((_, to)) =
-                map.iter().find(|(from, _)| from.eq_ignore_ascii_case(&self.text))
-            {
+        }
+        for (field, map) in &row.values {
+            let value = event.values(*field).first();
+            let text = value.as_ref().and_then(|value| value.text(&mut self.scratch));
+            let known =
+                text.and_then(|text| map.iter().find(|(from, _)| from.eq_ignore_ascii_case(text)));
+            if let Some((_, to)) = known {
                 event.set(*field, Value::Text(to));
             }
         }
-        for (field, how) in &row.conversions {
-            self.convert(*field, *how, event);
+        for converting in &row.conversions {
+            self.convert(converting, context, event);
+        }
+        for (from, to) in &row.late_renames {
+            event.share(*from, *to);
+        }
+        for field in &row.removed {
+            event.remove(*field);
         }
         for (field, text) in &row.constants {
             if !event.values(*field).is_present() {
                 event.set(*field, Value::Text(text));
             }
         }
-    }
-
-    /// The text of a field's first value into `self.text`.
-    fn read(&mut self, field: FieldId, event: &EventBuilder<'_>) -> bool {
-        let mut scratch = String::new();
-        let value = event.values(field).first();
-        let text = value.as_ref().and_then(|value| value.text(&mut scratch));
-        self.text.clear();
-        self.text.push_str(text.unwrap_or_default());
-        text.is_some()
+        for id in &row.sysmon {
+            event.push(FieldId::EVENT_ID, Value::Unsigned(*id));
+        }
     }
 
     /// Writes a template to `self.text`; false if a field of it is missing, empty or `-`.
     fn compose(&mut self, parts: &[Part], event: &EventBuilder<'_>) -> bool {
-        self.text.clear();
-        let mut scratch = String::new();
+        let Self { text, scratch } = self;
+        text.clear();
         for part in parts {
             match part {
-                Part::Literal(text) => self.text.push_str(text),
+                Part::Literal(literal) => text.push_str(literal),
                 Part::Field(field) => {
                     let value = event.values(*field).first();
-                    match value.as_ref().and_then(|value| value.text(&mut scratch)) {
+                    match value.as_ref().and_then(|value| value.text(scratch)) {
                         None | Some("" | "-") => return false,
-                        Some(text) => self.text.push_str(text),
+                        Some(value) => text.push_str(value),
                     }
                 }
             }
@@ -146,11 +163,35 @@ impl Normaliser {
         true
     }
 
-    fn convert(&mut self, field: FieldId, how: Conversion, event: &mut EventBuilder<'_>) {
-        if self.read(field, event)
-            && let Some(value) = crate::convert::convert(how, &self.text, &mut self.converted)
-        {
-            event.set(field, value);
+    /// Writes a part of a field's text to `self.text`; false if it is not there.
+    fn extract(&mut self, part: &Extraction, event: &EventBuilder<'_>) -> bool {
+        let Extraction { from, after, before } = part;
+        let Some(Value::Text(whole)) = event.values(*from).first() else { return false };
+        let Some((_, found)) = whole.split_once(&**after) else { return false };
+        let found = found.split_once(&**before).map_or(found, |(found, _)| found);
+        self.text.clear();
+        self.text.push_str(found);
+        true
+    }
+
+    fn convert(
+        &mut self,
+        converting: &Converting,
+        context: &Context,
+        event: &mut EventBuilder<'_>,
+    ) {
+        let Converting { field, how, others } = converting;
+        let Some(value) = event.values(*field).first() else { return };
+        let number_of =
+            |other: FieldId| event.values(other).first().and_then(|value| number(&value));
+        let others = others.map_or(Others::default(), |others| others.map(number_of));
+        match how.convert(&value, others, context, &mut self.text) {
+            None => {}
+            Some(Converted::Number(number)) => event.set(*field, Value::Unsigned(number)),
+            Some(Converted::Hex(number)) => event.set(*field, Value::Hex(number)),
+            Some(Converted::Word(word)) => event.set(*field, Value::Text(word)),
+            Some(Converted::Written) => event.set(*field, Value::Text(&self.text)),
+            Some(Converted::Nothing) => event.remove(*field),
         }
     }
 }
@@ -206,7 +247,7 @@ fn push_header(event: &mut EventBuilder<'_>, field: FieldId, value: RawValue<'_>
     event.push_raw(field, value);
 }
 
-/// A pure form of [`Normaliser::add`] for tests and tools: all records of a batch as events.
+/// A pure form of [`Normaliser::add`] for tests and tools: all records of a batch as events, without context.
 #[must_use]
 pub fn normalise(
     records: &RecordBatch,
@@ -214,6 +255,7 @@ pub fn normalise(
     vocabulary: &Arc<Vocabulary>,
 ) -> EventBatch {
     let mut events = EventBatch::new(Arc::clone(vocabulary));
-    Normaliser::new(Arc::clone(taxonomy), Arc::clone(vocabulary)).add(records, 0, &mut events);
+    let mut normaliser = Normaliser::new(Arc::clone(taxonomy), Arc::clone(vocabulary));
+    normaliser.add(records, 0, &Context::default(), &mut events);
     events
 }

@@ -1,11 +1,18 @@
 //! The taxonomy tables as they are written, read strictly.
 //!
-//! A file is a list of logs, a log has rows, a row is one event id; an unknown key is an error. The
+//! A file is a list of logs, a log has rows, a row is an event id or several; an unknown key is an error. The
 //! tables are part of the program, so an error in one is found by the tests and not by a user.
+//!
+//! Classic events of the kernel all have the id 0 and are told apart by their class and opcode. A log names
+//! classes beside providers, and then the `id` of a row is the opcode of the class as well: TcpIp and
+//! Kernel-Network have one log.
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+
+use crate::condition::Condition;
+use crate::convert::Conversion;
 
 /// Why a table was refused.
 #[derive(Debug, thiserror::Error)]
@@ -19,10 +26,10 @@ pub enum TableError {
         source: serde_yaml::Error,
     },
     /// A row contradicts itself.
-    #[error("taxonomy, event {id} ({name}): {what}")]
+    #[error("taxonomy, event {id:?} ({name}): {what}")]
     Row {
-        /// The event id.
-        id: u32,
+        /// The event ids.
+        id: Vec<u32>,
         /// The row's name.
         name: String,
         /// What is wrong.
@@ -36,6 +43,9 @@ pub enum TableError {
 pub struct Log {
     /// Names of the providers; none where the channel alone decides.
     pub provider: Vec<String>,
+    /// Names of classes of the kernel, the opcodes of which are the ids of the rows.
+    #[serde(default)]
+    pub class: Vec<String>,
     /// Names of the channels, every spelling that occurs.
     pub channel: Vec<String>,
     /// Sigma's service of these channels.
@@ -43,22 +53,30 @@ pub struct Log {
     /// Known fields of all its events besides the System header's.
     #[serde(default)]
     pub fields: Vec<String>,
-    /// A row an event id.
+    /// The field with the id of the process that did it, for rows that list it and name no other.
+    #[serde(default)]
+    pub actor: Option<String>,
+    /// A row an event id, or several.
     #[serde(default)]
     pub events: Vec<EventRow>,
 }
 
-/// What is known of one event id.
+/// What is known of an event id, or of several alike.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventRow {
-    /// The event id.
-    pub id: u32,
+    /// The event ids.
+    #[serde(deserialize_with = "one_or_many")]
+    pub id: Vec<u32>,
     /// What it says, for people.
     pub name: String,
-    /// The row holds only if each of these Windows fields has one of the values.
+    /// The row holds only if each of these Windows fields has a value for which the condition holds.
     #[serde(default)]
-    pub when: BTreeMap<String, Vec<String>>,
+    pub when: BTreeMap<String, Condition>,
+    /// The ids that Sysmon gives to such events, which rules of their categories may ask for: further values
+    /// of `EventID`, behind the event's own.
+    #[serde(default)]
+    pub sysmon: Vec<u32>,
     /// Sigma's categories.
     #[serde(default)]
     pub category: Vec<String>,
@@ -83,29 +101,47 @@ pub struct EventRow {
     /// Sigma's name: templates of Windows fields; the first that is complete is taken.
     #[serde(default)]
     pub compose: BTreeMap<String, Vec<String>>,
+    /// Sigma's name: parts of the text of Windows fields; the first that is there is taken.
+    #[serde(default)]
+    pub extract: BTreeMap<String, Vec<Extract>>,
     /// Sigma's name: whole values and what they become.
     #[serde(default)]
     pub values: BTreeMap<String, BTreeMap<String, String>>,
     /// Sigma's name: conversion.
     #[serde(default)]
     pub convert: BTreeMap<String, Conversion>,
+    /// Windows' names that mean something else than elsewhere, once their values have others.
+    #[serde(default)]
+    pub remove: Vec<String>,
     /// Sigma's name: the value that the event implies.
     #[serde(default)]
     pub constants: BTreeMap<String, String>,
 }
 
-/// A conversion of a value, see [`crate::convert`].
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum Conversion {
-    /// `0x1a4c` to the number.
-    Hexadecimal,
-    /// `S-1-16-12288` to `High`.
-    IntegrityLevel,
-    /// `\REGISTRY\MACHINE\…` to `HKLM\…`.
-    RegistryPath,
-    /// A number to `0x1fffff`.
-    AccessMask,
+/// A part of the text of a field.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Extract {
+    /// The field.
+    pub from: String,
+    /// The part begins behind the first of these.
+    pub after: String,
+    /// It ends before the next of these, or with the text.
+    pub before: String,
+}
+
+/// A number or a list of them.
+fn one_or_many<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u32>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany {
+        One(u32),
+        Many(Vec<u32>),
+    }
+    Ok(match OneOrMany::deserialize(from)? {
+        OneOrMany::One(id) => vec![id],
+        OneOrMany::Many(ids) => ids,
+    })
 }
 
 /// All tables of the program.
