@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 use etwatch_alert::pretty::{escape, harmless, level_style};
 use etwatch_capture::source::Location;
 use etwatch_engine::{Observer, Progress, Report};
+use etwatch_event::{Ledger, ProviderCounts};
 use etwatch_rules::Level;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -187,11 +188,8 @@ fn events(report: &Report, evaluated: &str) -> String {
             parts.push(format!("+ {sum} {what} ({})", reasons.join(", ")));
         }
     }
-    for (what, count) in [("bookkeeping", ledger.bookkeeping), ("joined", ledger.joined)] {
-        if count > 0 {
-            parts.push(format!("+ {count} {what}"));
-        }
-    }
+    parts.extend(beside(ledger, "bookkeeping", ledger.bookkeeping, |of| of.bookkeeping));
+    parts.extend(beside(ledger, "joined", ledger.joined, |of| of.joined));
     if ledger.late > 0 {
         parts.push(format!("({} late)", ledger.late));
     }
@@ -203,10 +201,34 @@ fn events(report: &Report, evaluated: &str) -> String {
             parts.push(format!("({count} {what} lost before they were recorded)"));
         }
     }
+    for (what, count) in &ledger.forgotten {
+        parts.push(format!("({count} {what} forgotten for want of room)"));
+    }
     if !ledger.is_balanced() {
         parts.push("— which does not add up: a fault of etwatch".to_owned());
     }
     parts.join(" ")
+}
+
+/// How many records became no event of their own for this reason, and whose they were.
+fn beside(
+    ledger: &Ledger,
+    what: &str,
+    count: u64,
+    of: fn(&ProviderCounts) -> u64,
+) -> Option<String> {
+    let mut providers: Vec<_> =
+        ledger.by_provider.iter().map(|(name, all)| (name, of(all))).collect();
+    providers.retain(|(_, count)| *count > 0);
+    providers.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), *name));
+    let known: u64 = providers.iter().map(|(_, count)| count).sum();
+    let mut names: Vec<_> =
+        providers.iter().map(|(name, count)| format!("{} {count}", harmless(name))).collect();
+    if !names.is_empty() && count > known {
+        names.push(format!("schemas and headers {}", count - known));
+    }
+    let names = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
+    (count > 0).then(|| format!("+ {count} {what}{names}"))
 }
 
 fn alerts(report: &Report) -> String {

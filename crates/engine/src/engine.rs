@@ -7,10 +7,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use etwatch_event::{FieldTable, Vocabulary};
+use etwatch_event::{FieldId, FieldTable, Vocabulary};
 use etwatch_normalise::{Table, TableError, Taxonomy};
 use etwatch_rules::load::{LoadOptions, Loaded, load};
 use etwatch_rules::{Level, Rule, RuleSet};
+use etwatch_state::Outline;
 
 /// Why a run could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,8 @@ pub struct Engine {
     pub vocabulary: Arc<Vocabulary>,
     /// Which event is what.
     pub taxonomy: Arc<Taxonomy>,
+    /// What the memory of hosts has to know of the vocabulary.
+    pub outline: Arc<Outline>,
     /// The rules, routed.
     pub rules: Arc<RuleSet>,
 }
@@ -73,8 +76,16 @@ impl Engine {
         min_level: Option<Level>,
     ) -> Result<Self, EngineError> {
         let taxonomy = Taxonomy::compile(&Table::built_in()?, &mut vocabulary)?;
+        let outline = Arc::new(Outline::new(&mut vocabulary));
         let rules = Arc::new(rule_set(rules, &vocabulary, min_level));
-        Ok(Self { vocabulary: Arc::new(vocabulary), taxonomy: Arc::new(taxonomy), rules })
+        let (vocabulary, taxonomy) = (Arc::new(vocabulary), Arc::new(taxonomy));
+        Ok(Self { vocabulary, taxonomy, outline, rules })
+    }
+
+    /// The field for the ancestors of a process, if a rule or table names it.
+    #[must_use]
+    pub(crate) fn ancestors(&self) -> Option<FieldId> {
+        self.vocabulary.fields.id("AncestorProcessGuid")
     }
 
     /// The same with other rules, whose fields are numbered in `fields`: the table of this engine, or
@@ -94,7 +105,8 @@ impl Engine {
             Arc::new(grown)
         };
         let rules = Arc::new(rule_set(rules, &vocabulary, min_level));
-        Self { vocabulary, taxonomy: Arc::clone(&self.taxonomy), rules }
+        let (taxonomy, outline) = (Arc::clone(&self.taxonomy), Arc::clone(&self.outline));
+        Self { vocabulary, taxonomy, outline, rules }
     }
 }
 

@@ -83,6 +83,7 @@ fn run(
     observer: &mut dyn Observer,
 ) -> Result<Report, EngineError> {
     let engine = workers.engine().clone();
+    let settings = Settings { enrich: options.enrich, ..Settings::default() };
     let mut run = Run {
         live,
         options,
@@ -94,7 +95,7 @@ fn run(
         ordered: workers.batch(),
         workers: workers.clone(),
         matching: VecDeque::new(),
-        state: State::new(Settings { enrich: options.enrich, ..Settings::default() }),
+        state: State::new(settings, Arc::clone(&workers.engine().outline)),
         inputs: Vec::new(),
         unopened: VecDeque::new(),
         opened_ahead: 0,
@@ -107,6 +108,7 @@ fn run(
         closed_bytes: 0,
         decoded_again: 0,
     };
+    run.state.tell_ancestors(run.engine.ancestors());
     run.report.sets.resize(run.engine.vocabulary.sets().len(), 0);
     run.report.rules.loaded = run.engine.rules.rules().len();
     let heads = run.look_at(locations);
@@ -301,6 +303,7 @@ impl Run<'_> {
         self.workers.change_to(engine.clone());
         self.ordered = self.workers.batch();
         self.report.rules.loaded = engine.rules.rules().len();
+        self.state.tell_ancestors(engine.ancestors());
         self.engine = engine;
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use etwatch_alert::SinkError;
 use etwatch_capture::Damage;
-use etwatch_event::{Ledger, LogSourceSetId, Shape, Vocabulary};
+use etwatch_event::{Ledger, LogSourceSetId, ProviderCounts, Shape, Vocabulary};
 use etwatch_rules::sigma::Attributes;
 use etwatch_rules::{Level, Rule, RuleIndex, RuleSet};
 use serde::Serialize;
@@ -84,8 +84,18 @@ struct LedgerForm<'a> {
     derived: u64,
     late: u64,
     unexplained: &'a BTreeMap<&'static str, u64>,
+    by_provider: BTreeMap<&'a str, ProviderForm>,
+    forgotten: &'a BTreeMap<&'static str, u64>,
     events_lost: u64,
     buffers_lost: u64,
+}
+
+#[derive(Serialize)]
+struct ProviderForm {
+    bookkeeping: u64,
+    joined: u64,
+    split: u64,
+    derived: u64,
 }
 
 /// Rules without an id may share a title, and copies of a rule its id.
@@ -130,6 +140,14 @@ impl Report {
         }
     }
 
+    fn by_provider(&self) -> BTreeMap<&str, ProviderForm> {
+        let form = |counts: &ProviderCounts| {
+            let ProviderCounts { bookkeeping, joined, split, derived } = *counts;
+            ProviderForm { bookkeeping, joined, split, derived }
+        };
+        self.ledger.by_provider.iter().map(|(name, counts)| (&**name, form(counts))).collect()
+    }
+
     /// Turns the counts by set into counts by log source.
     pub(crate) fn name_log_sources(&mut self, vocabulary: &Vocabulary) {
         for (set, count) in vocabulary.sets().iter().zip(&self.sets) {
@@ -163,6 +181,8 @@ impl Report {
             derived,
             late,
             unexplained: &self.ledger.unexplained,
+            by_provider: self.by_provider(),
+            forgotten: &self.ledger.forgotten,
             events_lost,
             buffers_lost,
         };

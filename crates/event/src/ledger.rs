@@ -57,6 +57,9 @@ pub struct Ledger {
     /// Which providers the records came from that are counted as bookkeeping, joined, split or derived, as far
     /// as they were decoded.
     pub by_provider: BTreeMap<Box<str>, ProviderCounts>,
+    /// What had to be forgotten of hosts for want of room, by what it was; events that would have been told of
+    /// it were not.
+    pub forgotten: BTreeMap<Reason, u64>,
     /// Events that Windows itself says it lost, beside the equation: they were never records of the input.
     pub events_lost: u64,
     /// Buffers that Windows itself says it lost, with an unknown number of events in each; likewise.
@@ -77,6 +80,7 @@ impl Ledger {
             (&mut self.filtered, &other.filtered),
             (&mut self.dropped, &other.dropped),
             (&mut self.unexplained, &other.unexplained),
+            (&mut self.forgotten, &other.forgotten),
         ];
         for (mine, theirs) in pairs {
             for (reason, count) in theirs {

@@ -114,6 +114,11 @@ impl Vocabulary {
     pub fn layout(&self, id: LayoutId) -> Option<&Layout> {
         self.layouts.get(id.index())
     }
+    /// All layouts in the order of their numbers.
+    #[must_use]
+    pub fn layouts(&self) -> &[Layout] {
+        &self.layouts
+    }
     /// How many layouts there are.
     #[must_use]
     pub fn layout_count(&self) -> usize {

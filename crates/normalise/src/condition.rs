@@ -80,6 +80,25 @@ pub enum Form {
     Device,
 }
 
+impl Condition {
+    /// The values that fulfil it, for people: `0x2`, `5 to 7`, `\\Device\\*`.
+    #[must_use]
+    pub fn texts(&self) -> Vec<String> {
+        match self {
+            Self::AnyOf(texts) => texts.clone(),
+            Self::Bits(Bits { mask, any_of }) => {
+                any_of.iter().map(|bits| format!("{bits:#x} of the bits {mask:#x}")).collect()
+            }
+            Self::Range(Range { from, to }) => vec![format!("{from:#x} to {to:#x}")],
+            Self::Prefix(Prefix { prefix }) => {
+                prefix.iter().map(|text| format!("{text}*")).collect()
+            }
+            Self::Form(OfForm { form: Form::NamedStream }) => vec!["a named stream".to_owned()],
+            Self::Form(OfForm { form: Form::Device }) => vec!["a volume or disk".to_owned()],
+        }
+    }
+}
+
 /// A condition, ready to be tested.
 #[derive(Clone, Debug)]
 pub(crate) enum Test {

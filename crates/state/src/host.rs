@@ -1,74 +1,269 @@
-//! What is remembered about each host.
+//! What is remembered about one host, and what its events change in it.
+//!
+//! Starts of processes are learned when they *come*, everything else when the event's turn comes: a start waits
+//! for its other half in the order of time, and the half has to be known by then.
 
-use std::num::NonZeroUsize;
+use std::collections::BTreeMap;
 
-use etwatch_event::{Event, FieldId, Timestamp};
-use lru::LruCache;
+use etwatch_event::{Activity, Event, FieldId, Reason, Shape, Timestamp, Value};
 
-/// Hosts that are remembered; the one unseen for longest goes first.
-const MOST: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
+use crate::datagrams::Datagrams;
+use crate::fields::{Outline, guid, id, number};
+use crate::fill::{Party, Plan};
+use crate::names::ObjectNames;
+use crate::processes::{Process, ProcessEnd, ProcessId, ProcessPart, ProcessTable};
+use crate::threads::Threads;
 
-/// Bytes of a host's name that are compared; a name in the DNS has no more than 255.
-const NAME_BYTES: usize = 256;
+/// The process of the kernel itself, and the one that stands for idling.
+const SYSTEM: [u32; 2] = [0, 4];
+/// It starts threads in console programs to tell them of signals.
+const CONSOLE_HOST: &str = "\\system32\\csrss.exe";
 
 /// A host's memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Host {
     /// The time of the latest event that left in order; what is older is late.
     pub(crate) released: Timestamp,
+    pub(crate) processes: ProcessTable,
+    pub(crate) names: ObjectNames,
+    pub(crate) threads: Threads,
+    pub(crate) datagrams: Datagrams,
+    /// Starts that wait for their other half, with the numbers of their events.
+    waiting: Vec<(ProcessId, u64)>,
 }
 
-/// All hosts. The one whose events come now lies apart, since most often the next one is of it too.
-#[derive(Debug)]
-pub(crate) struct Hosts {
-    name: Box<str>,
-    current: Host,
-    others: LruCache<Box<str>, Host>,
-    /// The hosts of inputs whose events do not name one, by number.
-    inputs: Vec<Box<str>>,
-    /// Hosts that were forgotten for want of room.
-    pub(crate) evicted: u64,
+/// What is to become of an event that has just come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// It takes its turn.
+    Turn,
+    /// The start of a process of which something is missing that another source may tell.
+    Half(ProcessId),
+    /// The other half of a start that waits; the number of that one if nothing is missing any more.
+    Joined(Option<u64>),
 }
 
-impl Default for Hosts {
-    fn default() -> Self {
+impl Host {
+    pub(crate) fn new(name: &str) -> Self {
         Self {
-            name: Box::default(),
-            current: Host::default(),
-            others: LruCache::new(MOST),
-            inputs: Vec::new(),
-            evicted: 0,
-        }
-    }
-}
-
-impl Hosts {
-    /// Says which host the events of an input are of that do not name one.
-    pub(crate) fn name_input(&mut self, input: u32, host: &str) {
-        let index = input as usize;
-        if self.inputs.len() <= index {
-            self.inputs.resize(index + 1, Box::default());
-        }
-        if let Some(place) = self.inputs.get_mut(index) {
-            *place = host.into();
+            released: Timestamp::UNKNOWN,
+            processes: ProcessTable::new(name, crate::processes::Limits::default()),
+            names: ObjectNames::new(crate::names::Limits::default()),
+            threads: Threads::default(),
+            datagrams: Datagrams::default(),
+            waiting: Vec::new(),
         }
     }
 
-    /// The memory of the host that an event belongs to.
-    pub(crate) fn of(&mut self, event: &Event<'_>) -> &mut Host {
-        let of_input = || self.inputs.get(event.origin().input as usize).map_or("", |name| &**name);
-        let name = event.text(FieldId::COMPUTER).unwrap_or_else(of_input);
-        // A recording may claim names of any length, and each is kept.
-        let name = name.get(..name.floor_char_boundary(NAME_BYTES)).unwrap_or(name);
-        if *name != *self.name {
-            let (name, host) = match self.others.pop_entry(name) {
-                Some(known) => known,
-                None => (name.into(), Host::default()),
-            };
-            let name = std::mem::replace(&mut self.name, name);
-            let host = std::mem::replace(&mut self.current, host);
-            self.evicted += u64::from(self.others.push(name, host).is_some());
+    /// An event comes, which is not late.
+    pub(crate) fn arrive(&mut self, event: &Event<'_>, plan: &Plan, outline: &Outline) -> Arrival {
+        match plan.role.activity {
+            Activity::ProcessStart => self.start(event, outline),
+            Activity::ImageLoad if !self.waiting.is_empty() => {
+                self.load_image(event, outline);
+                Arrival::Turn
+            }
+            _ => Arrival::Turn,
         }
-        &mut self.current
+    }
+
+    fn start(&mut self, event: &Event<'_>, outline: &Outline) -> Arrival {
+        let mut scratch = String::new();
+        let part = ProcessPart::of(event, &outline.processes, &mut scratch);
+        let Some(part) = part else { return Arrival::Turn };
+        let started = self.processes.start(&part, event.time()).id;
+        if event.origin().shape != Shape::Etw {
+            return Arrival::Turn;
+        }
+        let is_whole = self.is_whole(started);
+        match self.waiting.iter().find(|(id, _)| *id == started) {
+            Some((_, number)) => Arrival::Joined(is_whole.then_some(*number)),
+            None if is_whole => Arrival::Turn,
+            None => Arrival::Half(started),
+        }
+    }
+
+    /// Whether all is known of a process for which rules on its start mostly ask.
+    fn is_whole(&self, id: ProcessId) -> bool {
+        let process = self.processes.get(id);
+        process.is_none_or(|process| process.image().is_some() && process.command_line().is_some())
+    }
+
+    /// The event with this number waits for the other half of a start.
+    pub(crate) fn wait(&mut self, id: ProcessId, number: u64) {
+        self.waiting.push((id, number));
+    }
+
+    /// A start that waits and of which nothing is missing any more.
+    pub(crate) fn next_whole(&self) -> Option<u64> {
+        let whole = self.waiting.iter().find(|(id, _)| self.is_whole(*id));
+        whole.map(|(_, number)| *number)
+    }
+
+    /// The turn of the event with this number has come.
+    pub(crate) fn no_longer_waits(&mut self, number: u64) {
+        self.waiting.retain(|(_, waiting)| *waiting != number);
+    }
+
+    /// Learns from an event whose turn has come.
+    pub(crate) fn learn(&mut self, event: &Event<'_>, plan: &Plan, outline: &Outline) {
+        let time = event.time();
+        match plan.role.activity {
+            Activity::ProcessRundown => {
+                let mut scratch = String::new();
+                if let Some(part) = ProcessPart::of(event, &outline.processes, &mut scratch) {
+                    self.processes.start(&part, time);
+                }
+            }
+            Activity::ProcessEnd => {
+                if let Some(end) = ProcessEnd::of(event, &outline.processes) {
+                    self.processes.end(&end, time);
+                }
+            }
+            Activity::ImageLoad | Activity::ImageRundown => self.load_image(event, outline),
+            Activity::ImageUnload => {
+                let (pid, base) =
+                    (id(event, outline.own.process_id), number(event, outline.own.image_base));
+                if let (Some(pid), Some(base)) = (pid, base) {
+                    self.processes.unload_image(pid, base, time);
+                }
+            }
+            Activity::ThreadRundown => {
+                self.begin_thread(event, outline);
+            }
+            _ => {}
+        }
+    }
+
+    fn load_image(&mut self, event: &Event<'_>, outline: &Outline) {
+        let own = &outline.own;
+        let (pid, base, size) = (
+            id(event, own.process_id),
+            number(event, own.image_base),
+            number(event, own.image_size),
+        );
+        if let (Some(pid), Some(base), Some(path)) = (pid, base, event.text(own.image_loaded)) {
+            self.processes.load_image(pid, base, size.unwrap_or(0), path, event.time());
+        }
+    }
+
+    /// The thread of an event begins to be known; whether it is the first of its process.
+    fn begin_thread(&mut self, event: &Event<'_>, outline: &Outline) -> bool {
+        let own = &outline.own;
+        let thread = id(event, own.new_thread_id);
+        let (Some(thread), Some(pid)) = (thread, id(event, own.target_process_id)) else {
+            return false;
+        };
+        let process = self.processes.at(pid, event.time()).map(|process| process.id());
+        self.threads.begin(thread, pid, process)
+    }
+
+    /// Whether the thread that an event starts is one that a process started in another, and not the first
+    /// thread of a process, which its creator starts.
+    pub(crate) fn is_remote_thread(
+        &mut self,
+        event: &Event<'_>,
+        plan: &Plan,
+        outline: &Outline,
+    ) -> bool {
+        let is_first = self.begin_thread(event, outline);
+        let source = plan.actor.id.and_then(|field| id(event, field));
+        let target = plan.target.id.and_then(|field| id(event, field));
+        let (Some(source), Some(target)) = (source, target) else { return false };
+        if source == target || SYSTEM.contains(&source) {
+            return false;
+        }
+        // A process that nothing was heard of before has just been created.
+        let Some(process) = self.processes.at(target, event.time()) else { return false };
+        if is_first && process.started().is_some() {
+            return false;
+        }
+        let source = self.processes.at(source, event.time());
+        let image = source.and_then(|source| source.image()).unwrap_or_default();
+        let place = image.len().checked_sub(CONSOLE_HOST.len());
+        let end = place.and_then(|place| image.get(place..)).unwrap_or_default();
+        !end.eq_ignore_ascii_case(CONSOLE_HOST)
+    }
+
+    /// Whether a datagram is the first between its ends.
+    pub(crate) fn is_first_datagram(&mut self, event: &Event<'_>, outline: &Outline) -> bool {
+        let own = &outline.own;
+        let mut scratch = String::new();
+        let protocol = event.get(own.protocol).first();
+        if protocol.as_ref().and_then(|value| value.text(&mut scratch)) != Some("udp") {
+            return false;
+        }
+        let ip = |field| match event.get(field).first() {
+            Some(Value::Ip(ip)) => Some(ip),
+            _ => None,
+        };
+        let near = (ip(own.source_ip), id(event, own.source_port));
+        let far = (ip(own.destination_ip), id(event, own.destination_port));
+        // Both directions are one.
+        let ends = if near <= far { (near, far) } else { (far, near) };
+        self.datagrams.is_first((id(event, own.process_id), ends), event.time())
+    }
+
+    /// The id of a process of an event. The kernel writes some file events for others: their thread tells.
+    pub(crate) fn pid(&self, event: &Event<'_>, party: &Party, outline: &Outline) -> Option<u32> {
+        let pid = id(event, party.id?);
+        if pid.is_some_and(|pid| !SYSTEM.contains(&pid)) {
+            return pid;
+        }
+        let thread = id(event, outline.own.issuing_thread_id);
+        thread.and_then(|thread| self.threads.owner(thread)).or(pid)
+    }
+
+    /// The process of an event, by the name that was recorded or by its id at that time.
+    pub(crate) fn process(
+        &self,
+        event: &Event<'_>,
+        party: &Party,
+        outline: &Outline,
+    ) -> Option<Process<'_>> {
+        let recorded = party.guid.iter().find_map(|field| guid(event, *field));
+        if let Some(process) = recorded.and_then(|guid| self.processes.by_guid(&guid)) {
+            return Some(process);
+        }
+        let process = self.processes.at(self.pid(event, party, outline)?, event.time())?;
+        // Another recorded name is that of another process, of which nothing is known.
+        (recorded.is_none() || !process.guid_is_recorded()).then_some(process)
+    }
+
+    /// A process of an event has been seen to be there, and the event may tell its name and image in passing.
+    pub(crate) fn sight(&mut self, event: &Event<'_>, party: &Party, outline: &Outline) {
+        let Some(pid) = self.pid(event, party, outline) else { return };
+        let known = self.processes.seen(pid, event.time());
+        let Some(known) = known.and_then(|known| self.processes.get(known)) else { return };
+        let tells = |field: FieldId| event.get(field).is_present();
+        let has_news = (known.image().is_none() && party.image.is_some_and(tells))
+            || (!known.guid_is_recorded() && party.guid.iter().copied().any(tells));
+        let known = known.id();
+        if has_news
+            && let Some(part) = ProcessPart::sighting(event, &outline.processes, party.whose)
+        {
+            self.processes.learn(known, &part);
+        }
+    }
+
+    /// Adds what had to be forgotten.
+    pub(crate) fn add_forgotten(&self, all: &mut BTreeMap<Reason, u64>) {
+        let (processes, names) = (self.processes.counts(), self.names.counts());
+        for (what, count) in [
+            ("processes", processes.evicted_live),
+            ("ended processes", processes.evicted_dead),
+            ("modules", processes.evicted_modules),
+            ("ends of texts", processes.cut_texts),
+            ("file names", names.files.evicted + names.files.refused),
+            ("registry keys", names.keys.evicted + names.keys.refused),
+            ("DNS answers", names.answers.evicted + names.answers.refused),
+            ("DNS queries", names.queries.evicted + names.queries.refused),
+            ("threads", self.threads.evicted),
+            ("ends of datagrams", self.datagrams.evicted),
+        ] {
+            if count > 0 {
+                *all.entry(what).or_default() += count;
+            }
+        }
     }
 }

@@ -7,14 +7,28 @@
 //! |---|---|
 //! | [`merge`] | the order: inputs by their next event, events that wait for their other half |
 //! | [`state`] | [`State`]: events in, events with what their host knows out |
+//! | `host` | the memory of one host, and what events change in it |
+//! | `release` | an event's turn: what it teaches, what it is told |
+//! | `fill` | which fields of a layout are filled with what is known of a process |
+//! | [`processes`] | [`ProcessTable`]: who is and was running |
+//! | [`names`] | [`ObjectNames`]: names behind handles and addresses |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod datagrams;
+mod fields;
+mod fill;
 mod host;
+mod hosts;
 pub mod merge;
 pub mod names;
+pub mod processes;
+mod release;
 pub mod state;
+mod threads;
 
+pub use fields::Outline;
 pub use merge::{Heads, Merge};
 pub use names::ObjectNames;
+pub use processes::ProcessTable;
 pub use state::{Settings, State};

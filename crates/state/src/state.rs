@@ -5,10 +5,20 @@
 //! than what its host has already shown is *late*: it is matched like any other, may be told what is known,
 //! and changes nothing.
 
-use etwatch_event::{Event, EventBatch, Ledger, Timestamp};
+use std::sync::Arc;
 
-use crate::host::Hosts;
+use etwatch_event::{Event, EventBatch, FieldId, Ledger, Timestamp};
+
+use crate::fields::Outline;
+use crate::host::Arrival;
+use crate::hosts::Hosts;
 use crate::merge::{Merge, Waiting};
+use crate::names::Found;
+use crate::release::{Release, provider};
+
+/// How long the start of a process waits for its other half, in units of 100 ns: 50 ms, more than the flush
+/// of a buffer takes.
+pub const JOIN_WAIT: u64 = 500_000;
 
 /// How events are worked on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,17 +41,27 @@ impl Default for Settings {
 #[derive(Debug)]
 pub struct State {
     settings: Settings,
+    outline: Arc<Outline>,
+    ancestors: Option<FieldId>,
     hosts: Hosts,
     merge: Merge,
     now: Timestamp,
+    found: Found,
 }
 
 impl State {
     /// Nothing is remembered yet.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
-        let (hosts, merge) = (Hosts::default(), Merge::default());
-        Self { settings, hosts, merge, now: Timestamp::UNKNOWN }
+    pub fn new(settings: Settings, outline: Arc<Outline>) -> Self {
+        Self {
+            settings,
+            outline,
+            ancestors: None,
+            hosts: Hosts::default(),
+            merge: Merge::default(),
+            now: Timestamp::UNKNOWN,
+            found: Found::default(),
+        }
     }
 
     /// Says which host the events of an input are of that do not name one.
@@ -49,31 +69,62 @@ impl State {
         self.hosts.name_input(input, host);
     }
 
+    /// From now on, events get the GUIDs of all ancestors of the process that did them in this field, the
+    /// nearest first, at most 16: it is asked for by some rule.
+    pub fn tell_ancestors(&mut self, field: Option<FieldId>) {
+        self.ancestors = field;
+    }
+
     /// Takes the next event. Those whose turn has come leave to the end of `out`; `ledger` is told what became
     /// of each record.
     pub fn take(&mut self, event: &Event<'_>, out: &mut EventBatch, ledger: &mut Ledger) {
+        let Self { settings, outline, ancestors, hosts, merge, now, found } = self;
         let time = event.time();
-        self.now = self.now.max(time);
-        let host = self.hosts.of(event);
-        if time.is_known() && time < host.released {
-            ledger.late += 1;
-            emit(event, out, ledger);
-            return;
-        }
-        if self.settings.hold == 0 && self.merge.is_empty() {
+        *now = (*now).max(time);
+        let host = hosts.of(event);
+        let is_late = time.is_known() && time < host.released;
+        ledger.late += u64::from(is_late);
+        let plan = outline.plans.of(event.layout_id()).filter(|plan| !plan.is_idle());
+        let arrival = match plan {
+            Some(plan) if !is_late => host.arrive(event, plan, outline),
+            _ => Arrival::Turn,
+        };
+        let waits_for = match arrival {
+            Arrival::Turn => settings.hold,
+            Arrival::Half(_) => settings.hold.max(JOIN_WAIT),
+            Arrival::Joined(whole) => {
+                ledger.joined += 1;
+                ledger.of_provider(provider(event)).joined += 1;
+                if let Some(number) = whole {
+                    merge.complete(number);
+                }
+                return self.release(out, ledger);
+            }
+        };
+        if is_late || (waits_for == 0 && merge.is_empty()) {
             host.released = host.released.max(time);
-            emit(event, out, ledger);
-            return;
+            let mut release =
+                Release { outline, settings: *settings, ancestors: *ancestors, found };
+            return release.turn(host, event, plan, is_late, out, ledger);
         }
-        let until = Timestamp::from_filetime(time.filetime().saturating_add(self.settings.hold));
-        self.merge.push(event, out.vocabulary(), time, until);
+        let until = Timestamp::from_filetime(time.filetime().saturating_add(waits_for));
+        let number = merge.push(event, out.vocabulary(), time, until);
+        if let Arrival::Half(process) = arrival {
+            host.wait(process, number);
+        } else if let Some(whole) = host.next_whole() {
+            merge.complete(whole);
+        }
         self.release(out, ledger);
     }
 
-    /// There is nothing more: what still waits leaves.
+    /// There is nothing more: what still waits leaves, and the ledger is told what had to be forgotten.
     pub fn finish(&mut self, out: &mut EventBatch, ledger: &mut Ledger) {
         self.now = Timestamp::from_filetime(u64::MAX);
         self.release(out, ledger);
+        ledger.forgotten = self.hosts.forgotten();
+        if self.merge.hurried > 0 {
+            ledger.forgotten.insert("halves to wait for", self.merge.hurried);
+        }
     }
 
     fn release(&mut self, out: &mut EventBatch, ledger: &mut Ledger) {
@@ -84,31 +135,29 @@ impl State {
     }
 
     fn release_one(&mut self, waiting: &Waiting, out: &mut EventBatch, ledger: &mut Ledger) {
-        let Self { merge, hosts, .. } = self;
+        let Self { settings, outline, ancestors, hosts, merge, found, .. } = self;
         let Some(event) = merge.event(waiting) else { return };
+        let plan = outline.plans.of(event.layout_id()).filter(|plan| !plan.is_idle());
         let host = hosts.of(&event);
         host.released = host.released.max(waiting.time);
-        emit(&event, out, ledger);
+        host.no_longer_waits(waiting.number);
+        let mut release = Release { outline, settings: *settings, ancestors: *ancestors, found };
+        release.turn(host, &event, plan, false, out, ledger);
     }
-}
-
-fn emit(event: &Event<'_>, out: &mut EventBatch, ledger: &mut Ledger) {
-    out.push_copy(event);
-    ledger.evaluated += 1;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
-
-    use etwatch_event::{FieldId, LayoutId, LogSourceSetId, Value, Vocabulary};
+    use etwatch_event::{LayoutId, LogSourceSetId, Value, Vocabulary};
 
     fn late(events: &[(&str, u64)]) -> Vec<u64> {
-        let vocabulary = Arc::new(Vocabulary::default());
+        let mut vocabulary = Vocabulary::default();
+        let outline = Arc::new(Outline::new(&mut vocabulary));
+        let vocabulary = Arc::new(vocabulary);
         let mut batch = EventBatch::new(Arc::clone(&vocabulary));
         let mut out = EventBatch::new(vocabulary);
-        let (mut state, mut ledger) = (State::new(Settings::default()), Ledger::default());
+        let (mut state, mut ledger) = (State::new(Settings::default(), outline), Ledger::default());
         let counts = events.iter().map(|(host, time)| {
             batch.clear();
             let mut event = batch.begin(LayoutId::HEADER, LogSourceSetId::NONE);

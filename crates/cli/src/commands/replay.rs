@@ -22,7 +22,7 @@ Examples:
   zcat day.jsonl.gz | etwatch replay - --format json   from a pipe, for a program
   etwatch replay logs --rules sigma --output alerts.jsonl --format none --summary run.json
 
-Recordings: .evtx; JSON in lines, arrays or documents, as Sysmon-like flat fields, as evtx_dump,
+Recordings: .evtx; .etl; JSON in lines, arrays or documents, as Sysmon-like flat fields, as evtx_dump,
 Winlogbeat or NXLog write it; each also as .gz or .zst. Files of many hosts and years are one run,
 in the order of time.
 
@@ -64,6 +64,9 @@ pub(crate) struct Replay {
     /// Leave the summary and the progress bar out
     #[arg(short, long)]
     quiet: bool,
+    /// Leave events of recorded logs as they are: no parents and images from what was recorded before
+    #[arg(long)]
+    no_enrich: bool,
     /// Load rules whose status is `deprecated` or `unsupported` too
     #[arg(long)]
     include_deprecated: bool,
@@ -114,6 +117,7 @@ impl Replay {
         let run = Options {
             workers: self.workers.map(usize::from).or(config.workers).unwrap_or(0),
             batch: self.batch.map_or(Options::default().batch, NonZeroUsize::get),
+            enrich: !self.no_enrich,
             ..Options::default()
         };
         let mut bar = Bar::new(&found.inputs, self.quiet);

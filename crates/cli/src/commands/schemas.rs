@@ -11,6 +11,7 @@ use etwatch_alert::json::harmless_line;
 use etwatch_decode::table::{Entry, Tables};
 use etwatch_event::field::HEADER_FIELDS;
 use etwatch_event::{Guid, Vocabulary};
+use etwatch_normalise::table::EventRow;
 use etwatch_normalise::{Log, Table, TableError, Taxonomy};
 use etwatch_rules::diagnostic::nearest;
 use serde::Serialize;
@@ -57,7 +58,7 @@ enum Format {
 }
 
 /// Events of one kind; its JSON form is a line of the output.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Schema {
     /// The table that knows it.
     table: &'static str,
@@ -109,16 +110,16 @@ fn add_taxonomy(schemas: &mut Vec<Schema>) -> Result<(), TableError> {
         let fields = vocabulary.layout(kind.layout).map_or(&[][..], |layout| layout.fields());
         let fields = fields.iter().filter(|id| id.index() >= HEADER_FIELDS.len());
         let (providers, channels) = names(log);
-        own.push(Schema {
+        let schema = Schema {
             table: "taxonomy",
             providers,
             guid: None,
             channels,
-            id: row.map(|row| row.id),
+            id: None,
             opcode: None,
             version: None,
             name: row.map_or("any other event", |row| &row.name).to_owned(),
-            when: row.map(|row| row.when.clone()).unwrap_or_default(),
+            when: row.map(when).unwrap_or_default(),
             log_sources: vocabulary
                 .log_sources(kind.sources)
                 .iter()
@@ -127,7 +128,13 @@ fn add_taxonomy(schemas: &mut Vec<Schema>) -> Result<(), TableError> {
             complete: kind.listed,
             fields: fields.map(|id| vocabulary.fields.name(*id).to_owned()).collect(),
             types: Vec::new(),
-        });
+        };
+        match row {
+            Some(row) => {
+                own.extend(row.id.iter().map(|id| Schema { id: Some(*id), ..schema.clone() }))
+            }
+            None => own.push(schema),
+        }
     }
     own.sort_by(|one, other| {
         let key = |schema: &Schema| (schema.id.is_none(), schema.id);
@@ -137,6 +144,11 @@ fn add_taxonomy(schemas: &mut Vec<Schema>) -> Result<(), TableError> {
     });
     schemas.append(&mut own);
     Ok(())
+}
+
+/// What a row asks of the values of an event, by field.
+fn when(row: &EventRow) -> BTreeMap<String, Vec<String>> {
+    row.when.iter().map(|(field, condition)| (field.clone(), condition.texts())).collect()
 }
 
 /// The layouts of ETW's events. An event may have several of one version, from different builds of Windows.

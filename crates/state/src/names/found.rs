@@ -18,7 +18,7 @@ pub struct Found {
 
 impl Found {
     /// Nothing is found, the memory is kept.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.text.clear();
         self.target_filename = None;
         self.source_filename = None;

@@ -126,7 +126,7 @@ fn an_answer_without_end_leaves_the_others_in_place() {
     host.tell(0, DnsQuery, 1, &asked);
     let mut results = String::new();
     (0..100_000_u32).for_each(|n| {
-        write!(results, "::ffff:10.{}.{}.{};", n >> 16, n >> 8 & 255, n & 255).unwrap()
+        write!(results, "::ffff:10.{}.{}.{};", n >> 16, n >> 8 & 255, n & 255).unwrap();
     });
     let asked = [("QueryName", Text("example.net")), ("QueryResults", Text(&results))];
     host.tell(0, DnsQuery, 1, &asked);

@@ -1,0 +1,281 @@
+//! An event's turn: it teaches its host, is told what the host knows, and leaves.
+//!
+//! ```text
+//! learn    end of a process, images, threads, names behind handles
+//! decide   bookkeeping? the other half of something? which log sources?
+//! fill     parents, images, users of its processes; names behind its handles; where a thread starts
+//! ```
+//!
+//! A record that only tells the engine something goes no further, one of a recorded log always does. What is
+//! recorded is never replaced.
+
+use etwatch_event::batch::EventBuilder;
+use etwatch_event::{Activity, Event, EventBatch, FieldId, Ledger, Shape, Value};
+
+use crate::fields::{Outline, id, number};
+use crate::fill::{Attribute, Party, Plan};
+use crate::host::Host;
+use crate::names::Found;
+use crate::processes::Process;
+use crate::state::Settings;
+
+/// The ledger's word for a query that a process has made just before.
+const SAME_QUERY: &str = "DNS query repeated within a second";
+
+/// What is needed besides the host.
+pub(crate) struct Release<'s> {
+    pub(crate) outline: &'s Outline,
+    pub(crate) settings: Settings,
+    /// `AncestorProcessGuid`, if a rule asks for it.
+    pub(crate) ancestors: Option<FieldId>,
+    pub(crate) found: &'s mut Found,
+}
+
+impl Release<'_> {
+    /// The turn of `event` has come, or it is late, and then changes nothing. Without a plan it means nothing
+    /// for its host.
+    pub(crate) fn turn(
+        &mut self,
+        host: &mut Host,
+        event: &Event<'_>,
+        plan: Option<&Plan>,
+        is_late: bool,
+        out: &mut EventBatch,
+        ledger: &mut Ledger,
+    ) {
+        match plan {
+            Some(plan) => self.pass(host, event, plan, is_late, out, ledger),
+            None => {
+                ledger.evaluated += 1;
+                out.push_copy(event);
+            }
+        }
+    }
+
+    fn pass(
+        &mut self,
+        host: &mut Host,
+        event: &Event<'_>,
+        plan: &Plan,
+        is_late: bool,
+        out: &mut EventBatch,
+        ledger: &mut Ledger,
+    ) {
+        let is_etw = event.origin().shape == Shape::Etw;
+        self.found.clear();
+        let mut is_alternative = false;
+        if !is_late {
+            is_alternative = self.learn(host, event, plan);
+        }
+        if is_etw && plan.role.activity.is_bookkeeping() {
+            ledger.bookkeeping += 1;
+            ledger.of_provider(provider(event)).bookkeeping += 1;
+            return;
+        }
+        if is_etw && self.found.is_duplicate_query {
+            *ledger.filtered.entry(SAME_QUERY).or_default() += 1;
+            return;
+        }
+        ledger.evaluated += 1;
+        if !is_etw && !self.settings.enrich {
+            out.push_copy(event);
+            return;
+        }
+        let mut filled = out.begin_copy(event);
+        if is_alternative && let Some(sources) = plan.role.alternative {
+            filled.set_sources(sources);
+        }
+        self.fill_names(event, &mut filled);
+        self.fill_processes(host, event, plan, &mut filled);
+        filled.finish();
+    }
+
+    /// Whether the event has the alternative of its log sources.
+    fn learn(&mut self, host: &mut Host, event: &Event<'_>, plan: &Plan) -> bool {
+        let Self { outline, found, .. } = self;
+        host.learn(event, plan, outline);
+        host.sight(event, &plan.actor, outline);
+        host.sight(event, &plan.target, outline);
+        let activity = plan.role.activity;
+        let actor = host.pid(event, &plan.actor, outline);
+        host.names.take(event, activity, actor, &outline.names, found);
+        match activity {
+            Activity::ThreadStart => host.is_remote_thread(event, plan, outline),
+            Activity::Transfer if plan.role.alternative.is_some() => {
+                host.is_first_datagram(event, outline)
+            }
+            _ => false,
+        }
+    }
+
+    fn fill_names(&self, event: &Event<'_>, filled: &mut EventBuilder<'_>) {
+        if self.found.is_empty() {
+            return;
+        }
+        let own = &self.outline.own;
+        for (field, name) in [
+            (own.target_filename, self.found.target_filename()),
+            (own.source_filename, self.found.source_filename()),
+            (own.target_object, self.found.target_object()),
+            (own.destination_hostname, self.found.destination_hostname()),
+        ] {
+            if let Some(name) = name
+                && !event.get(field).is_present()
+            {
+                filled.set(field, Value::Text(name));
+            }
+        }
+    }
+
+    fn fill_processes(
+        &self,
+        host: &Host,
+        event: &Event<'_>,
+        plan: &Plan,
+        filled: &mut EventBuilder<'_>,
+    ) {
+        let outline = self.outline;
+        let lacks =
+            |party: &Party| party.fills.iter().any(|fill| !event.in_slot(fill.slot).is_present());
+        let actor = if lacks(&plan.actor) || self.ancestors.is_some() {
+            host.process(event, &plan.actor, outline)
+        } else {
+            None
+        };
+        if let Some(actor) = actor {
+            fill(event, &plan.actor, actor, filled);
+            self.correct_pid(event, plan, actor, filled);
+            if let Some(field) = self.ancestors
+                && !event.get(field).is_present()
+            {
+                for ancestor in actor.ancestors() {
+                    filled.push(field, Value::Guid(ancestor.guid()));
+                }
+            }
+        }
+        let target = if lacks(&plan.target) || plan.role.activity == Activity::ThreadStart {
+            host.process(event, &plan.target, outline)
+        } else {
+            None
+        };
+        if let Some(target) = target {
+            fill(event, &plan.target, target, filled);
+        }
+        match plan.role.activity {
+            Activity::ThreadStart => self.fill_start(event, target, filled),
+            Activity::ProcessStart => self.fill_creation(event, actor, filled),
+            _ => {}
+        }
+    }
+
+    /// The kernel's id gives way to that of the process for which it acted.
+    fn correct_pid(
+        &self,
+        event: &Event<'_>,
+        plan: &Plan,
+        actor: Process<'_>,
+        filled: &mut EventBuilder<'_>,
+    ) {
+        if let Some(field) = plan.actor.id
+            && event.get(self.outline.own.issuing_thread_id).is_present()
+            && id(event, field) != Some(actor.pid())
+        {
+            filled.set(field, Value::Unsigned(actor.pid().into()));
+        }
+    }
+
+    /// In which file a thread starts: in none, if the modules of its process are known and it is in none of
+    /// them, which is how injected code shows.
+    fn fill_start(
+        &self,
+        event: &Event<'_>,
+        target: Option<Process<'_>>,
+        filled: &mut EventBuilder<'_>,
+    ) {
+        let own = &self.outline.own;
+        let (Some(target), Some(address)) = (target, number(event, own.start_address)) else {
+            return;
+        };
+        if event.get(own.start_module).is_present() {
+            return;
+        }
+        let module = target.module_at(address);
+        match &module {
+            Some(module) => filled.set(own.start_module, Value::Text(module.path)),
+            None if target.module_count() == 0 || target.modules_are_incomplete() => return,
+            None => {}
+        }
+        filled.set(own.start_unbacked, Value::Boolean(module.is_none()));
+    }
+
+    /// Who really created a process that was given another parent, and what could not be told of it.
+    fn fill_creation(
+        &self,
+        event: &Event<'_>,
+        process: Option<Process<'_>>,
+        filled: &mut EventBuilder<'_>,
+    ) {
+        let own = &self.outline.own;
+        if let Some(process) = process
+            && process.is_spoofed()
+        {
+            if let Some(creator) = process.creator_pid() {
+                filled.set(own.creator_process_id, Value::Unsigned(creator.into()));
+            }
+            if let Some(image) = process.creator().and_then(|creator| creator.image()) {
+                filled.set(own.creator_image, Value::Text(image));
+            }
+        }
+        if event.origin().shape == Shape::Etw {
+            for (field, name) in [(own.image, "Image"), (own.command_line, "CommandLine")] {
+                if !filled.values(field).is_present() {
+                    filled.push(own.unavailable, Value::Text(name));
+                }
+            }
+        }
+    }
+}
+
+/// The provider of an event, for the ledger.
+pub(crate) fn provider<'a>(event: &Event<'a>) -> &'a str {
+    event.text(FieldId::PROVIDER_NAME).unwrap_or("unknown")
+}
+
+/// Fills what the event lacks of one of its processes.
+fn fill(event: &Event<'_>, party: &Party, process: Process<'_>, filled: &mut EventBuilder<'_>) {
+    for fill in &party.fills {
+        if event.in_slot(fill.slot).is_present() {
+            continue;
+        }
+        if let Some(value) = value_of(process, fill.attribute) {
+            filled.set(fill.field, value);
+        }
+    }
+}
+
+fn value_of(process: Process<'_>, attribute: Attribute) -> Option<Value<'_>> {
+    use Attribute as A;
+    match attribute {
+        A::Guid => Some(Value::Guid(process.guid())),
+        A::Image => process.image().map(Value::Text),
+        A::CommandLine => process.command_line().map(Value::Text),
+        A::CurrentDirectory => process.current_directory().map(Value::Text),
+        A::User => process.user().map(Value::Text),
+        A::Integrity => process.integrity().map(Value::Text),
+        A::LogonId => process.logon_id().map(Value::Hex),
+        A::LogonGuid => process.logon_guid().map(Value::Guid),
+        A::Session => process.session().map(|session| Value::Unsigned(session.into())),
+        A::OriginalFileName => process.original_file_name().map(Value::Text),
+        A::ParentGuid => process.parent().map(|parent| Value::Guid(parent.guid())),
+        A::ParentId => process.parent_pid().map(|pid| Value::Unsigned(pid.into())),
+        A::ParentImage => process.parent_image().map(Value::Text),
+        A::ParentCommandLine => process.parent_command_line().map(Value::Text),
+        A::ParentUser => process.parent_user().map(Value::Text),
+        A::GrandParentImage => {
+            process.parent().and_then(|parent| parent.parent_image()).map(Value::Text)
+        }
+        A::GrandParentCommandLine => {
+            process.parent().and_then(|parent| parent.parent_command_line()).map(Value::Text)
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Which thread is of which process, and which processes have had one.
+//!
+//! Windows starts the first thread of a process from the process that created it, so that thread is in no
+//! way remote. Some events name a thread and not its process.
+
+use std::num::NonZeroUsize;
+
+use lru::LruCache;
+
+use crate::processes::ProcessId;
+
+/// Threads that are remembered; the one unseen for longest goes first.
+const MOST: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
+
+/// The threads of a host.
+#[derive(Debug)]
+pub(crate) struct Threads {
+    owners: LruCache<u32, u32>,
+    begun: LruCache<ProcessId, ()>,
+    /// Threads that were forgotten for want of room.
+    pub(crate) evicted: u64,
+}
+
+impl Default for Threads {
+    fn default() -> Self {
+        // Both grow as they are filled: most hosts of a recording have no threads at all.
+        let (owners, begun) = (LruCache::unbounded(), LruCache::unbounded());
+        Self { owners, begun, evicted: 0 }
+    }
+}
+
+impl Threads {
+    /// The thread is of this process; true if it is the first that is seen of it.
+    pub(crate) fn begin(&mut self, thread: u32, pid: u32, process: Option<ProcessId>) -> bool {
+        self.owners.put(thread, pid);
+        if self.owners.len() > MOST.get() {
+            self.evicted += u64::from(self.owners.pop_lru().is_some());
+        }
+        let Some(process) = process else { return false };
+        let is_first = self.begun.put(process, ()).is_none();
+        if self.begun.len() > MOST.get() {
+            self.begun.pop_lru();
+        }
+        is_first
+    }
+    /// The process of a thread.
+    pub(crate) fn owner(&self, thread: u32) -> Option<u32> {
+        self.owners.peek(&thread).copied()
+    }
+}
