@@ -10,18 +10,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export LC_ALL=C
 target=${CARGO_TARGET_DIR:-target}
-environment=$target/etl-check
-if ! "$environment/bin/python" -c 'import dissect.etl' 2>/dev/null; then
-    python3 -m venv "$environment"
-    "$environment/bin/python" -m pip install --quiet --disable-pip-version-check \
-        dissect.etl==3.14 dissect.cstruct==4.7 dissect.util==3.24 defusedxml==0.7.1
-fi
+python=$(scripts/etl-python.sh)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
 # Prints the records of a file, sorted: a processor's keep their order, those of several are interleaved by
 # buffers, which the copy may do in another way.
-found() { "$environment/bin/python" scripts/etl-independent.py "$1" | sort; }
+found() { "$python" scripts/etl-independent.py "$1" | sort; }
 
 # Compares two lists of records, and says how many they are.
 compare() {

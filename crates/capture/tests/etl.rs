@@ -16,6 +16,8 @@ mod corpus;
 mod damage;
 #[path = "etl/made.rs"]
 mod made;
+#[path = "etl/memory.rs"]
+mod memory;
 #[path = "../../../tests/support/corpus.rs"]
 mod place;
 #[path = "etl/reading.rs"]
