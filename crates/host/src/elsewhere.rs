@@ -3,11 +3,11 @@
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 
-use etwatch_event::Sid;
+use etwatch_event::{Sid, Timestamp};
 
 use crate::error::HostError;
 use crate::facts::{FileFacts, FileIdentity};
-use crate::file::{LONGEST_HASHED, exports_of, facts_of, size_and_time};
+use crate::file::{LONGEST_HASHED, exports_of, facts_of};
 use crate::host::Host;
 use crate::pe::Exports;
 use crate::process::{Account, Boot, ProcessSnapshot};
@@ -20,8 +20,19 @@ pub struct LocalHost;
 
 fn identity(file: &File) -> Result<FileIdentity, HostError> {
     let metadata = file.metadata()?;
-    let (size, modified) = size_and_time(&metadata);
-    Ok(FileIdentity { volume: metadata.dev(), file: metadata.ino().into(), size, modified })
+    Ok(FileIdentity {
+        volume: metadata.dev(),
+        file: metadata.ino().into(),
+        size: metadata.len(),
+        changed: changed(metadata.ctime(), metadata.ctime_nsec()).unwrap_or_default(),
+    })
+}
+
+/// Seconds since 1970 and nanoseconds as a point in time.
+fn changed(seconds: i64, nanoseconds: i64) -> Option<Timestamp> {
+    let ticks = seconds.checked_mul(10_000_000)?.checked_add(nanoseconds / 100)?;
+    let epoch = Timestamp::UNIX_EPOCH.filetime();
+    epoch.checked_add_signed(ticks).map(Timestamp::from_filetime)
 }
 
 /// Opens a file that has content; a pipe would hold us up for ever.
@@ -46,7 +57,7 @@ impl Host for LocalHost {
         identity(&open(path)?)
     }
     fn file_facts(&self, path: &str, wanted: FileQuestions) -> Result<FileFacts, HostError> {
-        facts_of(&open(path)?, wanted, LONGEST_HASHED, identity)
+        facts_of(&open(path)?, wanted, LONGEST_HASHED, identity, |_| None)
     }
     fn exports(&self, path: &str) -> Result<Exports, HostError> {
         exports_of(&open(path)?)

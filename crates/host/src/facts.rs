@@ -1,7 +1,7 @@
 //! What is known of a file, and how Sysmon spells it.
 //!
 //! Facts belong to a file's content, not to its path: [`FileIdentity`] names the content by volume, id, size
-//! and time of the last write, taken from the handle that was read. `answered` says which questions were
+//! and time of the last change, taken from the handle that was read. `answered` says which questions were
 //! worked out; of those, `None` means that the file has no such thing.
 
 use std::fmt;
@@ -21,8 +21,9 @@ pub struct FileIdentity {
     pub file: u128,
     /// Its length in bytes.
     pub size: u64,
-    /// When it was last written to.
-    pub modified: Timestamp,
+    /// When its content or its attributes last changed. The time of the last write is easily set back by
+    /// whoever writes; this one rarely is.
+    pub changed: Timestamp,
 }
 
 /// What is known of a file.

@@ -5,7 +5,7 @@
 //! takes a minute of a processor), its image still is. Which content was read is known from before and after:
 //! if the file was written to in between, its hashes are those of no file that ever was.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 
 use md5::{Digest, Md5};
@@ -13,7 +13,7 @@ use sha1::Sha1;
 use sha2::Sha256;
 
 use crate::error::HostError;
-use crate::facts::{FileFacts, FileIdentity};
+use crate::facts::{FileFacts, FileIdentity, Signature};
 use crate::pe::{Exports, Image, PeError};
 use crate::questions::FileQuestions;
 
@@ -23,9 +23,10 @@ const PIECE: usize = 128 << 10;
 /// The longest file that is read as a whole, in bytes: 256 MiB, a second or two of a processor.
 pub const LONGEST_HASHED: u64 = 256 << 20;
 
-/// What is asked about an open file, all but its signature.
+/// What is asked about an open file.
 ///
-/// `identity` is asked before and after reading.
+/// `identity` is asked before and after reading; `signature`, in between, what the system says of it, `None`
+/// if it does not say. `longest_hashed`: bytes of the longest file that is read as a whole.
 ///
 /// # Errors
 /// [`HostError::Changed`] if the file was written to meanwhile; otherwise why it could not be read. A damaged
@@ -35,6 +36,7 @@ pub fn facts_of(
     wanted: FileQuestions,
     longest_hashed: u64,
     identity: impl Fn(&File) -> Result<FileIdentity, HostError>,
+    signature: impl FnOnce(&File) -> Option<Signature>,
 ) -> Result<FileFacts, HostError> {
     let before = identity(file)?;
     let mut facts = FileFacts { identity: before, ..FileFacts::default() };
@@ -42,6 +44,12 @@ pub fn facts_of(
         hash(&mut file, wanted, longest_hashed, &mut facts)?;
     }
     look_into(&mut file, wanted, &mut facts);
+    if wanted.contains(FileQuestions::SIGNATURE) && before.size <= longest_hashed {
+        facts.signature = signature(file);
+        if facts.signature.is_some() {
+            facts.answered = facts.answered | FileQuestions::SIGNATURE;
+        }
+    }
     if identity(file)? != before {
         return Err(HostError::Changed);
     }
@@ -131,16 +139,6 @@ fn look_into_image(
         facts.import_hash = image.import_hash()?;
     }
     Ok(())
-}
-
-/// Length and time of the last write, as the standard library tells them everywhere.
-pub(crate) fn size_and_time(metadata: &Metadata) -> (u64, etwatch_event::Timestamp) {
-    let since =
-        metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-    let ticks = since.and_then(|since| u64::try_from(since.as_nanos() / 100).ok()).unwrap_or(0);
-    let epoch = etwatch_event::Timestamp::UNIX_EPOCH.filetime();
-    let modified = etwatch_event::Timestamp::from_filetime(epoch.saturating_add(ticks));
-    (metadata.len(), modified)
 }
 
 #[cfg(test)]

@@ -35,6 +35,8 @@ pub mod process;
 pub mod questions;
 pub mod record;
 pub mod volumes;
+#[cfg(windows)]
+mod windows;
 
 pub use answer::{Answer, NoFacts};
 #[cfg(not(windows))]
@@ -47,3 +49,5 @@ pub use pool::{FactsPool, PoolSettings};
 pub use process::{Account, Boot, Integrity, ProcessSnapshot};
 pub use questions::FileQuestions;
 pub use volumes::Volumes;
+#[cfg(windows)]
+pub use windows::LocalHost;

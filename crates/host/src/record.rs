@@ -10,7 +10,7 @@
 //! | `Token` | what the asker gave, by which it knows its event again |
 //! | `FileName` | the path that was asked about |
 //! | `Failure`, `FailureCode` | why there are no facts: [`NoFacts::reason`], and Windows' code; nothing follows |
-//! | `Volume`, `FileId`, `FileSize`, `Modified` | the file's identity; `Modified` in 100 ns units since 1601 |
+//! | `Volume`, `FileId`, `FileSize`, `Changed` | the file's identity; `Changed` in 100 ns units since 1601 |
 //! | `Answered` | the names of the questions that were worked out |
 //! | `Hashes` | as Sysmon writes them |
 //! | `OriginalFileName`, `FileVersion`, `Description`, `Product`, `Company` | of the version resource |
@@ -91,7 +91,7 @@ impl FileFacts {
         record.push("Volume", Value::Hex(identity.volume));
         record.push("FileId", Value::Text(&format!("{:#x}", identity.file)));
         record.push("FileSize", Value::Unsigned(identity.size));
-        record.push("Modified", Value::Unsigned(identity.modified.filetime()));
+        record.push("Changed", Value::Unsigned(identity.changed.filetime()));
         record.push("Answered", Value::Text(&self.answered.to_string()));
         if let Some(hashes) = self.hashes() {
             record.push("Hashes", Value::Text(&hashes));
@@ -125,7 +125,7 @@ impl FileFacts {
         facts.identity.volume = fields.hex("Volume")?;
         facts.identity.file = fields.hex("FileId")?;
         facts.identity.size = fields.number("FileSize")?;
-        facts.identity.modified = Timestamp::from_filetime(fields.number("Modified")?);
+        facts.identity.changed = Timestamp::from_filetime(fields.number("Changed")?);
         let answered = fields.text("Answered").unwrap_or_default();
         facts.answered =
             FileQuestions::parse(&answered).ok_or(RecordError { field: "Answered" })?;

@@ -9,15 +9,22 @@ fn file_of(bytes: &[u8]) -> File {
 }
 
 fn identity(file: &File) -> Result<FileIdentity, HostError> {
-    let (size, modified) = size_and_time(&file.metadata()?);
-    Ok(FileIdentity { volume: 1, file: 2, size, modified })
+    Ok(FileIdentity { file: 2, size: file.metadata()?.len(), ..FileIdentity::default() })
+}
+
+fn facts_without_signature(
+    bytes: &[u8],
+    wanted: FileQuestions,
+    longest: u64,
+) -> Result<FileFacts, HostError> {
+    facts_of(&file_of(bytes), wanted, longest, identity, |_| None)
 }
 
 /// The hashes of "abc" are those of the standards that define them.
 #[test]
 fn hashes_are_those_of_the_standards() {
     let wanted = FileQuestions::WHOLE_FILE;
-    let facts = facts_of(&file_of(b"abc"), wanted, LONGEST_HASHED, identity).unwrap();
+    let facts = facts_without_signature(b"abc", wanted, LONGEST_HASHED).unwrap();
     let expected = "SHA1=A9993E364706816ABA3E25717850C26C9CD0D89D,\
                     MD5=900150983CD24FB0D6963F7D28E17F72,\
                     SHA256=BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD";
@@ -27,19 +34,34 @@ fn hashes_are_those_of_the_standards() {
 
 #[test]
 fn only_what_is_asked_is_worked_out() {
-    let facts = |wanted| facts_of(&file_of(b"abc"), wanted, LONGEST_HASHED, identity).unwrap();
+    let facts = |wanted| facts_without_signature(b"abc", wanted, LONGEST_HASHED).unwrap();
     let md5 = facts(FileQuestions::MD5);
     assert_eq!((md5.md5.is_some(), md5.sha1, md5.sha256), (true, None, None));
     let version = facts(FileQuestions::VERSION);
     assert_eq!((version.md5, version.damage), (None, Some(PeError::NotAnImage)));
     assert_eq!(version.answered, FileQuestions::VERSION);
-    // A signature takes Windows.
     assert_eq!(facts(FileQuestions::SIGNATURE).answered, FileQuestions::NONE);
 }
 
 #[test]
+fn a_signature_is_what_the_system_says() {
+    let signed = |_: &File| {
+        let signer = Some("Acme".to_owned());
+        Some(Signature { status: crate::SignatureStatus::Valid, signer })
+    };
+    let facts =
+        |wanted, longest| facts_of(&file_of(b"abc"), wanted, longest, identity, signed).unwrap();
+    let asked = facts(FileQuestions::SIGNATURE, LONGEST_HASHED);
+    assert_eq!(asked.signature.unwrap().signer.as_deref(), Some("Acme"));
+    assert_eq!(asked.answered, FileQuestions::SIGNATURE);
+    assert_eq!(facts(FileQuestions::MD5, LONGEST_HASHED).signature, None);
+    // Windows reads the whole file for it.
+    assert_eq!(facts(FileQuestions::SIGNATURE, 2).answered, FileQuestions::NONE);
+}
+
+#[test]
 fn a_file_that_is_too_long_has_no_hashes_and_says_so() {
-    let facts = facts_of(&file_of(b"abc"), FileQuestions::HASHES, 2, identity).unwrap();
+    let facts = facts_without_signature(b"abc", FileQuestions::HASHES, 2).unwrap();
     assert_eq!(facts.answered, FileQuestions::IMPHASH);
     assert_eq!((facts.md5, facts.damage), (None, Some(PeError::NotAnImage)));
 }
@@ -51,7 +73,7 @@ fn a_file_that_changes_while_it_is_read_has_no_facts() {
         asked.set(asked.get() + 1);
         Ok(FileIdentity { size: asked.get(), ..FileIdentity::default() })
     };
-    let facts = facts_of(&file_of(b"abc"), FileQuestions::MD5, LONGEST_HASHED, changing);
+    let facts = facts_of(&file_of(b"abc"), FileQuestions::MD5, LONGEST_HASHED, changing, |_| None);
     assert_eq!(facts, Err(HostError::Changed));
 }
 

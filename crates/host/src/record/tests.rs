@@ -30,10 +30,10 @@ fn facts() -> impl Strategy<Value = FileFacts> {
                 }
                 version
             });
-            let (volume, file, size, modified) = identity;
-            let modified = Timestamp::from_filetime(modified);
+            let (volume, file, size, changed) = identity;
+            let changed = Timestamp::from_filetime(changed);
             FileFacts {
-                identity: FileIdentity { volume, file, size, modified },
+                identity: FileIdentity { volume, file, size, changed },
                 answered,
                 md5: asked_md5.then_some(md5),
                 sha1: asked_sha1.then_some(sha1),
@@ -101,7 +101,7 @@ const SOUND: [(&str, &str); 8] = [
     ("Volume", "0xa0"),
     ("FileId", "0x1f"),
     ("FileSize", "3"),
-    ("Modified", "5"),
+    ("Changed", "5"),
     ("Answered", ""),
 ];
 
