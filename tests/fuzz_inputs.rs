@@ -144,6 +144,19 @@ fn seeds_of_payloads_have_values() {
 }
 
 #[test]
+fn seeds_of_images_tell_some() {
+    for (seed, facts) in counts("read_pe", checks::read_pe::facts) {
+        let told = match seed.as_str() {
+            // The hash of imports, two texts, three functions.
+            "parts-64-bits" | "damaged" => 6,
+            // The hash of imports and a function.
+            _ => 2,
+        };
+        assert_eq!(facts, told, "{seed}");
+    }
+}
+
+#[test]
 fn each_check_is_a_fuzz_target() {
     let mut known: Vec<String> = TARGETS.iter().map(|(name, _)| format!("{name}.rs")).collect();
     known.sort();

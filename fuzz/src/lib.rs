@@ -18,6 +18,7 @@
 //! | [`unpack_xpress`] | a packed stream, or what is packed | what the definition says, or an error |
 //! | [`parse_schema`] | what describes events, in one of five forms | read or refused within bounds, written and read again the same |
 //! | [`decode_payload`] | choices that make a schema, a payload | one record each, always the same; values that are known come back |
+//! | [`read_pe`] | an image of a program, or choices that make one | it ends, twice the same; what was put in comes out |
 
 pub mod choices;
 pub mod compile_pattern;
@@ -26,6 +27,9 @@ pub mod decode_payload;
 #[path = "../../crates/capture/tests/etl/writer.rs"]
 mod etl_log;
 pub mod evaluate;
+// Images by their parts, as the tests of the reader write them.
+#[path = "../../crates/host/tests/support/image.rs"]
+mod image;
 pub mod like;
 pub mod load_rule;
 pub mod parse_condition;
@@ -34,6 +38,7 @@ pub mod parse_schema;
 pub mod read_etl;
 pub mod read_evtx;
 pub mod read_json;
+pub mod read_pe;
 pub mod read_recording;
 pub mod reading;
 pub mod unpack_xpress;
@@ -56,4 +61,5 @@ pub const TARGETS: &[Target] = &[
     ("unpack_xpress", unpack_xpress::check),
     ("parse_schema", parse_schema::check),
     ("decode_payload", decode_payload::check),
+    ("read_pe", read_pe::check),
 ];
