@@ -5,6 +5,7 @@
 //! | [`commands`] | one file a subcommand, with its help |
 //! | [`config`] | `etwatch.toml`: what flags set, flags win |
 //! | [`event_view`] | an event as commands look at it: record or normalised |
+//! | [`processes`] | the processes of recordings, as their events tell of them |
 //! | [`records`] | the records of recordings, decoded and not normalised |
 //! | [`rule_tests`] | tests of rules: from files to outcomes |
 //! | [`selection`] | which events a command is about |
@@ -24,6 +25,7 @@
 mod commands;
 mod config;
 mod event_view;
+mod processes;
 mod records;
 mod rule_tests;
 mod selection;
@@ -45,7 +47,8 @@ Examples:
   etwatch replay case.evtx --rules sigma      one event log, a folder of Sigma rules
   etwatch check rules                         what is wrong with rules, and what to write instead
   etwatch test rules                          do rules match what they should, and nothing else
-  etwatch events case.evtx --count            what is in a recording"
+  etwatch events case.evtx --count            what is in a recording
+  etwatch process cmd.exe --over case.evtx    what a process did"
 )]
 struct Arguments {
     /// Say more about what is done, on standard error (-v, -vv)

@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod convert;
 pub(crate) mod events;
 mod outputs;
+pub(crate) mod process;
 pub(crate) mod replay;
 pub(crate) mod rules;
 pub(crate) mod schemas;
@@ -38,6 +39,7 @@ pub(crate) enum Command {
     Test(test::RunTests),
     Rules(rules::Rules),
     Events(Box<events::Events>),
+    Process(Box<process::Process>),
     Schemas(schemas::Schemas),
     Convert(convert::Convert),
     Completions(completions::Completions),
@@ -52,6 +54,7 @@ impl Command {
             Self::Test(command) => command.run(config),
             Self::Rules(command) => command.run(config),
             Self::Events(command) => command.run(config),
+            Self::Process(command) => command.run(config),
             Self::Schemas(command) => command.run(),
             Self::Convert(command) => command.run(),
             Self::Completions(command) => command.run(whole),
