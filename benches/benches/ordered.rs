@@ -2,7 +2,9 @@
 //! their host; and the ordered stage alone, which is on one thread.
 //!
 //! Input: `ETWATCH_BENCH_ETL`, a folder of `.etl` files, of which those with 10,000 records and more are
-//! read; without it nothing is measured. Unit: records. The memory is a new one in each round.
+//! read; without it nothing is measured. Unit: records. The memory is a new one in each round. All fields of
+//! all events are kept, and again only those of events of which the rules in `ETWATCH_BENCH_RULES` ask, if
+//! there are any: this is what a replay does.
 
 #![allow(missing_docs, reason = "criterion's macros make public items")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark that fails must stop")]
@@ -20,6 +22,7 @@ use etwatch_engine::Engine;
 use etwatch_engine::etw::{SchemaStores, SliceDecoder, context_of};
 use etwatch_event::{EventBatch, Ledger, RecordBatch, Vocabulary};
 use etwatch_normalise::Normaliser;
+use etwatch_rules::load::LoadOptions;
 use etwatch_state::{Settings, State};
 
 fn slices(path: &Path) -> impl Iterator<Item = EtlSlice> {
@@ -42,10 +45,8 @@ struct Line {
 }
 
 impl Line {
-    fn new() -> Self {
-        let engine = Engine::new(Vec::new(), Vocabulary::default(), None).unwrap();
-        let (taxonomy, vocabulary) = (&engine.taxonomy, &engine.vocabulary);
-        let normaliser = Normaliser::new(Arc::clone(taxonomy), Arc::clone(vocabulary));
+    fn new(engine: Engine) -> Self {
+        let (normaliser, vocabulary) = (engine.normaliser(), &engine.vocabulary);
         let events = EventBatch::new(Arc::clone(vocabulary));
         let ordered = EventBatch::new(Arc::clone(vocabulary));
         let (stores, decoder) = (SchemaStores::default(), SliceDecoder::default());
@@ -101,20 +102,22 @@ fn logs() -> Vec<PathBuf> {
     logs
 }
 
-fn ordered(c: &mut Criterion) {
-    let mut line = Line::new();
+fn measure(c: &mut Criterion, kept: &str, line: &mut Line) {
     for log in logs() {
         let count = line.decode(&log);
         if count < 10_000 {
             continue;
         }
         let name = log.file_name().unwrap().to_string_lossy().into_owned();
-        let mut group = c.benchmark_group(format!("ordered, {name}"));
+        let mut group = c.benchmark_group(format!("{kept}, {name}"));
         group.throughput(Throughput::Elements(count));
         group.bench_function("decode", |b| b.iter(|| assert_eq!(line.decode(&log), count)));
         group.bench_function("decode and normalise", |b| {
             b.iter(|| {
-                assert_eq!(line.normalise(&log, |events, _| drop(black_box(events.len()))), count)
+                let look = |events: &EventBatch, _: &mut EventBatch| {
+                    black_box(events.len());
+                };
+                assert_eq!(line.normalise(&log, look), count);
             });
         });
         group.bench_function("decode, normalise and remember", |b| {
@@ -144,6 +147,16 @@ fn ordered(c: &mut Criterion) {
             });
         });
         group.finish();
+    }
+}
+
+fn ordered(c: &mut Criterion) {
+    let all = Engine::new(Vec::new(), Vocabulary::default(), None).unwrap().with_all_fields();
+    measure(c, "all fields", &mut Line::new(all));
+    if let Some(rules) = std::env::var_os("ETWATCH_BENCH_RULES") {
+        let (engine, _) = Engine::load(&[rules.into()], &LoadOptions::default(), None).unwrap();
+        println!("{} rules", engine.rules.rules().len());
+        measure(c, "what rules ask for", &mut Line::new(engine));
     }
 }
 

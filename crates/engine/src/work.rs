@@ -337,15 +337,12 @@ impl Workers {
 
 impl Shared {
     fn decode(&self, piece: Piece, input: u32, mut events: EventBatch) -> DecodedPiece {
-        let mut decoders = self.decoders.take(|| {
-            let Engine { taxonomy, vocabulary, .. } = &self.engine;
-            Decoders {
-                pieces: Decoder::default(),
-                slices: SliceDecoder::default(),
-                records: RecordBatch::default(),
-                normaliser: Normaliser::new(Arc::clone(taxonomy), Arc::clone(vocabulary)),
-                host: (Weak::new(), Context::default()),
-            }
+        let mut decoders = self.decoders.take(|| Decoders {
+            pieces: Decoder::default(),
+            slices: SliceDecoder::default(),
+            records: RecordBatch::default(),
+            normaliser: self.engine.normaliser(),
+            host: (Weak::new(), Context::default()),
         });
         let nothing_known = Context::default();
         let of_log = match &piece {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use etwatch_event::{EventBatch, RecordBatch, Value, Vocabulary};
-use etwatch_normalise::{Table, Taxonomy, normalise};
+use etwatch_normalise::{Context, Normaliser, Table, Taxonomy, normalise};
 
 fn event(provider: &str, channel: &str, id: u32, fields: &[(&str, &str)]) -> EventBatch {
     let table = Table::built_in().unwrap();
@@ -122,4 +122,32 @@ fn the_channel_gives_the_service_and_the_provider_the_row() {
         let batch = event(provider, channel, id, &[]);
         assert_eq!(sources(&batch), [expected], "{provider} {channel} {id}");
     }
+}
+
+#[test]
+fn of_events_that_nobody_asks_for_host_time_and_log_sources_stay() {
+    let table = Table::built_in().unwrap();
+    let mut vocabulary = Vocabulary::default();
+    let taxonomy = Arc::new(Taxonomy::compile(&table, &mut vocabulary).unwrap());
+    let vocabulary = Arc::new(vocabulary);
+    let nothing: Arc<[bool]> = vec![false; vocabulary.sets().len()].into();
+    let mut records = RecordBatch::default();
+    for id in [4_616, 4_616] {
+        let mut record = records.begin();
+        record.push("Provider_Name", Value::Text(SECURITY.0));
+        record.set_provider(0);
+        record.push("Channel", Value::Text(SECURITY.1));
+        record.set_channel(1);
+        record.push("Computer", Value::Text("WS-1"));
+        record.push("SubjectUserName", Value::Text("anna"));
+        record.set_event_id(id);
+        record.finish();
+    }
+    let mut events = EventBatch::new(Arc::clone(&vocabulary));
+    let mut normaliser = Normaliser::new(taxonomy, vocabulary).only(Some(nothing));
+    normaliser.add(&records, 0, &Context::default(), &mut events);
+    let bare = events.get(1).unwrap();
+    assert_eq!(bare.fields().map(|(name, _)| name).collect::<Vec<_>>(), ["Computer"]);
+    assert_eq!(bare.log_sources()[0].to_string(), "windows/security");
+    assert!(bare.get_named("SubjectUserName").first().is_none());
 }
