@@ -70,9 +70,11 @@ struct OfNames {
     provider: Box<str>,
     channel: Box<str>,
     opcode: Option<usize>,
-    /// By id and opcode.
-    routes: Vec<((Option<u32>, Option<u32>), Vec<Route>)>,
+    routes: Vec<(Number, Vec<Route>)>,
 }
+
+/// Id and opcode.
+type Number = (Option<u32>, Option<u32>);
 
 /// Routes of records that share their names.
 #[derive(Debug, Default)]

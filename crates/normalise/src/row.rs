@@ -215,7 +215,7 @@ fn conversions(
     for (name, how) in &row.convert {
         let field = number(name);
         if late.iter().all(|(_, to)| *to != field) {
-            let others = how.others().map(|names| names.map(|name| number(name)));
+            let others = how.others().map(|names| names.map(&mut *number));
             conversions.push(Converting { field, how: *how, others });
         }
     }
