@@ -104,8 +104,9 @@ fn names_with_blanks_are_found_as_rules_write_them() {
         1116,
         &[("Threat Name", "EICAR"), ("Feature Name", "x")],
     );
-    assert_eq!(sources(&batch), ["windows/windefend"]);
+    assert_eq!(sources(&batch), ["windows/antivirus/windefend"]);
     assert_eq!(text(&batch, "ThreatName").as_deref(), Some("EICAR"));
+    assert_eq!(text(&batch, "Signature").as_deref(), Some("EICAR"));
     assert_eq!(text(&batch, "Feature_Name").as_deref(), Some("x"));
 }
 
@@ -150,4 +151,42 @@ fn of_events_that_nobody_asks_for_host_time_and_log_sources_stay() {
     assert_eq!(bare.fields().map(|(name, _)| name).collect::<Vec<_>>(), ["Computer"]);
     assert_eq!(bare.log_sources()[0].to_string(), "windows/security");
     assert!(bare.get_named("SubjectUserName").first().is_none());
+}
+
+#[test]
+fn an_event_of_etw_has_the_service_of_its_provider() {
+    for (provider, id, expected) in [
+        ("Microsoft-Windows-Bits-Client", 16403, "windows/bits-client"),
+        ("Microsoft-Windows-TaskScheduler", 129, "windows/taskscheduler"),
+        ("Microsoft-Windows-CodeIntegrity", 3033, "windows/codeintegrity-operational"),
+        ("Microsoft-Windows-AppLocker", 8004, "windows/applocker"),
+        ("Microsoft-Windows-Windows Defender", 5007, "windows/windefend"),
+        ("Microsoft-Windows-Windows Firewall With Advanced Security", 2071, "windows/firewall-as"),
+        (
+            "Microsoft-Windows-TerminalServices-LocalSessionManager",
+            21,
+            "windows/terminalservices-localsessionmanager",
+        ),
+        ("Microsoft-Windows-SMBClient", 31017, "windows/smbclient-security"),
+        ("Microsoft-Windows-SMBClient", 30803, "windows/smbclient-connectivity"),
+        ("Microsoft-Windows-SMBServer", 4000, "windows/smbserver-connectivity"),
+        ("Microsoft-Windows-NTLM", 8001, "windows/ntlm"),
+        ("Microsoft-Windows-PrintService", 316, "windows/printservice-operational"),
+        ("Microsoft-Windows-AppXDeployment-Server", 854, "windows/appxdeployment-server"),
+        ("Microsoft-Windows-AppxPackagingOM", 157, "windows/appxpackaging-om"),
+        ("Microsoft-Windows-AppModel-Runtime", 201, "windows/appmodel-runtime"),
+        ("Microsoft-Windows-Security-Mitigations", 11, "windows/security-mitigations"),
+        ("LsaSrv", 300, "windows/lsa-server"),
+        ("Microsoft-Windows-CAPI2", 70, "windows/capi2"),
+        ("Microsoft-Windows-Diagnosis-Scripted", 101, "windows/diagnosis-scripted"),
+        ("Microsoft-Windows-DriverFrameworks-UserMode", 2003, "windows/driver-framework"),
+        ("Microsoft-Windows-Shell-Core", 28115, "windows/shell-core"),
+        ("Microsoft-Windows-VHDMP", 1, "windows/vhdmp"),
+        ("Service Control Manager", 7036, "windows/system"),
+        ("Microsoft-Windows-WMI-Activity", 5857, "windows/wmi"),
+        ("Microsoft-Windows-DNS-Client", 3006, "windows/dns-client"),
+        ("Microsoft-Windows-Kernel-EventTracing", 14, "windows/kernel-event-tracing"),
+    ] {
+        assert_eq!(sources(&event(provider, "", id, &[])), [expected], "{provider} {id}");
+    }
 }
