@@ -153,7 +153,8 @@ fn keys_of_the_kernel_become_those_of_users() {
 
 #[test]
 fn data_of_the_registry_is_told_as_sysmon_tells_it() {
-    let table: [(Option<u64>, u64, &[u8], Option<&str>); 12] = [
+    type Case<'a> = (Option<u64>, u64, &'a [u8], Option<&'a str>);
+    let table: [Case<'_>; 12] = [
         (Some(4), 4, &[1, 0, 0, 0], Some("DWORD (0x00000001)")),
         (Some(4), 4, &[1, 0], Some("-")),
         (
