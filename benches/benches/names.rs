@@ -132,7 +132,7 @@ fn network_events() -> Events {
         let (host, results) =
             (format!("host-{number}.example.org"), format!("::ffff:10.0.{a}.{b};"));
         let asked = [
-            (query_name, Value::Text(&*host)),
+            (query_name, Value::Text(&host)),
             (query_status, Value::Unsigned(0)),
             (query_results, Value::Text(&results)),
         ];
