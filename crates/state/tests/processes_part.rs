@@ -1,5 +1,7 @@
 //! What events say of processes, in the spellings of their sources.
 
+#![allow(clippy::unwrap_used, reason = "a failure in a test is a finding")]
+
 use std::sync::Arc;
 
 use etwatch_event::{
