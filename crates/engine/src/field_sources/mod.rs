@@ -204,7 +204,7 @@ impl FieldSources {
     /// The categories, then the services, each sorted.
     #[must_use]
     pub fn log_sources(&self) -> Vec<String> {
-        let members = || self.rows.iter().flat_map(|row| row.members());
+        let members = || self.rows.iter().flat_map(RowSources::members);
         let sorted = |part: fn(&LogSource) -> Option<&str>| -> BTreeSet<String> {
             members().filter_map(part).map(str::to_owned).collect()
         };
