@@ -260,7 +260,8 @@ fn folders_packed_recordings_and_standard_input_are_read() {
 fn each_event_of_the_tables_is_known_once_by_table_and_row() {
     let schemas = objects(&Place::new(), &["schemas", "--format", "json"]);
     let table = etwatch_normalise::Table::built_in().unwrap();
-    let rows = table.logs.iter().flat_map(|log| &log.events).map(|row| row.id.len()).sum::<usize>();
+    let rows =
+        table.logs.iter().flat_map(|log| &log.events).map(|row| row.id.all().len()).sum::<usize>();
     let (schemas, layouts): (Vec<_>, Vec<_>) =
         schemas.into_iter().partition(|schema| schema["table"] == "taxonomy");
     assert_eq!(layouts.len(), etwatch_decode::Tables::embedded().schemas().count());
@@ -271,12 +272,17 @@ fn each_event_of_the_tables_is_known_once_by_table_and_row() {
         let provider = log.provider.first().map_or(Value::Null, |name| name.as_str().into());
         let named = |schema: &&Value| {
             let is_of = schema["providers"].get(0).cloned().unwrap_or_default() == provider;
-            let has_id = row.id.iter().any(|id| schema["id"] == *id);
+            let has_id = row.id.all().iter().any(|id| schema["id"] == *id);
             is_of && schema["name"] == row.name.as_str() && has_id
         };
         let schema = schemas.iter().find(named).unwrap();
         let fields = schema["fields"].as_array().unwrap();
-        let sigma = row.rename.values().chain(row.compose.keys()).chain(row.constants.keys());
+        let sigma = row
+            .rename
+            .values()
+            .flat_map(etwatch_normalise::table::OneOrMany::all)
+            .chain(row.compose.keys())
+            .chain(row.constants.keys());
         let header = etwatch_event::field::HEADER_FIELDS;
         for field in row.fields.iter().chain(sigma).filter(|name| !header.contains(&name.as_str()))
         {

@@ -47,31 +47,38 @@ fn walk(path: &Path) -> u64 {
         .sum()
 }
 
-/// Decodes all records on one thread; `decoder` is warm after the first time.
-fn decode(path: &Path, stores: &SchemaStores, decoder: &mut SliceDecoder) -> u64 {
-    let mut records = RecordBatch::default();
-    let mut read = 0;
-    for slice in slices(path) {
-        read += decoder.decode(slice, stores, &mut records).ledger.read;
-        black_box(records.len());
+/// What a worker decodes with: warm after its first log, as in a run over several.
+#[derive(Default)]
+struct Worker {
+    decoder: SliceDecoder,
+    records: RecordBatch,
+}
+
+impl Worker {
+    /// Decodes slices as long as there are any; how many records they have.
+    fn decode(&mut self, stores: &SchemaStores, mut next: impl FnMut() -> Option<EtlSlice>) -> u64 {
+        let mut read = 0;
+        while let Some(slice) = next() {
+            read += self.decoder.decode(slice, stores, &mut self.records).ledger.read;
+            black_box(self.records.len());
+        }
+        read
     }
-    read
+}
+
+/// Decodes all records on one thread.
+fn decode(path: &Path, stores: &SchemaStores, worker: &mut Worker) -> u64 {
+    let mut slices = slices(path);
+    worker.decode(stores, || slices.next())
 }
 
 /// The same with slices decoded on two threads.
-fn decode_on_two(path: &Path, stores: &SchemaStores) -> u64 {
-    let source = Mutex::new(slices(path));
-    let worker = || {
-        let (mut decoder, mut records) = (SliceDecoder::default(), RecordBatch::default());
-        let mut read = 0;
-        loop {
-            let Some(slice) = source.lock().unwrap().next() else { return read };
-            read += decoder.decode(slice, stores, &mut records).ledger.read;
-        }
-    };
+fn decode_on_two(path: &Path, stores: &SchemaStores, [one, two]: &mut [Worker; 2]) -> u64 {
+    let slices = Mutex::new(slices(path));
+    let next = || slices.lock().unwrap().next();
     std::thread::scope(|scope| {
-        let other = scope.spawn(worker);
-        worker() + other.join().unwrap()
+        let two = scope.spawn(|| two.decode(stores, next));
+        one.decode(stores, next) + two.join().unwrap()
     })
 }
 
@@ -139,18 +146,18 @@ fn etl(c: &mut Criterion) {
         let mut group = c.benchmark_group(format!("etl, {name}"));
         group.throughput(Throughput::Elements(count));
         let stores = SchemaStores::default();
-        let mut decoder = SliceDecoder::default();
+        let mut workers = <[Worker; 2]>::default();
         group
             .bench_function("walk and merge, plain", |b| b.iter(|| assert_eq!(walk(&copy), count)));
         group.bench_function("decode, plain", |b| {
-            b.iter(|| assert_eq!(decode(&copy, &stores, &mut decoder), count));
+            b.iter(|| assert_eq!(decode(&copy, &stores, &mut workers[0]), count));
         });
         group.bench_function("decode, plain, two workers", |b| {
-            b.iter(|| assert_eq!(decode_on_two(&copy, &stores), count));
+            b.iter(|| assert_eq!(decode_on_two(&copy, &stores, &mut workers), count));
         });
         if is_packed {
             group.bench_function("decode, compressed", |b| {
-                b.iter(|| assert_eq!(decode(&log, &stores, &mut decoder), count));
+                b.iter(|| assert_eq!(decode(&log, &stores, &mut workers[0]), count));
             });
         }
         group.finish();

@@ -4,8 +4,7 @@
 use std::fmt::Write as _;
 use std::io::Cursor;
 
-use etwatch_host::VersionInformation;
-use etwatch_host::pe::{Exports, Image, PeError};
+use etwatch_host::pe::{Exports, Image, PeError, Version};
 
 use super::choices::Choices;
 use super::image::{Import, Parts, image};
@@ -43,14 +42,14 @@ pub fn facts(bytes: &[u8]) -> usize {
 fn told(bytes: &[u8]) -> usize {
     let Ok(Told { version, imports, exports }) = read(bytes) else { return 0 };
     let texts = version.ok().flatten();
-    let texts = texts.map_or(0, |(version, _)| version.texts().into_iter().flatten().count());
+    let texts = texts.map_or(0, |version| version.texts.texts().into_iter().flatten().count());
     let hash = imports.ok().flatten().map_or(0, |_| 1);
     texts + hash + exports.map_or(0, |exports| exports.len())
 }
 
 #[derive(Debug, PartialEq)]
 struct Told {
-    version: Result<Option<(Box<VersionInformation>, Option<PeError>)>, PeError>,
+    version: Result<Option<Version>, PeError>,
     imports: Result<Option<[u8; 16]>, PeError>,
     exports: Result<Exports, PeError>,
 }
@@ -80,7 +79,7 @@ fn check_parts(parts: &Parts, bytes: &[u8]) {
         parts.version.iter().find(|(name, text)| name == "CompanyName" && !text.is_empty());
     let version = told.version.unwrap();
     assert_eq!(version.is_some(), !parts.version.is_empty());
-    let told = version.and_then(|(version, _)| version.company);
+    let told = version.and_then(|version| version.texts.company);
     assert_eq!(told.as_ref(), company.map(|(_, text)| text));
 }
 

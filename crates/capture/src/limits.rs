@@ -20,7 +20,8 @@ pub struct Limits {
     /// Unpacked bytes for each packed one, looked at from 64 MiB of output on.
     pub unpacked_ratio: u64,
     /// Bytes of buffers in one piece of an `.etl` file, besides those that it shares with earlier ones; the
-    /// records and their order do not depend on it.
+    /// records and their order do not depend on it. Decoded they are about ten times as many, which should not
+    /// be more than a processor has at hand.
     pub slice_bytes: u64,
 }
 
@@ -33,7 +34,7 @@ impl Default for Limits {
             path_bytes: 512,
             unpacked_bytes: 256 << 30,
             unpacked_ratio: 1_000,
-            slice_bytes: 1 << 20,
+            slice_bytes: 128 << 10,
         }
     }
 }

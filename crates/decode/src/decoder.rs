@@ -22,7 +22,7 @@ use crate::payload::{Fit, Misfit, Put, Scratch, walk_by};
 use crate::prepared::Prepared;
 use crate::schema::{Amount, Field, FieldKind, InType, OutType, Schema};
 use crate::store::{Layout, Layouts, SchemaStore};
-use crate::templates::Templates;
+use crate::templates::{Beginning, Templates};
 use crate::trace_logging::provider_name;
 
 /// How many answers of the store are kept; beyond, all are asked again.
@@ -291,10 +291,10 @@ fn begin<'r>(
 ) -> Named<'r> {
     let schema = prepared.schema();
     let header = HeaderFields::of(record, items, schema);
-    let (template, first) = templates.of(prepared, header, record, items);
+    let Beginning { template, header: first, same } = templates.of(prepared, header, record, items);
     let mut builder = out.begin_with(template);
-    header.set(record, items, &mut builder);
-    Named { builder, first, placed: template.len() > first, count: first }
+    header.set(record, items, same, &mut builder);
+    Named { builder, first, placed: template.len() > first, count: first, last: None }
 }
 
 /// A record whose values get the names of their fields, which stand behind those of the header.
@@ -305,6 +305,8 @@ struct Named<'r> {
     placed: bool,
     /// How many fields have a value, if so.
     count: usize,
+    /// The place of the value that was added last, if not.
+    last: Option<usize>,
 }
 
 impl Named<'_> {
@@ -333,8 +335,11 @@ impl Put for Named<'_> {
         if self.placed {
             self.builder.set_value(place, value);
             self.count = place + 1;
+        } else if self.last == Some(place) {
+            self.builder.push_again(value);
         } else {
             self.builder.push_named(place, value);
+            self.last = Some(place);
         }
     }
     fn empty(&mut self, index: usize) {

@@ -7,7 +7,8 @@
 
 use etwatch_event::field::HEADER_FIELDS;
 use etwatch_event::{
-    ExtendedItem, FieldId, Guid, RawForm, RawRecord, Record, RecordBuilder, Shape, Sid, Value,
+    ExtendedItem, FieldId, Guid, RawForm, RawHeader, RawRecord, Record, RecordBuilder, Shape, Sid,
+    Value,
 };
 
 use crate::schema::Schema;
@@ -227,12 +228,14 @@ impl HeaderFields {
     }
 
     /// Sets what may differ between records of one schema that have these fields, in a record that has them
-    /// already. (The order is that of the bits; a loop over them would cost more than the rest.)
+    /// already; of the `same` event, no more than differs between two of them. (The order is that of the bits;
+    /// a loop over them would cost more than the rest.)
     #[inline]
     pub(crate) fn set(
         self,
         record: &RawRecord<'_>,
         items: &Items<'_>,
+        same: bool,
         out: &mut RecordBuilder<'_>,
     ) {
         let header = &record.header;
@@ -251,15 +254,16 @@ impl HeaderFields {
                 next += 1;
             }
         };
-        set(H::EventId, Some(Value::Unsigned(header.id.into())));
+        let unless_same = |value| if same { None } else { Some(value) };
+        set(H::EventId, unless_same(number(header.id.into())));
         set(H::ProviderName, None);
         set(H::Channel, None);
-        set(H::ProviderGuid, Some(Value::Guid(header.provider)));
-        set(H::Version, Some(Value::Unsigned(header.version.into())));
-        set(H::Level, Some(Value::Unsigned(header.level.into())));
-        set(H::Task, Some(Value::Unsigned(header.task.into())));
-        set(H::Opcode, Some(Value::Unsigned(header.opcode.into())));
-        set(H::Keywords, Some(Value::Hex(header.keyword)));
+        set(H::ProviderGuid, unless_same(Value::Guid(header.provider)));
+        set(H::Version, unless_same(number(header.version.into())));
+        set(H::Level, unless_same(number(header.level.into())));
+        set(H::Task, unless_same(number(header.task.into())));
+        set(H::Opcode, unless_same(number(header.opcode.into())));
+        set(H::Keywords, unless_same(Value::Hex(header.keyword)));
         set(H::TimeCreated, Some(Value::Time(header.time)));
         set(H::ProcessId, header.process_id.map(number));
         set(H::ThreadId, header.thread_id.map(number));
@@ -275,6 +279,18 @@ impl HeaderFields {
         set(H::MessageGuid, Some(Value::Guid(header.provider)));
         set(H::MessageNumber, Some(Value::Unsigned(header.id.into())));
     }
+}
+
+/// Whether two headers describe the same event: the fields up to the keywords have the same values.
+#[inline]
+pub(crate) fn is_same_event(one: &RawHeader, other: &RawHeader) -> bool {
+    one.id == other.id
+        && one.version == other.version
+        && one.level == other.level
+        && one.task == other.task
+        && one.opcode == other.opcode
+        && one.keyword == other.keyword
+        && one.provider == other.provider
 }
 
 /// How many of a record's fields are those of its header. They stand first and in one order, so a field of

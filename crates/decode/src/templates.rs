@@ -7,10 +7,10 @@
 
 use std::sync::{Arc, LazyLock};
 
-use etwatch_event::{RawRecord, RecordBatch, RecordTemplate};
+use etwatch_event::{RawHeader, RawRecord, RecordBatch, RecordTemplate};
 use hashbrown::HashMap;
 
-use crate::header::{HeaderFields, Items};
+use crate::header::{HeaderFields, Items, is_same_event};
 use crate::prepared::Prepared;
 use crate::schema::Schema;
 
@@ -29,6 +29,18 @@ struct Template {
     record: RecordTemplate,
     /// How many of its fields are those of the header.
     header: usize,
+    /// The header that they were made of.
+    example: RawHeader,
+}
+
+/// How a record begins.
+pub(crate) struct Beginning<'t> {
+    /// The fields of its header, then those that are to be given values.
+    pub(crate) template: &'t RecordTemplate,
+    /// How many are fields of the header.
+    pub(crate) header: usize,
+    /// Whether the header describes the event as the template does.
+    pub(crate) same: bool,
 }
 
 /// Templates by the place of their schema in memory, and the fields of the header.
@@ -42,8 +54,7 @@ pub(crate) struct Templates {
 }
 
 impl Templates {
-    /// The template of a record like `record`, and how many of its fields are those of the header; the others
-    /// are to be given values.
+    /// How a record like `record` begins.
     #[inline]
     pub(crate) fn of(
         &mut self,
@@ -51,7 +62,7 @@ impl Templates {
         header: HeaderFields,
         record: &RawRecord<'_>,
         items: &Items<'_>,
-    ) -> (&RecordTemplate, usize) {
+    ) -> Beginning<'_> {
         let key = (Arc::as_ptr(prepared).addr(), header);
         self.last = match self.numbers.get(&key) {
             Some(number) => *number,
@@ -60,7 +71,10 @@ impl Templates {
         // It was found or added just now.
         static NONE: LazyLock<RecordTemplate> = LazyLock::new(RecordTemplate::default);
         let found = self.all.get(self.last);
-        found.map_or((&NONE, 0), |template| (&template.record, template.header))
+        let Some(Template { record: template, header, example, .. }) = found else {
+            return Beginning { template: &NONE, header: 0, same: false };
+        };
+        Beginning { template, header: *header, same: is_same_event(&record.header, example) }
     }
 
     /// About how many bytes of memory they take.
@@ -93,18 +107,19 @@ impl Templates {
         key.1.write(record, items, prepared.schema(), &mut builder);
         builder.finish();
         let names = prepared.names(key.1);
-        let record = example.get(0).map(|example| RecordTemplate::of(&example, names));
-        let mut record = record.unwrap_or_default();
-        let header = record.len();
+        let template = example.get(0).map(|example| RecordTemplate::of(&example, names));
+        let mut template = template.unwrap_or_default();
+        let header = template.len();
         if prepared.schema().is_flat() {
-            record.add_open(prepared.schema().top);
+            template.add_open(prepared.schema().top);
         }
         let number = self.all.len();
         let template = Template {
             _prepared: Arc::clone(prepared),
             schema: Arc::new(Schema::clone(prepared.schema())),
-            record,
+            record: template,
             header,
+            example: record.header,
         };
         self.all.push(template);
         self.numbers.insert(key, number);

@@ -7,8 +7,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use etwatch_event::{FieldId, FieldTable, Vocabulary};
-use etwatch_normalise::{Table, TableError, Taxonomy};
+use etwatch_event::{FieldId, FieldTable, LogSourceSetId, Vocabulary};
+use etwatch_normalise::{Normaliser, Table, TableError, Taxonomy};
 use etwatch_rules::load::{LoadOptions, Loaded, load};
 use etwatch_rules::{Level, Rule, RuleSet};
 use etwatch_state::Outline;
@@ -45,6 +45,9 @@ pub struct Engine {
     pub outline: Arc<Outline>,
     /// The rules, routed.
     pub rules: Arc<RuleSet>,
+    /// The sets of log sources, by number, of which some rule asks; the fields of other events are left out,
+    /// unless the memory of their host needs them. None: all fields are kept.
+    needed: Option<Arc<[bool]>>,
 }
 
 impl Engine {
@@ -79,7 +82,22 @@ impl Engine {
         let outline = Arc::new(Outline::new(&mut vocabulary));
         let rules = Arc::new(rule_set(rules, &vocabulary, min_level));
         let (vocabulary, taxonomy) = (Arc::new(vocabulary), Arc::new(taxonomy));
-        Ok(Self { vocabulary, taxonomy, outline, rules })
+        let needed = Some(needed(&rules, &vocabulary));
+        Ok(Self { vocabulary, taxonomy, outline, rules, needed })
+    }
+
+    /// The same for somebody who wants to see the events themselves: the fields of events of which no rule asks
+    /// are kept as well.
+    #[must_use]
+    pub fn with_all_fields(self) -> Self {
+        Self { needed: None, ..self }
+    }
+
+    /// A normaliser that keeps what this engine needs.
+    #[must_use]
+    pub fn normaliser(&self) -> Normaliser {
+        let (taxonomy, vocabulary) = (Arc::clone(&self.taxonomy), Arc::clone(&self.vocabulary));
+        Normaliser::new(taxonomy, vocabulary).only(self.needed.clone())
     }
 
     /// The field for the ancestors of a process, if a rule or table names it.
@@ -106,8 +124,15 @@ impl Engine {
         };
         let rules = Arc::new(rule_set(rules, &vocabulary, min_level));
         let (taxonomy, outline) = (Arc::clone(&self.taxonomy), Arc::clone(&self.outline));
-        Self { vocabulary, taxonomy, outline, rules }
+        let needed = self.needed.as_ref().map(|_| needed(&rules, &vocabulary));
+        Self { vocabulary, taxonomy, outline, rules, needed }
     }
+}
+
+/// Of which sets of log sources some rule asks.
+fn needed(rules: &RuleSet, vocabulary: &Vocabulary) -> Arc<[bool]> {
+    let sets = (0..vocabulary.sets().len()).filter_map(LogSourceSetId::from_index);
+    sets.map(|set| !rules.applying(set).is_empty()).collect()
 }
 
 fn rule_set(mut rules: Vec<Rule>, vocabulary: &Vocabulary, min_level: Option<Level>) -> RuleSet {

@@ -13,6 +13,7 @@ use etwatch_decode::manifest::ManifestChunks;
 use etwatch_decode::table::Tables;
 use etwatch_decode::{Decoder, Outcome, SchemaStore};
 use etwatch_event::{Ledger, RawRecord, Reason, RecordBatch};
+use etwatch_normalise::{Context, Volumes};
 
 /// Logs of which a worker keeps the decoder.
 const KEPT: usize = 4;
@@ -64,6 +65,14 @@ pub fn schemas_of(trace: &Trace) -> SchemaStore {
         }
     }
     store
+}
+
+/// What the values of a log are read by: its volumes, and where Windows lies.
+#[must_use]
+pub fn context_of(trace: &Trace) -> Context {
+    let (_, windows) = &trace.system_paths;
+    let volumes = trace.volumes.iter().map(|volume| (&*volume.device, &*volume.drive));
+    Context::new(Volumes::new(volumes), windows)
 }
 
 /// Decodes slices; each worker has its own.

@@ -16,11 +16,11 @@ use etwatch_capture::etl::Trace;
 use etwatch_capture::source::Location;
 use etwatch_capture::{Decoded, Decoder, Limits, Mark, Piece, Source, SourceError, open};
 use etwatch_event::{EventBatch, RecordBatch};
-use etwatch_normalise::{Context, Normaliser, Volumes};
+use etwatch_normalise::{Context, Normaliser};
 use etwatch_rules::{Match, Matcher, RuleSet};
 
 use crate::engine::{Engine, EngineError};
-use crate::etw::{SchemaStores, SliceDecoder};
+use crate::etw::{SchemaStores, SliceDecoder, context_of};
 
 /// A batch that grew beyond this is not used again: it would hold its memory for the rest of the run.
 const KEPT_BYTES: usize = 2 << 20;
@@ -129,12 +129,6 @@ impl Decoders {
             self.host = (Arc::downgrade(trace), context_of(trace));
         }
     }
-}
-
-fn context_of(trace: &Trace) -> Context {
-    let (_, windows) = &trace.system_paths;
-    let volumes = trace.volumes.iter().map(|volume| (&*volume.device, &*volume.drive));
-    Context::new(Volumes::new(volumes), windows)
 }
 
 impl Shared {
@@ -343,15 +337,12 @@ impl Workers {
 
 impl Shared {
     fn decode(&self, piece: Piece, input: u32, mut events: EventBatch) -> DecodedPiece {
-        let mut decoders = self.decoders.take(|| {
-            let Engine { taxonomy, vocabulary, .. } = &self.engine;
-            Decoders {
-                pieces: Decoder::default(),
-                slices: SliceDecoder::default(),
-                records: RecordBatch::default(),
-                normaliser: Normaliser::new(Arc::clone(taxonomy), Arc::clone(vocabulary)),
-                host: (Weak::new(), Context::default()),
-            }
+        let mut decoders = self.decoders.take(|| Decoders {
+            pieces: Decoder::default(),
+            slices: SliceDecoder::default(),
+            records: RecordBatch::default(),
+            normaliser: self.engine.normaliser(),
+            host: (Weak::new(), Context::default()),
         });
         let nothing_known = Context::default();
         let of_log = match &piece {

@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 use crate::view::Event;
 use crate::vocabulary::{LayoutId, Vocabulary};
 
-pub use builder::EventBuilder;
+pub use builder::{EventBuilder, NewName};
 
 /// Where an event comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

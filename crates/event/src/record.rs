@@ -237,6 +237,13 @@ impl<'a> Record<'a> {
         let values = self.values();
         self.fields.iter().zip(values).map(move |(field, value)| (field.name.text(names), value))
     }
+    /// The name of the field at `index`.
+    #[inline]
+    #[must_use]
+    pub fn name(&self, index: usize) -> Option<&'a str> {
+        let names = self.row.names.as_ref().map_or(self.text, |names| names.text());
+        self.fields.get(index).map(|field| field.name.text(names))
+    }
     /// The field at `index`.
     #[must_use]
     pub fn field(&self, index: usize) -> Option<(&'a str, RawValue<'a>)> {

@@ -127,9 +127,9 @@ fn look_into_image(
     if wanted.contains(FileQuestions::VERSION) {
         // Damage here says nothing of the imports.
         match image.version() {
-            Ok(Some((version, cut))) => {
-                facts.version = Some(version);
-                facts.damage = cut;
+            Ok(Some(version)) => {
+                facts.version = Some(version.texts);
+                facts.damage = version.damage;
             }
             Ok(None) => (),
             Err(damage) => facts.damage = Some(damage),

@@ -34,7 +34,7 @@ pub trait Host: Send + Sync {
     fn file_facts(&self, path: &str, wanted: FileQuestions) -> Result<FileFacts, HostError>;
     /// What an image exports, to name the function that an address of it is.
     fn exports(&self, path: &str) -> Result<Exports, HostError>;
-    /// A process that runs.
+    /// A process that runs, or that has ended and is still open to somebody.
     fn process(&self, pid: u32) -> Result<ProcessSnapshot, HostError>;
     /// All processes that run, by pid.
     fn processes(&self) -> Result<Vec<ProcessSnapshot>, HostError>;

@@ -25,6 +25,8 @@ pub struct ProcessSnapshot {
     pub logon_id: Option<u64>,
     /// When it was created; [`Timestamp::UNKNOWN`] if that could not be seen.
     pub start: Timestamp,
+    /// When it ended, if Windows still knows of it since somebody has it open; else [`Timestamp::UNKNOWN`].
+    pub end: Timestamp,
     /// The number that Windows gives each process of a boot (`ProcessSequenceNumber`).
     pub sequence: Option<u64>,
 }

@@ -16,7 +16,7 @@ mod image;
 
 use std::io::Cursor;
 
-use etwatch_host::pe::{Image, PeError};
+use etwatch_host::pe::{Image, PeError, Version};
 use image::{Import, Parts, image};
 use md5::{Digest, Md5};
 use proptest::prelude::*;
@@ -81,7 +81,7 @@ fn the_version_resource_tells_five_texts() {
         ("ProductName", "a second one"),
     ]);
     let bytes = image(&Parts { version, ..Parts::default() });
-    let (told, cut) = open(&bytes).unwrap().version().unwrap().unwrap();
+    let Version { texts: told, damage: cut } = open(&bytes).unwrap().version().unwrap().unwrap();
     let expected = [Some("Cmd.Exe"), Some("10.0.1 (x)"), None, Some("P"), Some("Äcme ☃ Ltd")];
     assert_eq!((told.texts(), cut), (expected, None));
     assert_eq!(open(&image(&Parts::default())).unwrap().version(), Ok(None));
@@ -91,7 +91,7 @@ fn the_version_resource_tells_five_texts() {
 fn a_text_of_any_length_is_cut_and_said_to_be() {
     let version = texts(&[("CompanyName", &"x".repeat(5_000)), ("ProductName", "P")]);
     let bytes = image(&Parts { version, ..Parts::default() });
-    let (told, cut) = open(&bytes).unwrap().version().unwrap().unwrap();
+    let Version { texts: told, damage: cut } = open(&bytes).unwrap().version().unwrap().unwrap();
     assert_eq!(told.company.as_ref().map(String::len), Some(1_024));
     assert_eq!((told.product.as_deref(), cut), (Some("P"), Some(PeError::TooMuch)));
 }

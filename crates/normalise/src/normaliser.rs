@@ -8,15 +8,16 @@
 
 use std::sync::Arc;
 
-use etwatch_event::batch::EventBuilder;
+use etwatch_event::batch::{EventBuilder, NewName};
 use etwatch_event::field::HEADER_FIELDS;
 use etwatch_event::{
-    EventBatch, FieldId, Origin, RawValue, Record, RecordBatch, Value, Vocabulary,
+    EventBatch, FieldId, LayoutId, LogSourceSetId, Origin, RawValue, Record, RecordBatch, Value,
+    Vocabulary,
 };
 
 use crate::context::Context;
 use crate::convert::{Converted, Others, number};
-use crate::route::{Place, Routes};
+use crate::route::{Place, Route, Routes, is_computer};
 use crate::row::{Converting, Extraction, Part, Row};
 use crate::taxonomy::Taxonomy;
 
@@ -45,6 +46,15 @@ impl Normaliser {
         Self { taxonomy, vocabulary, routes: Routes::default(), room: Room::default() }
     }
 
+    /// Leaves the fields out of events that nobody asks for: those whose set of log sources is not marked in
+    /// `needed`, by number, and that mean nothing for the memory of their host. Their time, origin, host and
+    /// log sources stay.
+    #[must_use]
+    pub fn only(mut self, needed: Option<Arc<[bool]>>) -> Self {
+        self.routes = Routes::only(needed);
+        self
+    }
+
     /// Appends an event for each record of `records` to `events`; `input` is the number of the
     /// input in this run, `context` what its values are read by.
     pub fn add(
@@ -69,21 +79,35 @@ impl Normaliser {
         let Self { taxonomy, vocabulary, routes, room } = self;
         let shared = record.shared_names();
         let route = shared.and_then(|names| routes.of(record, names, taxonomy, vocabulary));
+        if let Some(Route { computer, sources, is_needed: false, .. }) = route {
+            let host = computer.and_then(|index| record.field(index));
+            return add_bare(record, input, *sources, host.map(|(_, host)| host), events);
+        }
         let (mut event, row) = if let Some(route) = route {
             let mut event = events.begin(route.layout, route.sources);
             for (index, place) in route.places.iter().enumerate() {
-                if let Place::Field(_, Some(slot)) = place
-                    && event.copy_first(*slot, record, index)
-                {
-                    continue;
-                }
-                if let Some((name, value)) = record.field(index) {
-                    push(&mut event, *place, name, value, vocabulary, &mut room.text);
+                match place {
+                    Place::Field(_, Some(slot)) if event.copy_first(*slot, record, index) => {}
+                    Place::New(Some(id)) => event.copy_new(NewName::Known(*id), record, index),
+                    Place::New(None) => {
+                        let name = record.name(index).unwrap_or_default();
+                        event.copy_new(NewName::Text(name), record, index);
+                    }
+                    _ => {
+                        if let Some((name, value)) = record.field(index) {
+                            push(&mut event, *place, name, value, vocabulary, &mut room.text);
+                        }
+                    }
                 }
             }
             (event, route.row)
         } else {
             let Some(decision) = routes.decide(record, taxonomy) else { return };
+            if !routes.is_needed(&decision, vocabulary) {
+                let host = record.fields().find(|(name, _)| is_computer(name));
+                let host = host.map(|(_, host)| host);
+                return add_bare(record, input, decision.sources, host, events);
+            }
             let mut event = events.begin(decision.layout, decision.sources);
             let layout = vocabulary.layout(decision.layout);
             for (name, value) in record.fields() {
@@ -196,6 +220,23 @@ impl Room {
     }
 }
 
+/// An event that nobody asks for: when, where and of which log sources.
+fn add_bare(
+    record: &Record<'_>,
+    input: u32,
+    sources: LogSourceSetId,
+    host: Option<RawValue<'_>>,
+    events: &mut EventBatch,
+) {
+    let mut event = events.begin(LayoutId::HEADER, sources);
+    if let Some(host) = host {
+        event.push_raw(FieldId::COMPUTER, host);
+    }
+    event.set_time(record.time());
+    event.set_origin(Origin { input, record: record.number(), shape: record.shape() });
+    event.finish();
+}
+
 /// Writes a field to its place.
 fn push(
     event: &mut EventBuilder<'_>,
@@ -207,9 +248,9 @@ fn push(
 ) {
     match place {
         Place::Field(id, _) if id.index() < HEADER_FIELDS.len() => push_header(event, id, value),
-        Place::Field(id, _) => event.push_raw(id, value),
+        Place::Field(id, _) | Place::New(Some(id)) => event.push_raw(id, value),
         Place::Blanks => push_blank_name(event, name, value, vocabulary, text),
-        Place::Unknown => event.push_raw_named(name, value),
+        Place::Unknown | Place::New(None) => event.push_raw_named(name, value),
     }
 }
 

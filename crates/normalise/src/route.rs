@@ -14,7 +14,7 @@
 
 use std::sync::Arc;
 
-use etwatch_event::{FieldId, FieldNames, Layout, LayoutId, RawValue, Record, Vocabulary};
+use etwatch_event::{FieldId, FieldNames, Layout, LayoutId, RawValue, Record, Role, Vocabulary};
 use etwatch_event::{LogSourceSetId, field::HEADER_FIELDS};
 use hashbrown::HashMap;
 
@@ -32,6 +32,8 @@ const KEPT_IDS: usize = 16;
 pub(crate) enum Place {
     /// To a field that has a number, and a slot if the layout knows it.
     Field(FieldId, Option<usize>),
+    /// The first field of its name, which has a number and no slot, or no number.
+    New(Option<FieldId>),
     /// Its name has blanks in it and no number.
     Blanks,
     /// No table or rule knows its name.
@@ -56,11 +58,18 @@ pub(crate) struct Route {
     pub(crate) row: Option<usize>,
     pub(crate) layout: LayoutId,
     pub(crate) sources: LogSourceSetId,
+    /// Whether somebody asks for its fields.
+    pub(crate) is_needed: bool,
+    /// Which field is the name of the host.
+    pub(crate) computer: Option<usize>,
     /// Where each field goes.
     pub(crate) places: Box<[Place]>,
     /// For each condition of the row the fields it looks at.
     tested: Box<[Box<[usize]>]>,
 }
+
+/// What tells records with the same names apart.
+type IdAndOpcode = (Option<u32>, Option<u32>);
 
 /// What is known of the records that share a list of names.
 #[derive(Debug)]
@@ -70,8 +79,7 @@ struct OfNames {
     provider: Box<str>,
     channel: Box<str>,
     opcode: Option<usize>,
-    /// By id and opcode.
-    routes: Vec<((Option<u32>, Option<u32>), Vec<Route>)>,
+    routes: Vec<(IdAndOpcode, Vec<Route>)>,
 }
 
 /// Routes of records that share their names.
@@ -79,11 +87,21 @@ struct OfNames {
 pub(crate) struct Routes {
     /// By the address of the names.
     known: HashMap<usize, OfNames>,
+    /// The sets of log sources whose fields somebody asks for, by number; all without it.
+    needed: Option<Arc<[bool]>>,
     kind: RecordKind,
     scratch: String,
 }
 
 impl Routes {
+    /// Routes of which only those of these sets of log sources are needed.
+    pub(crate) fn only(needed: Option<Arc<[bool]>>) -> Self {
+        Self { needed, ..Self::default() }
+    }
+    /// Whether somebody asks for the fields of such events: a rule, or the memory of their host.
+    pub(crate) fn is_needed(&self, decision: &Decision, vocabulary: &Vocabulary) -> bool {
+        is_needed(self.needed.as_deref(), decision, vocabulary)
+    }
     /// The route of a record with these shared names; `None` if it has to be decided name by name.
     pub(crate) fn of(
         &mut self,
@@ -95,7 +113,7 @@ impl Routes {
         if self.known.len() >= KEPT {
             self.known.clear();
         }
-        let Self { known, kind, scratch } = self;
+        let Self { known, needed, kind, scratch } = self;
         let of_names = known.entry(Arc::as_ptr(names).addr()).or_insert_with(|| OfNames {
             names: Arc::clone(names),
             provider: record.provider().into(),
@@ -117,7 +135,10 @@ impl Routes {
                 }
                 kind.set(record, opcode);
                 let new = taxonomy.decisions(kind);
-                let new = new.map(|decision| Route::new(&decision, names, taxonomy, vocabulary));
+                let new = new.map(|decision| Route {
+                    is_needed: is_needed(needed.as_deref(), &decision, vocabulary),
+                    ..Route::new(&decision, names, taxonomy, vocabulary)
+                });
                 routes.push((key, new.collect()));
                 routes.len() - 1
             }
@@ -159,7 +180,9 @@ impl Route {
             row,
             layout,
             sources,
-            places: names.iter().map(|name| Place::of(name, of_layout, vocabulary)).collect(),
+            is_needed: true,
+            computer: names.iter().position(is_computer),
+            places: places(names, of_layout, vocabulary),
             tested: tests.unwrap_or_default().iter().map(|(name, _)| fields_named(name)).collect(),
         }
     }
@@ -174,6 +197,32 @@ impl Route {
             values.any(|(_, value)| of_value(test, value, scratch))
         })
     }
+}
+
+/// Where the fields of these names go.
+fn places(names: &FieldNames, layout: Option<&Layout>, vocabulary: &Vocabulary) -> Box<[Place]> {
+    // A name with blanks stands for others, which may stand there as well.
+    let is_plain = names.iter().all(|name| !name.contains(' '));
+    let of_name = |(index, name): (usize, &str)| {
+        let is_first = is_plain && names.iter().take(index).all(|before| before != name);
+        match Place::of(name, layout, vocabulary) {
+            Place::Field(id, None) if is_first => Place::New(Some(id)),
+            Place::Unknown if is_first => Place::New(None),
+            place => place,
+        }
+    };
+    names.iter().enumerate().map(of_name).collect()
+}
+
+fn is_needed(needed: Option<&[bool]>, decision: &Decision, vocabulary: &Vocabulary) -> bool {
+    let Some(needed) = needed else { return true };
+    let role = vocabulary.layout(decision.layout).map(Layout::role).unwrap_or_default();
+    role != Role::default() || needed.get(decision.sources.index()).copied().unwrap_or(true)
+}
+
+/// Whether a field is the name of the host.
+pub(crate) fn is_computer(name: &str) -> bool {
+    HEADER_FIELDS.get(FieldId::COMPUTER.index()).is_some_and(|computer| *computer == name)
 }
 
 fn is_opcode(name: &str) -> bool {

@@ -116,7 +116,7 @@ pub(crate) fn compile_row(
     vocabulary: &mut Vocabulary,
 ) -> Result<Row, TableError> {
     let refuse =
-        |what: String| TableError::Row { id: row.id.clone(), name: row.name.clone(), what };
+        |what: String| TableError::Row { id: row.id.all().to_vec(), name: row.name.clone(), what };
     let mut fields = intern_all(&row.fields, vocabulary);
     let mut number = |name: &str| {
         let id = vocabulary.fields.intern(name);
@@ -182,9 +182,10 @@ fn renames(
     number: &mut impl FnMut(&str) -> FieldId,
 ) -> Result<(Renames, Renames), String> {
     let (mut first, mut late) = (Vec::new(), Vec::new());
-    for (from, to) in &row.rename {
+    let pairs = row.rename.iter().flat_map(|(from, to)| to.all().iter().map(move |to| (from, to)));
+    for (from, to) in pairs.clone() {
         // A name that is taken over itself has to be read before.
-        let keeps_its_value = row.rename.values().all(|taken| taken != from);
+        let keeps_its_value = pairs.clone().all(|(_, taken)| taken != from);
         let how = row.convert.get(from).filter(|how| row.convert.get(to) == Some(how));
         let list = if keeps_its_value && how.is_some() { &mut late } else { &mut first };
         list.push((number(from), number(to)));
@@ -214,7 +215,7 @@ fn conversions(
     for (name, how) in &row.convert {
         let field = number(name);
         if late.iter().all(|(_, to)| *to != field) {
-            let others = how.others().map(|names| names.map(|name| number(name)));
+            let others = how.others().map(|names| names.map(&mut *number));
             conversions.push(Converting { field, how: *how, others });
         }
     }

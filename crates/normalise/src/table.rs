@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::condition::Condition;
 use crate::convert::Conversion;
@@ -66,8 +66,7 @@ pub struct Log {
 #[serde(deny_unknown_fields)]
 pub struct EventRow {
     /// The event ids.
-    #[serde(deserialize_with = "one_or_many")]
-    pub id: Vec<u32>,
+    pub id: OneOrMany<u32>,
     /// What it says, for people.
     pub name: String,
     /// The row holds only if each of these Windows fields has a value for which the condition holds.
@@ -95,9 +94,9 @@ pub struct EventRow {
     /// Known fields, in the provider's order.
     #[serde(default)]
     pub fields: Vec<String>,
-    /// Windows' name: Sigma's name. The Windows name stays, unless it is another one's target.
+    /// Windows' name: Sigma's name, or several. The Windows name stays, unless it is another one's target.
     #[serde(default)]
-    pub rename: BTreeMap<String, String>,
+    pub rename: BTreeMap<String, OneOrMany<String>>,
     /// Sigma's name: templates of Windows fields; the first that is complete is taken.
     #[serde(default)]
     pub compose: BTreeMap<String, Vec<String>>,
@@ -130,18 +129,25 @@ pub struct Extract {
     pub before: String,
 }
 
-/// A number or a list of them.
-fn one_or_many<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u32>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMany {
-        One(u32),
-        Many(Vec<u32>),
+/// One, or a list of them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany<T> {
+    /// One.
+    One(T),
+    /// A list.
+    Many(Vec<T>),
+}
+
+impl<T> OneOrMany<T> {
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> &[T] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
     }
-    Ok(match OneOrMany::deserialize(from)? {
-        OneOrMany::One(id) => vec![id],
-        OneOrMany::Many(ids) => ids,
-    })
 }
 
 /// All tables of the program.
@@ -162,6 +168,10 @@ tables!(
     "defender.yaml",
     "devices.yaml",
     "kernel.yaml",
+    "kernel-file.yaml",
+    "kernel-network.yaml",
+    "kernel-process.yaml",
+    "kernel-registry.yaml",
     "logon.yaml",
     "management.yaml",
     "network.yaml",

@@ -117,7 +117,7 @@ impl Taxonomy {
                 (&channels, &mut self.by_channel),
             ] {
                 for (name, id) in
-                    names.iter().flat_map(|name| row.id.iter().map(move |id| (name, id)))
+                    names.iter().flat_map(|name| row.id.all().iter().map(move |id| (name, id)))
                 {
                     by_name.entry((name.clone(), *id)).or_default().push(index);
                 }

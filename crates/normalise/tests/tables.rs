@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use etwatch_event::{EventBatch, RecordBatch, Value, Vocabulary};
-use etwatch_normalise::{Table, Taxonomy, normalise};
+use etwatch_normalise::{Context, Normaliser, Table, Taxonomy, normalise};
 
 fn event(provider: &str, channel: &str, id: u32, fields: &[(&str, &str)]) -> EventBatch {
     let table = Table::built_in().unwrap();
@@ -104,8 +104,9 @@ fn names_with_blanks_are_found_as_rules_write_them() {
         1116,
         &[("Threat Name", "EICAR"), ("Feature Name", "x")],
     );
-    assert_eq!(sources(&batch), ["windows/windefend"]);
+    assert_eq!(sources(&batch), ["windows/antivirus/windefend"]);
     assert_eq!(text(&batch, "ThreatName").as_deref(), Some("EICAR"));
+    assert_eq!(text(&batch, "Signature").as_deref(), Some("EICAR"));
     assert_eq!(text(&batch, "Feature_Name").as_deref(), Some("x"));
 }
 
@@ -121,5 +122,71 @@ fn the_channel_gives_the_service_and_the_provider_the_row() {
     ] {
         let batch = event(provider, channel, id, &[]);
         assert_eq!(sources(&batch), [expected], "{provider} {channel} {id}");
+    }
+}
+
+#[test]
+fn of_events_that_nobody_asks_for_host_time_and_log_sources_stay() {
+    let table = Table::built_in().unwrap();
+    let mut vocabulary = Vocabulary::default();
+    let taxonomy = Arc::new(Taxonomy::compile(&table, &mut vocabulary).unwrap());
+    let vocabulary = Arc::new(vocabulary);
+    let nothing: Arc<[bool]> = vec![false; vocabulary.sets().len()].into();
+    let mut records = RecordBatch::default();
+    for id in [4_616, 4_616] {
+        let mut record = records.begin();
+        record.push("Provider_Name", Value::Text(SECURITY.0));
+        record.set_provider(0);
+        record.push("Channel", Value::Text(SECURITY.1));
+        record.set_channel(1);
+        record.push("Computer", Value::Text("WS-1"));
+        record.push("SubjectUserName", Value::Text("anna"));
+        record.set_event_id(id);
+        record.finish();
+    }
+    let mut events = EventBatch::new(Arc::clone(&vocabulary));
+    let mut normaliser = Normaliser::new(taxonomy, vocabulary).only(Some(nothing));
+    normaliser.add(&records, 0, &Context::default(), &mut events);
+    let bare = events.get(1).unwrap();
+    assert_eq!(bare.fields().map(|(name, _)| name).collect::<Vec<_>>(), ["Computer"]);
+    assert_eq!(bare.log_sources()[0].to_string(), "windows/security");
+    assert!(bare.get_named("SubjectUserName").first().is_none());
+}
+
+#[test]
+fn an_event_of_etw_has_the_service_of_its_provider() {
+    for (provider, id, expected) in [
+        ("Microsoft-Windows-Bits-Client", 16403, "windows/bits-client"),
+        ("Microsoft-Windows-TaskScheduler", 129, "windows/taskscheduler"),
+        ("Microsoft-Windows-CodeIntegrity", 3033, "windows/codeintegrity-operational"),
+        ("Microsoft-Windows-AppLocker", 8004, "windows/applocker"),
+        ("Microsoft-Windows-Windows Defender", 5007, "windows/windefend"),
+        ("Microsoft-Windows-Windows Firewall With Advanced Security", 2071, "windows/firewall-as"),
+        (
+            "Microsoft-Windows-TerminalServices-LocalSessionManager",
+            21,
+            "windows/terminalservices-localsessionmanager",
+        ),
+        ("Microsoft-Windows-SMBClient", 31017, "windows/smbclient-security"),
+        ("Microsoft-Windows-SMBClient", 30803, "windows/smbclient-connectivity"),
+        ("Microsoft-Windows-SMBServer", 4000, "windows/smbserver-connectivity"),
+        ("Microsoft-Windows-NTLM", 8001, "windows/ntlm"),
+        ("Microsoft-Windows-PrintService", 316, "windows/printservice-operational"),
+        ("Microsoft-Windows-AppXDeployment-Server", 854, "windows/appxdeployment-server"),
+        ("Microsoft-Windows-AppxPackagingOM", 157, "windows/appxpackaging-om"),
+        ("Microsoft-Windows-AppModel-Runtime", 201, "windows/appmodel-runtime"),
+        ("Microsoft-Windows-Security-Mitigations", 11, "windows/security-mitigations"),
+        ("LsaSrv", 300, "windows/lsa-server"),
+        ("Microsoft-Windows-CAPI2", 70, "windows/capi2"),
+        ("Microsoft-Windows-Diagnosis-Scripted", 101, "windows/diagnosis-scripted"),
+        ("Microsoft-Windows-DriverFrameworks-UserMode", 2003, "windows/driver-framework"),
+        ("Microsoft-Windows-Shell-Core", 28115, "windows/shell-core"),
+        ("Microsoft-Windows-VHDMP", 1, "windows/vhdmp"),
+        ("Service Control Manager", 7036, "windows/system"),
+        ("Microsoft-Windows-WMI-Activity", 5857, "windows/wmi"),
+        ("Microsoft-Windows-DNS-Client", 3006, "windows/dns-client"),
+        ("Microsoft-Windows-Kernel-EventTracing", 14, "windows/kernel-event-tracing"),
+    ] {
+        assert_eq!(sources(&event(provider, "", id, &[])), [expected], "{provider} {id}");
     }
 }

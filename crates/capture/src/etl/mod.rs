@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!  file ──▶ index: buffers by time, Trace ──▶ slices ──▶ unpack ──▶ walk ──▶ merge ──▶ RawRecord, Trace
-//!           once, in the order of the file    1 MiB      any worker, each slice by itself
+//!           once, in the order of the file    128 KiB    any worker, each slice by itself
 //! ```
 //!
 //! | file | holds |

@@ -23,7 +23,7 @@ const CUTS: usize = 500;
 const FLIPS: usize = 2_000;
 /// Bytes of the header of a buffer.
 const HEADER: usize = 0x48;
-/// Bytes that reading one of these logs may hold: slices of 1 MiB, what reaches into them, schemas.
+/// Bytes that reading one of these logs may hold: slices, what reaches into them, schemas.
 const MOST_HELD: usize = 16 << 20;
 /// Bytes of the largest buffer, which a header with a bit turned may promise.
 const LARGEST_BUFFER: usize = 64 << 20;

@@ -131,7 +131,7 @@ fn add_taxonomy(schemas: &mut Vec<Schema>) -> Result<(), TableError> {
         };
         match row {
             Some(row) => {
-                own.extend(row.id.iter().map(|id| Schema { id: Some(*id), ..schema.clone() }))
+                own.extend(row.id.all().iter().map(|id| Schema { id: Some(*id), ..schema.clone() }))
             }
             None => own.push(schema),
         }

@@ -232,6 +232,29 @@ fn an_event_that_describes_itself_needs_no_store() {
     assert!(Arc::ptr_eq(names(0), names(1)));
 }
 
+#[test]
+fn what_differs_between_the_headers_of_a_schema_is_that_of_each_record() {
+    let store = store(vec![field("Id", InType::UInt8)]);
+    let (mut decoder, mut batch) = (Decoder::default(), RecordBatch::default());
+    let other = RawHeader { level: 1, task: 77, opcode: 9, keyword: 0x55, ..header() };
+    let headers = [header(), other, header(), RawHeader { process_id: Some(8), ..header() }];
+    for header in headers {
+        let record = RawRecord { header, payload: &[1], extended: &[] };
+        assert!(matches!(decoder.decode(&record, &store, &mut batch), Outcome::Event { .. }));
+    }
+    let alone = |header| {
+        let mut batch = RecordBatch::default();
+        let record = RawRecord { header, payload: &[1], extended: &[] };
+        Decoder::default().decode(&record, &store, &mut batch);
+        shown(&batch, 0)
+    };
+    let fields: Vec<_> = (0..headers.len()).map(|index| shown(&batch, index)).collect();
+    assert_eq!(fields, headers.map(alone));
+    assert_eq!(fields[0], fields[2]);
+    let differing = fields[0].iter().zip(&fields[1]).filter(|(one, two)| one != two).count();
+    assert_eq!(differing, 4);
+}
+
 /// A long layout, a short one, and one that is never reached.
 struct Three;
 

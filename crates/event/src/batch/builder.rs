@@ -16,6 +16,15 @@ use crate::value::Value;
 use crate::view::FieldValues;
 use crate::vocabulary::Vocabulary;
 
+/// The name of a field that an event does not have yet.
+#[derive(Clone, Copy, Debug)]
+pub enum NewName<'n> {
+    /// One that has a number.
+    Known(FieldId),
+    /// Another.
+    Text(&'n str),
+}
+
 /// Writes one event; dropped without [`EventBuilder::finish`], it leaves no trace.
 #[derive(Debug)]
 pub struct EventBuilder<'a> {
@@ -44,6 +53,25 @@ impl EventBuilder<'_> {
         let (text, bytes) = record.arena();
         arena.copy(cell, text, bytes, place);
         true
+    }
+    /// Gives a field that has no slot its first value, that of the field at `index` of `record`. Whoever calls
+    /// knows that the event has no such field yet: it is not looked for.
+    #[inline]
+    pub fn copy_new(&mut self, name: NewName<'_>, record: &Record<'_>, index: usize) {
+        let Some(cell) = record.cell(index) else { return };
+        let name = match name {
+            NewName::Known(field) => OverflowName::Known(field),
+            NewName::Text(text) => OverflowName::Text(self.batch.arena.push_text(text)),
+        };
+        let (text, bytes) = record.arena();
+        let mut entry = Overflow { name, value: Cell::Absent };
+        self.batch.arena.copy(cell, text, bytes, &mut entry.value);
+        if entry.value == Cell::Absent {
+            // Present without values.
+            entry.value = Cell::Many(Span::default());
+        }
+        self.batch.overflow.push(entry);
+        self.keep_up();
     }
     /// Adds a value to a field whose name is not in the table.
     pub fn push_named(&mut self, name: &str, value: Value<'_>) {
@@ -125,6 +153,9 @@ impl EventBuilder<'_> {
     }
     fn push_overflow(&mut self, name: OverflowName, value: Cell) {
         self.batch.overflow.push(Overflow { name, value });
+        self.keep_up();
+    }
+    fn keep_up(&mut self) {
         let of_row = self.batch.overflow.get(self.start.overflow..).unwrap_or_default();
         let text = self.batch.arena.text.get(self.start.text..).unwrap_or_default();
         self.batch.places.keep_up(of_row, text);

@@ -66,6 +66,18 @@ impl RecordBuilder<'_> {
             self.push_field(name, value);
         }
     }
+    /// Adds another value to the field that was added last; without one, nothing is added. For lists: the
+    /// name is not looked up again.
+    #[inline]
+    pub fn push_again(&mut self, value: Value<'_>) {
+        if self.is_empty() {
+            return;
+        }
+        if let Some(name) = self.batch.fields.last().map(|field| field.name) {
+            self.row(|row| row.displaced = true);
+            self.push_field(name, value);
+        }
+    }
     /// Adds a field that is there but has no values.
     pub fn push_empty(&mut self, name: &str) {
         self.push(name, Value::Null);

@@ -58,3 +58,26 @@ fn names_that_are_shared_are_those_of_the_example() {
     assert!(batch.get(1).unwrap().shared_names().is_some_and(|shared| Arc::ptr_eq(shared, &names)));
     assert!(batch.get(2).unwrap().shared_names().is_none());
 }
+
+#[test]
+fn a_value_that_is_pushed_again_has_the_name_before_it() {
+    let names = Arc::new(["Id", "List"].into_iter().collect::<FieldNames>());
+    let mut batch = RecordBatch::default();
+    let mut record = batch.begin();
+    record.share_names(&names);
+    record.push_again(Value::Null);
+    assert!(record.is_empty());
+    record.push_named(0, Value::Unsigned(1));
+    record.push_named(1, Value::Unsigned(2));
+    record.push_again(Value::Unsigned(3));
+    record.finish();
+    let mut next = batch.begin();
+    next.push_again(Value::Null);
+    assert!(next.is_empty(), "a field of another record");
+    next.finish();
+    let record = batch.get(0).unwrap();
+    let number = |name, number| (name, RawValue::One(Value::Unsigned(number)));
+    let expected = [number("Id", 1), number("List", 2), number("List", 3)];
+    assert_eq!(record.fields().collect::<Vec<_>>(), expected);
+    assert!(record.shared_names().is_none());
+}

@@ -28,6 +28,7 @@ use std::io::{Read, Seek};
 
 pub use exports::Exports;
 use pages::Pages;
+pub use version::Version;
 
 /// Why an image could not be read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]

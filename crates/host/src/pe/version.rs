@@ -29,16 +29,21 @@ const LONGEST: u32 = 0xffff;
 /// Longest text in letters of UTF-16; what is longer is cut.
 const LONGEST_TEXT: usize = 1_024;
 
+/// What a version resource says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Version {
+    /// Its texts.
+    pub texts: Box<VersionInformation>,
+    /// [`PeError::TooMuch`] if some of them were cut.
+    pub damage: Option<PeError>,
+}
+
 impl<R: Read + Seek> Image<R> {
-    /// The texts of the version resource; `None` if the image has none. The error stands beside the texts if
-    /// some were cut.
+    /// The texts of the version resource; `None` if the image has none.
     ///
     /// # Errors
     /// A [`PeError`] if the way to the resource or the resource itself is damaged.
-    #[expect(clippy::type_complexity, reason = "a text that was cut is still of use")]
-    pub fn version(
-        &mut self,
-    ) -> Result<Option<(Box<VersionInformation>, Option<PeError>)>, PeError> {
+    pub fn version(&mut self) -> Result<Option<Version>, PeError> {
         let Some(place) = self.resource(RT_VERSION)? else { return Ok(None) };
         let offset = self.offset(place.address)?;
         let length = place.length.min(LONGEST);
@@ -96,9 +101,8 @@ impl Blocks<'_> {
 }
 
 /// The texts of a version resource.
-fn texts(bytes: &[u8]) -> Result<(Box<VersionInformation>, Option<PeError>), PeError> {
-    let mut version = Box::<VersionInformation>::default();
-    let mut cut = None;
+fn texts(bytes: &[u8]) -> Result<Version, PeError> {
+    let Version { texts: mut version, mut damage } = Version::default();
     let root = Blocks(bytes).next().filter(|root| root.is("VS_VERSION_INFO"));
     let root = root.ok_or(PeError::Unsound)?;
     let tables = root.children().filter(|block| block.is("StringFileInfo"));
@@ -113,22 +117,22 @@ fn texts(bytes: &[u8]) -> Result<(Box<VersionInformation>, Option<PeError>), PeE
                 () => continue,
             };
             if place.is_none() {
-                *place = value_of(&text, &mut cut);
+                *place = value_of(&text, &mut damage);
             }
         }
         if *version != VersionInformation::default() {
             break;
         }
     }
-    Ok((version, cut))
+    Ok(Version { texts: version, damage })
 }
 
 /// The text of a block up to its NUL; `None` if it is empty. A letter that is none becomes U+FFFD.
-fn value_of(block: &Block<'_>, cut: &mut Option<PeError>) -> Option<String> {
+fn value_of(block: &Block<'_>, damage: &mut Option<PeError>) -> Option<String> {
     let (letters, _) = block.value.as_chunks::<2>();
     let length = letters.iter().position(|letter| *letter == [0, 0]).unwrap_or(letters.len());
     if length > LONGEST_TEXT {
-        *cut = Some(PeError::TooMuch);
+        *damage = Some(PeError::TooMuch);
     }
     let letters = letters.iter().take(length.min(LONGEST_TEXT));
     let letters = char::decode_utf16(letters.map(|letter| u16::from_le_bytes(*letter)));

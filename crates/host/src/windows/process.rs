@@ -44,7 +44,7 @@ pub(super) fn snapshot(pid: u32) -> Result<ProcessSnapshot, HostError> {
     let basic = information(&process, ProcessBasicInformation, 48);
     let mut snapshot = ProcessSnapshot { pid, ..ProcessSnapshot::default() };
     snapshot.image = image(&process);
-    snapshot.start = start(&process).unwrap_or_default();
+    [snapshot.start, snapshot.end] = life(&process).unwrap_or_default();
     // The parent's id is the last of six numbers of the size of a pointer.
     let parent = basic.as_ref().and_then(|basic| basic.pointer(5 * size_of::<usize>()));
     snapshot.parent = parent.and_then(|parent| u32::try_from(parent).ok());
@@ -122,14 +122,18 @@ fn image(process: &Handle) -> Option<String> {
     Some(until_nul(&path))
 }
 
-fn start(process: &Handle) -> Option<Timestamp> {
+/// When a process was created and when it ended; the latter is 0 while it runs.
+fn life(process: &Handle) -> Option<[Timestamp; 2]> {
     let mut times = [FILETIME::default(); 4];
     let [created, exited, kernel, user] = &mut times;
     // SAFETY: the process is open, and the four times outlive the call.
     let result = unsafe { GetProcessTimes(process.raw(), created, exited, kernel, user) };
     succeeded(result).ok()?;
-    let ticks = u64::from(created.dwHighDateTime) << 32 | u64::from(created.dwLowDateTime);
-    Some(Timestamp::from_filetime(ticks))
+    let time = |time: &FILETIME| {
+        let ticks = u64::from(time.dwHighDateTime) << 32 | u64::from(time.dwLowDateTime);
+        Timestamp::from_filetime(ticks)
+    };
+    Some([time(created), time(exited)])
 }
 
 /// What the kernel says of a process in at most `length` bytes.

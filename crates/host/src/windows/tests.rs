@@ -72,14 +72,20 @@ fn our_own_user_has_a_name() {
 }
 
 #[test]
-fn a_process_that_has_ended_is_gone() {
+fn a_process_that_has_ended_says_so_or_is_gone() {
     let mut child = child();
     let pid = child.0.id();
+    assert!(!LocalHost.process(pid).unwrap().end.is_known());
     child.0.kill().unwrap();
     child.0.wait().unwrap();
     drop(child);
-    // Windows keeps it as long as anybody has a handle; nobody has.
-    assert_eq!(LocalHost.process(pid), Err(HostError::Gone { code: 87 }));
+    // Windows knows of it as long as anybody has it open.
+    match LocalHost.process(pid) {
+        Ok(seen) => assert!(seen.end >= seen.start && seen.end.is_known(), "{seen:?}"),
+        Err(error) => assert_eq!(error, HostError::Gone { code: 87 }),
+    }
+    // Windows gives multiples of four.
+    assert_eq!(LocalHost.process(0x7fff_ff01), Err(HostError::Gone { code: 87 }));
 }
 
 #[test]

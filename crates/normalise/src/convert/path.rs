@@ -38,19 +38,14 @@ pub fn windows_path(path: &str, context: &Context, out: &mut String) -> bool {
     if !path.starts_with('\\') {
         return false;
     }
-    let mut both = |head: &str, rest: &str| {
-        out.push_str(head);
-        out.push_str(rest);
-        true
-    };
     if let Some(rest) = WIN32.iter().find_map(|prefix| after(path, prefix)) {
         if let Some(share) = after(rest, "UNC\\") {
-            return both("\\\\", share);
+            return push(out, "\\\\", share);
         }
         if let [drive, b':', b'\\', ..] | [drive, b':'] = rest.as_bytes()
             && drive.is_ascii_alphabetic()
         {
-            return both("", rest);
+            return push(out, "", rest);
         }
         let kernel = after(rest, "GLOBALROOT").filter(|path| path.starts_with('\\'));
         // Only a beginning of Win32 can stand before it, so this ends.
@@ -60,18 +55,13 @@ pub fn windows_path(path: &str, context: &Context, out: &mut String) -> bool {
 }
 
 fn kernel_path(path: &str, context: &Context, out: &mut String) -> bool {
-    let mut both = |head: &str, rest: &str| {
-        out.push_str(head);
-        out.push_str(rest);
-        true
-    };
     if let Some((users, rest)) = context.volumes().split(path) {
-        return both(users, rest);
+        return push(out, users, rest);
     }
     if let Some(rest) = after(path, "\\SystemRoot")
         && (rest.is_empty() || rest.starts_with('\\'))
     {
-        return both(context.windows(), rest);
+        return push(out, context.windows(), rest);
     }
     if let Some(mut rest) = REDIRECTORS.iter().find_map(|prefix| after(path, prefix)) {
         while let Some((own, behind)) = rest.split_once('\\')
@@ -79,12 +69,18 @@ fn kernel_path(path: &str, context: &Context, out: &mut String) -> bool {
         {
             rest = behind;
         }
-        return !rest.is_empty() && !rest.starts_with(';') && both("\\\\", rest);
+        return !rest.is_empty() && !rest.starts_with(';') && push(out, "\\\\", rest);
     }
     let names_no_volume = !path.starts_with("\\\\")
         && path.len() > 1
         && !OTHER_ROOTS.iter().any(|root| after(path, root).is_some());
-    names_no_volume && both(context.system_drive(), path)
+    names_no_volume && push(out, context.system_drive(), path)
+}
+
+fn push(out: &mut String, head: &str, rest: &str) -> bool {
+    out.push_str(head);
+    out.push_str(rest);
+    true
 }
 
 /// The name of a pipe as Sysmon writes it.

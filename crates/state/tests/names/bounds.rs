@@ -125,9 +125,10 @@ fn an_answer_without_end_leaves_the_others_in_place() {
     let asked = [("QueryName", Text("example.org")), ("QueryResults", Text("192.0.2.7;"))];
     host.tell(0, DnsQuery, 1, &asked);
     let mut results = String::new();
-    (0..100_000_u32).for_each(|n| {
-        write!(results, "::ffff:10.{}.{}.{};", n >> 16, n >> 8 & 255, n & 255).unwrap();
-    });
+    for number in 0..100_000_u32 {
+        let [_, a, b, c] = number.to_be_bytes();
+        write!(results, "::ffff:10.{a}.{b}.{c};").unwrap();
+    }
     let asked = [("QueryName", Text("example.net")), ("QueryResults", Text(&results))];
     host.tell(0, DnsQuery, 1, &asked);
     let counts = host.names.counts().answers;

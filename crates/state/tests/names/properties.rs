@@ -56,9 +56,9 @@ impl Model {
         self.forget(key);
         if before == self.open.len() + self.closed.len() && before == self.capacity {
             if self.closed.is_empty() {
-                drop(self.open.remove(0));
+                self.open.remove(0);
             } else {
-                drop(self.closed.remove(0));
+                self.closed.remove(0);
             }
             self.evicted += 1;
         }

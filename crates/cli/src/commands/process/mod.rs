@@ -105,7 +105,7 @@ impl Process {
         let found = find_inputs(&self.over).map_err(usage)?;
         self.selection.check().map_err(usage)?;
         let engine = Engine::new(Vec::new(), Vocabulary::default(), None);
-        let engine = engine.map_err(|error| failed(error.to_string()))?;
+        let engine = engine.map_err(|error| failed(error.to_string()))?.with_all_fields();
         let (children, most) = (self.children, self.most.into());
         let asked = Asked { which: &which, selection: &self.selection, children, most };
         let bar = Bar::new(&found.inputs, self.quiet);
