@@ -20,6 +20,7 @@ mod support;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use etwatch_normalise::table::OneOrMany;
 use serde_json::Value;
 use support::cases::run_here;
 use support::place::{EVENT, Place, err, out, status};
@@ -260,29 +261,31 @@ fn folders_packed_recordings_and_standard_input_are_read() {
 fn each_event_of_the_tables_is_known_once_by_table_and_row() {
     let schemas = objects(&Place::new(), &["schemas", "--format", "json"]);
     let table = etwatch_normalise::Table::built_in().unwrap();
-    let rows =
-        table.logs.iter().flat_map(|log| &log.events).map(|row| row.id.all().len()).sum::<usize>();
+    let of_rows = |log: &etwatch_normalise::Log| -> usize {
+        let ids: usize = log.events.iter().map(|row| row.id.all().len()).sum();
+        let by_id = usize::from(log.class.is_empty() || !log.provider.is_empty());
+        ids * (by_id + usize::from(!log.class.is_empty()))
+    };
+    let rows: usize = table.logs.iter().map(of_rows).sum();
     let (schemas, layouts): (Vec<_>, Vec<_>) =
         schemas.into_iter().partition(|schema| schema["table"] == "taxonomy");
     assert_eq!(layouts.len(), etwatch_decode::Tables::embedded().schemas().count());
-    assert_eq!(schemas.iter().filter(|schema| !schema["id"].is_null()).count(), rows);
+    let is_numbered = |schema: &&Value| !schema["id"].is_null() || !schema["opcode"].is_null();
+    assert_eq!(schemas.iter().filter(is_numbered).count(), rows);
     assert_eq!(schemas.len(), rows + table.logs.len());
     for (log, row) in table.logs.iter().flat_map(|log| log.events.iter().map(move |row| (log, row)))
     {
-        let provider = log.provider.first().map_or(Value::Null, |name| name.as_str().into());
+        let first = log.provider.first().or(log.class.first());
+        let provider = first.map_or(Value::Null, |name| name.as_str().into());
+        let number = if log.provider.is_empty() && !log.class.is_empty() { "opcode" } else { "id" };
         let named = |schema: &&Value| {
             let is_of = schema["providers"].get(0).cloned().unwrap_or_default() == provider;
-            let has_id = row.id.all().iter().any(|id| schema["id"] == *id);
-            is_of && schema["name"] == row.name.as_str() && has_id
+            is_of && schema["name"] == row.name.as_str() && schema[number] == row.id.all()[0]
         };
         let schema = schemas.iter().find(named).unwrap();
         let fields = schema["fields"].as_array().unwrap();
-        let sigma = row
-            .rename
-            .values()
-            .flat_map(etwatch_normalise::table::OneOrMany::all)
-            .chain(row.compose.keys())
-            .chain(row.constants.keys());
+        let renamed = row.rename.values().flat_map(OneOrMany::all);
+        let sigma = renamed.chain(row.compose.keys()).chain(row.constants.keys());
         let header = etwatch_event::field::HEADER_FIELDS;
         for field in row.fields.iter().chain(sigma).filter(|name| !header.contains(&name.as_str()))
         {

@@ -109,6 +109,8 @@ impl Of {
 pub(crate) struct Logged {
     pub(crate) of: Option<Of>,
     pub(crate) id: u16,
+    /// The process of the header, where it says more than that a service wrote the event.
+    pub(crate) pid: Option<u32>,
     pub(crate) fields: BTreeMap<String, Value>,
 }
 

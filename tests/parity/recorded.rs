@@ -24,13 +24,16 @@ const STEP: u64 = 10_000;
 pub(crate) fn logged(host: &Host, log: &str, event: &Logged) -> String {
     let log = &host.logs[log];
     let time = at(host, BEFORE).to_string();
-    let system = json!({
+    let mut system = json!({
         "Provider": {"#attributes": {"Name": log.provider}},
         "EventID": event.id,
         "Channel": log.channel,
         "Computer": host.computer,
         "TimeCreated": {"#attributes": {"SystemTime": time}},
     });
+    if let Some(pid) = event.pid {
+        system["Execution"] = json!({"#attributes": {"ProcessID": pid}});
+    }
     json!({"Event": {"System": system, "EventData": event.fields}}).to_string()
 }
 
@@ -44,6 +47,9 @@ pub(crate) fn flat(host: &Host, log: &str, event: &Logged) -> String {
         "Computer": host.computer,
         "TimeCreated": at(host, BEFORE).to_string(),
     });
+    if let Some(pid) = event.pid {
+        object["Execution_ProcessID"] = pid.into();
+    }
     for (name, value) in &event.fields {
         object[name] = serde_json::to_value(value).unwrap();
     }

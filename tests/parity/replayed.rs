@@ -1,6 +1,7 @@
 //! A form of an act, replayed: the event that it became and the rules that fired on it.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -43,9 +44,12 @@ fn text(value: &Value<'_>) -> String {
     value.text(&mut String::new()).unwrap_or_default().to_owned()
 }
 
-/// Text that two values share if they are the same number or the same text but for case.
+/// Text that two values share if they are the same number or address, or the same text but for case.
 fn comparable(value: &Value<'_>) -> String {
     let text = text(value).to_lowercase();
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return address.to_string();
+    }
     let hex = text.strip_prefix("0x").and_then(|hex| u64::from_str_radix(hex, 16).ok());
     hex.map_or(text, |number| number.to_string())
 }

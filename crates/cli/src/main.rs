@@ -48,7 +48,8 @@ Examples:
   etwatch check rules                         what is wrong with rules, and what to write instead
   etwatch test rules                          do rules match what they should, and nothing else
   etwatch events case.evtx --count            what is in a recording
-  etwatch process cmd.exe --over case.evtx    what a process did"
+  etwatch process cmd.exe --over case.evtx    what a process did
+  etwatch tree case.evtx                      who started whom, and the alerts below them"
 )]
 struct Arguments {
     /// Say more about what is done, on standard error (-v, -vv)

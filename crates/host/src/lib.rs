@@ -12,7 +12,7 @@
 //! | [`volumes`] | [`Volumes`], devices and drive letters | a path of the kernel is translated |
 //! | [`questions`] | [`FileQuestions`], what is asked about a file | rules decide what they need |
 //! | [`facts`] | [`FileFacts`], and how Sysmon spells them | a field is filled in |
-//! | [`file`] | the facts of a file that can be read | a fact is worked out |
+//! | [`mod@file`] | the facts of a file that can be read | a fact is worked out |
 //! | [`pe`] | images of programs: imports, exports, version | an image is looked into |
 //! | [`pool`] | [`FactsPool`], which asks on threads of its own | events must not wait |
 //! | [`answer`], [`record`] | [`Answer`], also as a record of the stream | a recording replays the same |

@@ -10,7 +10,7 @@
 //! 2. A thread asks which content the path leads to, which is cheap, and looks for it in the cache.
 //! 3. If another thread is at work on the same content, the question joins that one's.
 //!
-//! So the cache is keyed by content ([`FileIdentity`]), never by path: a program that was replaced is asked
+//! So the cache is keyed by content ([`crate::FileIdentity`]), never by path: a program that was replaced is asked
 //! about anew, one with two paths is not. A failure is not kept. What is asked beyond what is kept is worked
 //! out, and both are kept together.
 //!

@@ -81,17 +81,17 @@ pub enum Form {
 }
 
 impl Condition {
-    /// The values that fulfil it, for people: `0x2`, `5 to 7`, `\\Device\\*`.
+    /// What the value may be, in words for people.
     #[must_use]
-    pub fn texts(&self) -> Vec<String> {
+    pub fn words(&self) -> Vec<String> {
         match self {
             Self::AnyOf(texts) => texts.clone(),
             Self::Bits(Bits { mask, any_of }) => {
-                any_of.iter().map(|bits| format!("{bits:#x} of the bits {mask:#x}")).collect()
+                any_of.iter().map(|bits| format!("{bits:#x} in the bits {mask:#x}")).collect()
             }
             Self::Range(Range { from, to }) => vec![format!("{from:#x} to {to:#x}")],
             Self::Prefix(Prefix { prefix }) => {
-                prefix.iter().map(|text| format!("{text}*")).collect()
+                prefix.iter().map(|begin| format!("{begin}*")).collect()
             }
             Self::Form(OfForm { form: Form::NamedStream }) => vec!["a named stream".to_owned()],
             Self::Form(OfForm { form: Form::Device }) => vec!["a volume or disk".to_owned()],
@@ -250,5 +250,11 @@ mod tests {
             }
         }
         assert!(serde_yaml::from_str::<Condition>("{prefix: [a], mask: 1}").is_err());
+        let words = |text: &str| serde_yaml::from_str::<Condition>(text).unwrap().words();
+        assert_eq!(
+            words("{mask: 0x1000, any_of: [0, 0x1000]}"),
+            ["0x0 in the bits 0x1000", "0x1000 in the bits 0x1000"]
+        );
+        assert_eq!(words("{prefix: [a]}"), ["a*"]);
     }
 }

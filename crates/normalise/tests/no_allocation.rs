@@ -47,7 +47,11 @@ fn add(batch: &mut RecordBatch, sample: Sample<'_>, names: Option<&Arc<FieldName
         record.share_names(names);
     }
     for (name, value) in header.iter().chain(fields) {
-        if names.is_some() { record.push_next(*value) } else { record.push(name, *value) }
+        if names.is_some() {
+            record.push_next(*value);
+        } else {
+            record.push(name, *value);
+        }
     }
     record.set_provider(1);
     record.set_event_id(id);

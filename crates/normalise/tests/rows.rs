@@ -12,6 +12,7 @@ use etwatch_event::{
     Activity, EventBatch, FieldNames, LogSource, RecordBatch, Shape, Sid, Timestamp, Value,
     Vocabulary,
 };
+use etwatch_normalise::table::OneOrMany;
 use etwatch_normalise::{Context, Normaliser, Table, Taxonomy, Volumes};
 use serde::Deserialize;
 
@@ -126,9 +127,9 @@ impl Case {
         }
         for (index, (name, value)) in fields.iter().enumerate() {
             if sharing {
-                record.push_next(value.value())
+                record.push_next(value.value());
             } else {
-                record.push(name, value.value())
+                record.push(name, value.value());
             }
             match &**name {
                 "Provider_Name" => record.set_provider(index),
@@ -256,7 +257,7 @@ fn rows_give_what_their_activity_needs() {
         for row in &log.events {
             let Some(word) = &row.activity else { continue };
             let activity = Activity::parse(word).unwrap_or_else(|| panic!("{word}"));
-            let renamed = row.rename.values().flat_map(|names| names.all());
+            let renamed = row.rename.values().flat_map(OneOrMany::all);
             let written = |name: &str| {
                 let mut names = row.fields.iter().chain(&log.fields).chain(renamed.clone());
                 names.any(|field| field == name)
@@ -289,7 +290,7 @@ fn an_id_of_sysmon_stands_behind_the_event_s_own() {
     for log in &table.logs {
         for row in log.events.iter().filter(|row| !row.sysmon.is_empty()) {
             assert!(!row.category.is_empty() || !row.may_be.is_empty(), "{}", row.name);
-            assert!(!log.service.as_deref().is_some_and(|service| service == "sysmon"));
+            assert_ne!(log.service.as_deref(), Some("sysmon"), "{}", row.name);
         }
     }
 }

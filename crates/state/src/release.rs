@@ -101,7 +101,7 @@ impl Release<'_> {
         host.names.take(event, activity, actor, &outline.names, found);
         match activity {
             Activity::ThreadStart => host.is_remote_thread(event, plan, outline),
-            Activity::Connection if plan.role.alternative.is_some() => {
+            Activity::Transfer | Activity::Connection if plan.role.alternative.is_some() => {
                 host.is_first_datagram(event, outline)
             }
             _ => false,

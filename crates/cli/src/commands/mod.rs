@@ -1,4 +1,4 @@
-//! One file or folder a subcommand, and where the results of a replay go.
+//! One file or folder a subcommand, the rules that they evaluate, and where the results of a replay go.
 
 pub(crate) mod check;
 mod compile;
@@ -8,9 +8,11 @@ pub(crate) mod events;
 mod outputs;
 pub(crate) mod process;
 pub(crate) mod replay;
+mod rule_flags;
 pub(crate) mod rules;
 pub(crate) mod schemas;
 pub(crate) mod test;
+pub(crate) mod tree;
 
 use std::path::PathBuf;
 
@@ -40,6 +42,7 @@ pub(crate) enum Command {
     Rules(rules::Rules),
     Events(Box<events::Events>),
     Process(Box<process::Process>),
+    Tree(tree::Tree),
     Schemas(schemas::Schemas),
     Convert(convert::Convert),
     Completions(completions::Completions),
@@ -55,6 +58,7 @@ impl Command {
             Self::Rules(command) => command.run(config),
             Self::Events(command) => command.run(config),
             Self::Process(command) => command.run(config),
+            Self::Tree(command) => command.run(config),
             Self::Schemas(command) => command.run(),
             Self::Convert(command) => command.run(),
             Self::Completions(command) => command.run(whole),

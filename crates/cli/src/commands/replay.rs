@@ -4,11 +4,10 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use etwatch_capture::source::Location;
-use etwatch_engine::{Engine, Options, Report, replay};
-use etwatch_rules::Level;
-use etwatch_rules::load::LoadOptions;
+use etwatch_engine::{Options, Report, replay};
 
 use crate::commands::outputs::{Asked, Outputs};
+use crate::commands::rule_flags::{RuleFlags, Rules};
 use crate::commands::{DONE, FAILED, INPUT_LOST, NOTHING_TESTED, USAGE, find_inputs};
 use crate::config::{Config, Format, WORKERS};
 use crate::terminal::{self, Bar};
@@ -33,12 +32,8 @@ pub(crate) struct Replay {
     /// Files or folders; `-` reads standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Files or folders of rules; may be repeated [default: rules]
-    #[arg(long, value_name = "DIR")]
-    rules: Vec<PathBuf>,
-    /// Leave rules below this level out
-    #[arg(long, value_name = "LEVEL", value_parser = parse_level)]
-    min_level: Option<Level>,
+    #[command(flatten)]
+    rules: RuleFlags,
     /// What standard output gets [default: pretty]
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -67,16 +62,6 @@ pub(crate) struct Replay {
     /// Leave events of recorded logs as they are: no parents and images from what was recorded before
     #[arg(long)]
     no_enrich: bool,
-    /// Load rules whose status is `deprecated` or `unsupported` too
-    #[arg(long)]
-    include_deprecated: bool,
-}
-
-fn parse_level(text: &str) -> Result<Level, String> {
-    Level::parse(text).ok_or_else(|| {
-        let levels = Level::ALL.map(Level::name).join(", ");
-        format!("not a level; one of {levels}")
-    })
 }
 
 impl Replay {
@@ -94,24 +79,9 @@ impl Replay {
     fn replay(&self, config: &Config) -> Result<u8, (u8, String)> {
         let usage = |message: String| (USAGE, message);
         let found = find_inputs(&self.paths).map_err(usage)?;
-        let rule_paths = config.rule_paths(&self.rules);
-        if let Some(missing) = rule_paths.iter().find(|path| !path.exists()) {
-            let missing = missing.display();
-            return Err(usage(format!(
-                "no rules at `{missing}`; name a file or folder with --rules"
-            )));
-        }
-        let options = LoadOptions {
-            placeholders: config.placeholders(),
-            include_deprecated: self.include_deprecated,
-            ..LoadOptions::default()
-        };
-        let min_level = self.min_level.or(config.min_level());
-        let (engine, loaded) = Engine::load(&rule_paths, &options, min_level)
-            .map_err(|error| (FAILED, error.to_string()))?;
-        terminal::unreadable(&loaded.unreadable);
+        let Rules { engine, loaded, paths } = self.rules.load(config)?;
         // What is named, and what was found in folders.
-        let mut rules = rule_paths;
+        let mut rules = paths;
         rules.extend(engine.rules.rules().iter().map(|rule| PathBuf::from(&rule.file)));
         let mut outputs = self.outputs(config, &found.inputs, &rules).map_err(usage)?;
         let run = Options {

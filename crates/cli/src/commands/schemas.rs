@@ -58,7 +58,7 @@ enum Format {
 }
 
 /// Events of one kind; its JSON form is a line of the output.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 struct Schema {
     /// The table that knows it.
     table: &'static str,
@@ -77,7 +77,7 @@ struct Schema {
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u8>,
     name: String,
-    /// Fields that must have one of these values; the first row of an id that fits is taken.
+    /// Fields that must have one of these values, in words; the first row of an id that fits is taken.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     when: BTreeMap<String, Vec<String>>,
     log_sources: Vec<String>,
@@ -109,17 +109,11 @@ fn add_taxonomy(schemas: &mut Vec<Schema>) -> Result<(), TableError> {
     for ((log, row), kind) in rows.zip(taxonomy.kinds()) {
         let fields = vocabulary.layout(kind.layout).map_or(&[][..], |layout| layout.fields());
         let fields = fields.iter().filter(|id| id.index() >= HEADER_FIELDS.len());
-        let (providers, channels) = names(log);
+        let when = row.map(|row| &row.when).into_iter().flatten();
         let schema = Schema {
             table: "taxonomy",
-            providers,
-            guid: None,
-            channels,
-            id: None,
-            opcode: None,
-            version: None,
             name: row.map_or("any other event", |row| &row.name).to_owned(),
-            when: row.map(when).unwrap_or_default(),
+            when: when.map(|(field, is)| (field.clone(), is.words())).collect(),
             log_sources: vocabulary
                 .log_sources(kind.sources)
                 .iter()
@@ -127,17 +121,15 @@ fn add_taxonomy(schemas: &mut Vec<Schema>) -> Result<(), TableError> {
                 .collect(),
             complete: kind.listed,
             fields: fields.map(|id| vocabulary.fields.name(*id).to_owned()).collect(),
-            types: Vec::new(),
+            ..Schema::default()
         };
-        match row {
-            Some(row) => {
-                own.extend(row.id.all().iter().map(|id| Schema { id: Some(*id), ..schema.clone() }))
-            }
-            None => own.push(schema),
-        }
+        add_of_log(&mut own, log, row, &schema);
     }
     own.sort_by(|one, other| {
-        let key = |schema: &Schema| (schema.id.is_none(), schema.id);
+        let key = |schema: &Schema| {
+            let number = schema.id.or(schema.opcode.map(u32::from));
+            (number.is_none(), number)
+        };
         one.providers
             .cmp(&other.providers)
             .then_with(|| one.channels.cmp(&other.channels).then_with(|| key(one).cmp(&key(other))))
@@ -146,9 +138,27 @@ fn add_taxonomy(schemas: &mut Vec<Schema>) -> Result<(), TableError> {
     Ok(())
 }
 
-/// What a row asks of the values of an event, by field.
-fn when(row: &EventRow) -> BTreeMap<String, Vec<String>> {
-    row.when.iter().map(|(field, condition)| (field.clone(), condition.texts())).collect()
+/// Adds what is known of a row, or of the other events of a log, once for each of its ids, and for the
+/// opcodes of its classes.
+fn add_of_log(schemas: &mut Vec<Schema>, log: &Log, row: Option<&EventRow>, schema: &Schema) {
+    let channels = once(&log.channel);
+    let ids = row.map_or(&[][..], |row| row.id.all());
+    let mut add = |names: &[String], id: Option<u32>, opcode: Option<u16>| {
+        let (providers, channels) = (once(names), channels.clone());
+        schemas.push(Schema { providers, channels, id, opcode, ..schema.clone() });
+    };
+    if row.is_none() {
+        let all: Vec<String> = log.provider.iter().chain(&log.class).cloned().collect();
+        add(&all, None, None);
+    }
+    for id in ids {
+        if log.class.is_empty() || !log.provider.is_empty() {
+            add(&log.provider, Some(*id), None);
+        }
+        if !log.class.is_empty() {
+            add(&log.class, None, u16::try_from(*id).ok());
+        }
+    }
 }
 
 /// The layouts of ETW's events. An event may have several of one version, from different builds of Windows.
@@ -184,13 +194,10 @@ fn add_layouts(schemas: &mut Vec<Schema>) {
     schemas.get_mut(first..).unwrap_or_default().sort_by_cached_key(key);
 }
 
-/// Providers and channels of a log, each once without case: tables have every spelling that occurs.
-fn names(log: &Log) -> (Vec<String>, Vec<String>) {
-    let once = |names: &[String]| {
-        let mut seen = BTreeSet::new();
-        names.iter().filter(|name| seen.insert(name.to_lowercase())).cloned().collect()
-    };
-    (once(&log.provider), once(&log.channel))
+/// Names, each once without case: tables have every spelling that occurs.
+fn once(names: &[String]) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    names.iter().filter(|name| seen.insert(name.to_lowercase())).cloned().collect()
 }
 
 impl Schema {

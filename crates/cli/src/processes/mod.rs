@@ -105,7 +105,7 @@ pub(crate) struct Process {
     /// Who started it.
     pub(crate) parent: Option<ProcessIndex>,
     /// Who had its pid before.
-    previous: Option<ProcessIndex>,
+    pub(crate) previous: Option<ProcessIndex>,
 }
 
 impl Process {

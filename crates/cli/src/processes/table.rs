@@ -97,6 +97,7 @@ impl Processes {
         let started = (kind == Kind::Start).then(|| image.as_deref().unwrap_or_default());
         let context = Context { host, time: event.time(), started };
         let actor = self.find(context, named);
+        let start = actor.and_then(|actor| self.get(actor)).and_then(|process| process.start);
         if let Some(actor) = actor {
             self.learn(actor, event, kind);
         }
@@ -122,7 +123,9 @@ impl Processes {
             let ProcessFields { target_image, target_user, .. } = self.fields;
             self.fill(target, event, &[target_image], &[], &[target_user]);
         }
-        Touched { kind, actor, target, parent: parent.filter(|_| is_start) }
+        // A start that two logs tell of is one.
+        let parent = parent.filter(|_| is_start && start.is_none());
+        Touched { kind, actor, target, parent }
     }
 
     /// The process that is spoken of; a new one if none is known that it may be.
@@ -174,7 +177,6 @@ impl Processes {
         self.fill(index, event, &image, &command_line, &user);
         let Self { list, texts, .. } = self;
         let Some(process) = list.get_mut(index.index()) else { return };
-        process.last = process.last.max(event.time());
         match kind {
             Kind::Start if process.start.is_none() => process.start = Some(event.time()),
             Kind::Rundown if process.start.is_none() => process.start = time(event, create_time),
@@ -186,7 +188,7 @@ impl Processes {
         add(&mut process.integrity, texts, event, &[integrity.filter(|_| known)]);
     }
 
-    /// Fills in what is not known yet, each from the first of the fields that says something.
+    /// It was there at this time. Fills in what is not known yet, each from the first of the fields that says something.
     fn fill(
         &mut self,
         index: ProcessIndex,
@@ -197,6 +199,7 @@ impl Processes {
     ) {
         let Self { list, texts, .. } = self;
         let Some(process) = list.get_mut(index.index()) else { return };
+        process.last = process.last.max(event.time());
         add(&mut process.image, texts, event, image);
         add(&mut process.command_line, texts, event, command_line);
         add(&mut process.user, texts, event, user);
@@ -242,3 +245,6 @@ fn may_be(process: &Process, context: Context<'_>, has_guid: bool) -> bool {
         None => process.end.is_none_or(|end| context.time <= end || near(end)),
     }
 }
+
+#[cfg(test)]
+mod tests;

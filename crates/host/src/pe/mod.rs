@@ -10,7 +10,7 @@
 //! ```
 //!
 //! A hostile image can lead us anywhere: in circles, to the same megabyte a million times, past its end. So
-//! reads go through [`Pages`], which keeps few pages and counts what it reads; all lists, names and depths
+//! reads go through `Pages`, which keeps few pages and counts what it reads; all lists, names and depths
 //! have limits, and the first that is passed ends the walk with a [`PeError`]. What was found until then is
 //! given up, except texts of the version resource, which are cut.
 //!

@@ -153,7 +153,9 @@ fn keys_of_the_kernel_become_those_of_users() {
 
 #[test]
 fn data_of_the_registry_is_told_as_sysmon_tells_it() {
-    let table: [(Option<u64>, u64, &[u8], Option<&str>); 12] = [
+    /// Type, size, bytes that were recorded, what is told.
+    type Data<'a> = (Option<u64>, u64, &'a [u8], Option<&'a str>);
+    let table: [Data<'_>; 12] = [
         (Some(4), 4, &[1, 0, 0, 0], Some("DWORD (0x00000001)")),
         (Some(4), 4, &[1, 0], Some("-")),
         (

@@ -60,10 +60,20 @@ const SENT: &[u64] = &[10, 26, 42, 58];
 /// The same for data that was received.
 const RECEIVED: &[u64] = &[11, 27, 43, 59];
 
+/// A form by the numbers of its fields.
+#[derive(Debug)]
+struct NumberedForm {
+    kind: Kind,
+    section: Section,
+    action: &'static str,
+    object: Vec<Field>,
+    detail: Vec<Field>,
+}
+
 /// The forms and further fields, by number.
 #[derive(Debug)]
 pub(super) struct ActFields {
-    forms: Vec<(Kind, Section, &'static str, Vec<Field>, Vec<Field>)>,
+    forms: Vec<NumberedForm>,
     access: Field,
     start: [Field; 3],
     script: Field,
@@ -82,8 +92,12 @@ impl ActFields {
     pub(super) fn of(table: &FieldTable) -> Self {
         let id = |name: &str| table.id(name);
         let ids = |names: &[&str]| names.iter().map(|name| table.id(name)).collect();
-        let forms = FORMS.iter().map(|(kind, section, action, object, detail)| {
-            (*kind, *section, *action, ids(object), ids(detail))
+        let forms = FORMS.iter().map(|(kind, section, action, object, detail)| NumberedForm {
+            kind: *kind,
+            section: *section,
+            action,
+            object: ids(object),
+            detail: ids(detail),
         });
         Self {
             forms: forms.collect(),
@@ -189,12 +203,11 @@ impl Telling<'_, '_> {
     }
 
     fn form(&self, kind: Kind, story: &mut Story, room: &mut usize) {
-        let form = self.fields.forms.iter().find(|(of, ..)| *of == kind);
-        let Some((_, section, action, object, detail)) = form else { return };
-        let object = first(self.event, object);
-        let detail = first(self.event, detail);
+        let Some(form) = self.fields.forms.iter().find(|form| form.kind == kind) else { return };
+        let object = first(self.event, &form.object);
+        let detail = first(self.event, &form.detail);
         let object = object.as_deref().unwrap_or(NOT_TOLD);
-        story.add(self.told(*section, action, object, detail.as_deref()), room);
+        story.add(self.told(form.section, form.action, object, detail.as_deref()), room);
     }
 
     /// Where a thread begins: module and function, else the address.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::story::{Section, Story};
+use super::story::{Acts, Section, Story};
 
 /// Names by address.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ impl<'s> LookedUp<'s> {
     /// Those that a story tells of.
     pub(super) fn of(story: &'s Story) -> Self {
         let mut found = Self::default();
-        let rows = story.sections.get(&Section::Dns).map(|acts| acts.rows()).unwrap_or_default();
+        let rows = story.sections.get(&Section::Dns).map(Acts::rows).unwrap_or_default();
         for row in rows {
             for answer in row.act.details.iter().flat_map(|detail| detail.split(';')) {
                 if let Ok(address) = answer.trim().parse::<IpAddr>() {

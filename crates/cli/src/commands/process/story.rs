@@ -161,14 +161,10 @@ pub(crate) struct Row<'s> {
 impl Acts {
     /// The acts in the order in which they began.
     pub(crate) fn rows(&self) -> Vec<Row<'_>> {
-        let mut rows: Vec<_> = self
-            .actions
-            .iter()
-            .flat_map(|(action, objects)| {
-                let row = |(object, act)| Row { action, object, act };
-                objects.iter().map(move |(object, act): (&Box<str>, _)| row((&**object, act)))
-            })
-            .collect();
+        let mut rows = Vec::with_capacity(self.distinct);
+        for (action, objects) in &self.actions {
+            rows.extend(objects.iter().map(|(object, act)| Row { action, object, act }));
+        }
         rows.sort_by_key(|row| (row.act.tally.first, row.action, row.object));
         rows
     }
@@ -342,14 +338,15 @@ mod tests {
         story.add(told("0", None, 1), &mut room);
         let acts = &story.sections[&Section::Registry];
         assert_eq!((acts.rows().len(), acts.beyond, acts.all.count), (ACTS, 3, ACTS as u64 + 4));
-        let mut room = 2 * ACT_BYTES + 2;
+        let mut room = 2 * ACT_BYTES + "ab".len() + "detail".len();
         let mut story = self::story();
         for object in ["a", "b", "c", "a"] {
             story.add(told(object, Some("detail"), 1), &mut room);
         }
         let acts = &story.sections[&Section::Registry];
         assert_eq!((acts.rows().len(), acts.beyond, room), (2, 1, 0));
-        assert_eq!(acts.rows()[0].act.details_left_out, 2);
+        let left_out: Vec<_> = acts.rows().iter().map(|row| row.act.details_left_out).collect();
+        assert_eq!(left_out, [0, 1]);
     }
 
     #[test]

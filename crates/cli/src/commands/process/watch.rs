@@ -171,8 +171,8 @@ impl<'a> Watch<'a> {
         match decision.meant {
             Meant::No | Meant::LeftOut => None,
             Meant::Story(number) => Some(number),
-            Meant::With(root) if root != index => self.story_of(root),
-            Meant::With(_) => None,
+            // Whose story it is a part of is no part of another.
+            Meant::With(root) => self.story_of(root),
             Meant::Yes => {
                 let number = self.stories.len();
                 let meant = if number < self.asked.most {
