@@ -91,7 +91,7 @@ fn a_deep_chain_is_drawn_in_pieces_that_any_reader_of_json_can_nest() {
     assert_eq!(roots.len(), 500_usize.div_ceil(48));
     assert!(roots[0].get("parent").is_none());
     assert_eq!(roots[1]["parent"]["pid"].as_u64().unwrap() + 1, roots[1]["pid"].as_u64().unwrap());
-    let text = tree(&place, "chain.jsonl", &[]);
+    let text = tree(&place, "chain.jsonl", &["--wide"]);
     assert_eq!(text.matches("Any start of whoami").count(), 499);
     assert!(text.contains("49.exe  below 48.exe (pid 48)"), "{text}");
 }

@@ -1,7 +1,7 @@
 //! The id of an alert: the same whenever the same event meets the same rule.
 //!
 //! It is a hash of rule, host, event time, provider, event id and the record's own content, but not
-//! of the file the record lies in: a recording that is replayed, live events that were recorded, or
+//! of what was known of its host, which depends on where a recording begins, nor of the file the record lies in: a recording that is replayed, live events that were recorded, or
 //! a folder that holds a copy give the same id, and a receiver can drop what it has seen.
 
 use etwatch_event::FieldId;
@@ -40,7 +40,7 @@ impl Content {
             let text = value.as_ref().and_then(|value| value.text(scratch));
             part(text.unwrap_or_default().as_bytes());
         }
-        for (name, values) in &subject.fields {
+        for (name, values) in subject.fields.iter().filter(|(_, of)| event.is_recorded(of)) {
             part(name.as_bytes());
             for value in values.iter() {
                 part(value.text(scratch).unwrap_or("\0").as_bytes());

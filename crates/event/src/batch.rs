@@ -46,6 +46,9 @@ pub(crate) struct Row {
     pub(crate) layout: LayoutId,
     pub(crate) sources: LogSourceSetId,
     pub(crate) origin: Origin,
+    /// Where the text and bytes of an event end that was copied and then changed: what follows is no part of
+    /// the record.
+    pub(crate) recorded: Option<(usize, usize)>,
     ends: Ends,
 }
 
@@ -124,7 +127,8 @@ impl EventBatch {
         self.rows.push(Row { ends, ..*event.row });
     }
 
-    /// Begins an event as a copy of one of another batch, see [`EventBatch::push_copy`].
+    /// Begins an event as a copy of one of another batch, see [`EventBatch::push_copy`]. Texts and bytes that it
+    /// gets from now on are no part of what was recorded, see [`Event::is_recorded`].
     pub fn begin_copy(&mut self, event: &Event<'_>) -> EventBuilder<'_> {
         let start = self.last_ends();
         self.places.clear();
@@ -132,7 +136,9 @@ impl EventBatch {
         let of_row = self.overflow.get(start.overflow..).unwrap_or_default();
         self.places.keep_up(of_row, event.text);
         let vocabulary = Arc::clone(&self.vocabulary);
-        EventBuilder { batch: self, vocabulary, row: *event.row, start, finished: false }
+        let recorded = event.row.recorded.or(Some((event.text.len(), event.bytes.len())));
+        let row = Row { recorded, ..*event.row };
+        EventBuilder { batch: self, vocabulary, row, start, finished: false }
     }
 
     fn copy_ranges(&mut self, event: &Event<'_>) {

@@ -25,25 +25,22 @@ impl Guid {
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let inner = text.strip_prefix('{').map_or(Some(text), |rest| rest.strip_suffix('}'))?;
-        let mut parts = inner.split('-');
-        let mut number = |digits: usize| {
-            let part = parts.next()?;
-            let plain = part.len() == digits && part.bytes().all(|byte| byte.is_ascii_hexdigit());
-            if plain { u64::from_str_radix(part, 16).ok() } else { None }
-        };
-        let (first, second, third) = (number(8)?, number(4)?, number(4)?);
-        let (fourth, fifth) = (number(4)?, number(12)?);
-        if parts.next().is_some() {
+        let letters: &[u8; 36] = inner.as_bytes().try_into().ok()?;
+        let dashes = [8, 13, 18, 23];
+        if dashes.iter().any(|at| letters.get(*at) != Some(&b'-')) {
             return None;
         }
+        let digit = |at: usize| match letters.get(at)? {
+            letter @ b'0'..=b'9' => Some(letter - b'0'),
+            letter @ b'a'..=b'f' => Some(letter - b'a' + 10),
+            letter @ b'A'..=b'F' => Some(letter - b'A' + 10),
+            _ => None,
+        };
+        // Where the two digits of each byte stand; the first three parts are numbers, little endian in memory.
+        let places = [6, 4, 2, 0, 11, 9, 16, 14, 19, 21, 24, 26, 28, 30, 32, 34];
         let mut bytes = [0; 16];
-        let little = u32::try_from(first).ok()?.to_le_bytes().into_iter();
-        let little = little.chain(u16::try_from(second).ok()?.to_le_bytes());
-        let little = little.chain(u16::try_from(third).ok()?.to_le_bytes());
-        let big = u16::try_from(fourth).ok()?.to_be_bytes().into_iter();
-        let big = big.chain(fifth.to_be_bytes().into_iter().skip(2));
-        for (place, byte) in bytes.iter_mut().zip(little.chain(big)) {
-            *place = byte;
+        for (byte, at) in bytes.iter_mut().zip(places) {
+            *byte = digit(at)? << 4 | digit(at + 1)?;
         }
         Some(Self(bytes))
     }

@@ -78,6 +78,23 @@ impl<'a> Event<'a> {
         };
         self.of(self.overflow.iter().find(named).map_or(&Cell::Absent, |entry| &entry.value))
     }
+    /// Whether these values of the event come from its record, and not from what was known of its host. (A
+    /// number that was filled in counts as recorded: it has no place in the event's text.)
+    #[must_use]
+    pub fn is_recorded(&self, values: &FieldValues<'_>) -> bool {
+        let Some((text, bytes)) = self.row.recorded else { return true };
+        let first = match values.cell {
+            Cell::Many(run) => self.many.get(run.at as usize).unwrap_or(values.cell),
+            cell => cell,
+        };
+        match first {
+            Cell::Text(span) => span.len == 0 || (span.at as usize) < text,
+            Cell::Bytes(span) | Cell::Guid(span) | Cell::Sid(span) | Cell::Ip6(span) => {
+                span.len == 0 || (span.at as usize) < bytes
+            }
+            _ => true,
+        }
+    }
     /// The text of a field's first value that has one.
     #[must_use]
     pub fn text(&self, field: FieldId) -> Option<&'a str> {

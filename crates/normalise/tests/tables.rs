@@ -133,14 +133,14 @@ fn of_events_that_nobody_asks_for_host_time_and_log_sources_stay() {
     let vocabulary = Arc::new(vocabulary);
     let nothing: Arc<[bool]> = vec![false; vocabulary.sets().len()].into();
     let mut records = RecordBatch::default();
-    for id in [4_616, 4_616] {
+    for id in [7_036, 7_036] {
         let mut record = records.begin();
-        record.push("Provider_Name", Value::Text(SECURITY.0));
+        record.push("Provider_Name", Value::Text("Service Control Manager"));
         record.set_provider(0);
-        record.push("Channel", Value::Text(SECURITY.1));
+        record.push("Channel", Value::Text("System"));
         record.set_channel(1);
         record.push("Computer", Value::Text("WS-1"));
-        record.push("SubjectUserName", Value::Text("anna"));
+        record.push("param1", Value::Text("anna"));
         record.set_event_id(id);
         record.finish();
     }
@@ -149,8 +149,8 @@ fn of_events_that_nobody_asks_for_host_time_and_log_sources_stay() {
     normaliser.add(&records, 0, &Context::default(), &mut events);
     let bare = events.get(1).unwrap();
     assert_eq!(bare.fields().map(|(name, _)| name).collect::<Vec<_>>(), ["Computer"]);
-    assert_eq!(bare.log_sources()[0].to_string(), "windows/security");
-    assert!(bare.get_named("SubjectUserName").first().is_none());
+    assert_eq!(bare.log_sources()[0].to_string(), "windows/system");
+    assert!(bare.get_named("param1").first().is_none());
 }
 
 #[test]

@@ -28,6 +28,9 @@ pub(crate) struct Host {
     pub(crate) names: ObjectNames,
     pub(crate) threads: Threads,
     pub(crate) datagrams: Datagrams,
+    /// Whether some event named its process as Sysmon does. Then names that are made here are not told: another
+    /// event of the same process may have its own.
+    pub(crate) has_guids: bool,
     /// Starts that wait for their other half, with the numbers of their events.
     waiting: Vec<(ProcessId, u64)>,
 }
@@ -51,12 +54,16 @@ impl Host {
             names: ObjectNames::new(crate::names::Limits::default()),
             threads: Threads::default(),
             datagrams: Datagrams::default(),
+            has_guids: false,
             waiting: Vec::new(),
         }
     }
 
     /// An event comes, which is not late.
     pub(crate) fn arrive(&mut self, event: &Event<'_>, plan: &Plan, outline: &Outline) -> Arrival {
+        if !self.has_guids {
+            self.has_guids = plan.actor.guid.iter().any(|field| guid(event, *field).is_some());
+        }
         match plan.role.activity {
             Activity::ProcessStart => self.start(event, outline),
             Activity::ImageLoad if !self.waiting.is_empty() => {

@@ -10,7 +10,7 @@
 //! recorded is never replaced.
 
 use etwatch_event::batch::EventBuilder;
-use etwatch_event::{Activity, Event, EventBatch, FieldId, Ledger, Shape, Value};
+use etwatch_event::{Activity, Event, EventBatch, FieldId, Guid, Ledger, Shape, Value};
 
 use crate::fields::{Outline, id, number};
 use crate::fill::{Attribute, Party, Plan};
@@ -143,13 +143,15 @@ impl Release<'_> {
             None
         };
         if let Some(actor) = actor {
-            fill(event, &plan.actor, actor, filled);
+            fill(event, &plan.actor, actor, host.has_guids, filled);
             self.correct_pid(event, plan, actor, filled);
             if let Some(field) = self.ancestors
                 && !event.get(field).is_present()
             {
-                for ancestor in actor.ancestors() {
-                    filled.push(field, Value::Guid(ancestor.guid()));
+                for guid in
+                    actor.ancestors().filter_map(|ancestor| name_of(ancestor, host.has_guids))
+                {
+                    filled.push(field, Value::Guid(guid));
                 }
             }
         }
@@ -159,7 +161,7 @@ impl Release<'_> {
             None
         };
         if let Some(target) = target {
-            fill(event, &plan.target, target, filled);
+            fill(event, &plan.target, target, host.has_guids, filled);
         }
         match plan.role.activity {
             Activity::ThreadStart => self.fill_start(event, target, filled),
@@ -180,7 +182,7 @@ impl Release<'_> {
             && event.get(self.outline.own.issuing_thread_id).is_present()
             && id(event, field) != Some(actor.pid())
         {
-            filled.set(field, Value::Unsigned(actor.pid().into()));
+            set(filled, field, Some(Value::Unsigned(actor.pid().into())));
         }
     }
 
@@ -205,7 +207,8 @@ impl Release<'_> {
             None if target.module_count() == 0 || target.modules_are_incomplete() => return,
             None => {}
         }
-        filled.set(own.start_unbacked, Value::Boolean(module.is_none()));
+        let unbacked = if module.is_none() { "true" } else { "false" };
+        filled.set(own.start_unbacked, Value::Text(unbacked));
     }
 
     /// Who really created a process that was given another parent, and what could not be told of it.
@@ -220,7 +223,7 @@ impl Release<'_> {
             && process.is_spoofed()
         {
             if let Some(creator) = process.creator_pid() {
-                filled.set(own.creator_process_id, Value::Unsigned(creator.into()));
+                set(filled, own.creator_process_id, Some(Value::Unsigned(creator.into())));
             }
             if let Some(image) = process.creator().and_then(|creator| creator.image()) {
                 filled.set(own.creator_image, Value::Text(image));
@@ -242,21 +245,42 @@ pub(crate) fn provider<'a>(event: &Event<'a>) -> &'a str {
 }
 
 /// Fills what the event lacks of one of its processes.
-fn fill(event: &Event<'_>, party: &Party, process: Process<'_>, filled: &mut EventBuilder<'_>) {
+fn fill(
+    event: &Event<'_>,
+    party: &Party,
+    process: Process<'_>,
+    has_guids: bool,
+    filled: &mut EventBuilder<'_>,
+) {
     for fill in &party.fills {
         if event.in_slot(fill.slot).is_present() {
             continue;
         }
-        if let Some(value) = value_of(process, fill.attribute) {
-            filled.set(fill.field, value);
-        }
+        set(filled, fill.field, value_of(process, fill.attribute, has_guids));
     }
 }
 
-fn value_of(process: Process<'_>, attribute: Attribute) -> Option<Value<'_>> {
+/// Sets what was not recorded. Numbers become text, so that they can be told from those that were.
+fn set(filled: &mut EventBuilder<'_>, field: FieldId, value: Option<Value<'_>>) {
+    let mut digits = itoa::Buffer::new();
+    match value {
+        Some(Value::Unsigned(number)) => filled.set(field, Value::Text(digits.format(number))),
+        // Logon ids alone, of starts that lack them.
+        Some(Value::Hex(number)) => filled.set(field, Value::Text(&format!("{number:#x}"))),
+        Some(value) => filled.set(field, value),
+        None => {}
+    }
+}
+
+/// The name of a process, unless it was made here on a host where processes have others.
+fn name_of(process: Process<'_>, has_guids: bool) -> Option<Guid> {
+    (process.guid_is_recorded() || !has_guids).then(|| process.guid())
+}
+
+fn value_of(process: Process<'_>, attribute: Attribute, has_guids: bool) -> Option<Value<'_>> {
     use Attribute as A;
     match attribute {
-        A::Guid => Some(Value::Guid(process.guid())),
+        A::Guid => name_of(process, has_guids).map(Value::Guid),
         A::Image => process.image().map(Value::Text),
         A::CommandLine => process.command_line().map(Value::Text),
         A::CurrentDirectory => process.current_directory().map(Value::Text),
@@ -266,7 +290,9 @@ fn value_of(process: Process<'_>, attribute: Attribute) -> Option<Value<'_>> {
         A::LogonGuid => process.logon_guid().map(Value::Guid),
         A::Session => process.session().map(|session| Value::Unsigned(session.into())),
         A::OriginalFileName => process.original_file_name().map(Value::Text),
-        A::ParentGuid => process.parent().map(|parent| Value::Guid(parent.guid())),
+        A::ParentGuid => {
+            process.parent().and_then(|parent| name_of(parent, has_guids)).map(Value::Guid)
+        }
         A::ParentId => process.parent_pid().map(|pid| Value::Unsigned(pid.into())),
         A::ParentImage => process.parent_image().map(Value::Text),
         A::ParentCommandLine => process.parent_command_line().map(Value::Text),

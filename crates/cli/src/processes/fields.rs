@@ -67,21 +67,24 @@ impl ProcessFields {
         }
     }
 
-    /// The process that acted; of a start or an end, whose it is. PowerShell's events are written by the
-    /// process itself; those of WMI by its service, and name the client.
-    pub(crate) fn actor(&self, event: &Event<'_>, kind: Kind) -> Named {
-        let guid = self.guid.iter().find_map(|field| guid(event, *field));
+    /// The GUID of the process that acted; of a start or an end, of the one whose it is.
+    pub(crate) fn guid(&self, event: &Event<'_>) -> Option<Guid> {
+        self.guid.iter().find_map(|field| guid(event, *field))
+    }
+
+    /// The pid of the same. PowerShell's events are written by the process itself; those of WMI by its service,
+    /// and name the client.
+    pub(crate) fn pid(&self, event: &Event<'_>, kind: Kind) -> Option<u32> {
         let told = match kind {
             Kind::Start | Kind::Rundown | Kind::End => None,
             _ => pid(event, event.layout().role().actor),
         };
         let told = told.or_else(|| self.pid.iter().find_map(|field| pid(event, *field)));
-        let told = told.or_else(|| match kind {
+        told.or_else(|| match kind {
             Kind::Script | Kind::Command => pid(event, Some(FieldId::EXECUTION_PROCESS_ID)),
             Kind::WmiOperation => self.client_pid.iter().find_map(|field| pid(event, *field)),
             _ => None,
-        });
-        Named { guid, pid: told }
+        })
     }
 
     /// The process that it was done to.
@@ -98,13 +101,23 @@ impl ProcessFields {
     }
 }
 
+/// The first value of a field.
+fn value<'a>(event: &Event<'a>, field: Field) -> Option<Value<'a>> {
+    let values = event.get(field?);
+    if !values.is_present() {
+        return None;
+    }
+    // Nearly always there is one, which is at hand.
+    values.only().or_else(|| values.first())
+}
+
 /// What a field says; `-` is how Windows says nothing.
 pub(crate) fn text<'a>(event: &Event<'a>, field: Field) -> Option<Cow<'a, str>> {
-    let text = match event.get(field?).first()? {
+    let text = match value(event, field)? {
         Value::Text(text) => Cow::Borrowed(text),
-        value => {
+        other => {
             let mut made = String::new();
-            value.text(&mut made)?;
+            other.text(&mut made)?;
             Cow::Owned(made)
         }
     };
@@ -118,7 +131,7 @@ pub(crate) fn first<'a>(event: &Event<'a>, fields: &[Field]) -> Option<Cow<'a, s
 
 /// The number that a field holds, be it text, also in hex.
 pub(crate) fn number(event: &Event<'_>, field: Field) -> Option<u64> {
-    match event.get(field?).first()? {
+    match value(event, field)? {
         Value::Unsigned(number) | Value::Hex(number) => Some(number),
         Value::Signed(number) => u64::try_from(number).ok(),
         Value::Text(text) => match text.strip_prefix("0x") {
@@ -137,7 +150,7 @@ fn pid(event: &Event<'_>, field: Field) -> Option<u32> {
 
 /// A GUID that names something.
 fn guid(event: &Event<'_>, field: Field) -> Option<Guid> {
-    let guid = match event.get(field?).first()? {
+    let guid = match value(event, field)? {
         Value::Guid(guid) => guid,
         Value::Text(text) => Guid::parse(text)?,
         _ => return None,
@@ -147,7 +160,7 @@ fn guid(event: &Event<'_>, field: Field) -> Option<Guid> {
 
 /// A point in time.
 pub(crate) fn time(event: &Event<'_>, field: Field) -> Option<Timestamp> {
-    match event.get(field?).first()? {
+    match value(event, field)? {
         Value::Time(time) => Some(time),
         Value::Text(text) => Timestamp::parse(text),
         _ => None,

@@ -92,40 +92,59 @@ impl Processes {
             self.beyond += 1;
             return Touched { kind, ..Touched::default() };
         };
-        let named = self.fields.actor(event, kind);
-        let image = first(event, &self.fields.image);
-        let started = (kind == Kind::Start).then(|| image.as_deref().unwrap_or_default());
-        let context = Context { host, time: event.time(), started };
-        let actor = self.find(context, named);
-        let start = actor.and_then(|actor| self.get(actor)).and_then(|process| process.start);
+        let image = || first(event, &self.fields.image).unwrap_or_default();
+        let started = (kind == Kind::Start).then(image);
+        let context = Context { host, time: event.time(), started: started.as_deref() };
+        let guid = self.fields.guid(event);
+        let actor = match guid.and_then(|guid| self.by_guid.get(&(host, guid))) {
+            Some(known) => Some(*known),
+            None => self.find(context, Named { guid, pid: self.fields.pid(event, kind) }),
+        };
+        let context = Context { started: None, ..context };
+        let parent = actor.and_then(|actor| self.parent(actor, event, kind, context));
         if let Some(actor) = actor {
             self.learn(actor, event, kind);
         }
-        let others = Context { started: None, ..context };
-        let is_start = kind == Kind::Start;
-        let knows_parent =
-            actor.and_then(|actor| self.get(actor)).is_some_and(|process| process.parent.is_some());
-        let mut parent = None;
-        if actor.is_some() && (is_start || !knows_parent) {
-            let named = self.fields.parent(event);
-            parent = self.find(others, named).filter(|parent| Some(*parent) != actor);
+        Touched { kind, actor, target: self.target(event, kind, context), parent }
+    }
+
+    /// Who started a process, if the event tells of the start, and for the first time.
+    fn parent(
+        &mut self,
+        actor: ProcessIndex,
+        event: &Event<'_>,
+        kind: Kind,
+        context: Context<'_>,
+    ) -> Option<ProcessIndex> {
+        let process = self.get(actor)?;
+        let (is_start, start) = (kind == Kind::Start, process.start);
+        if !is_start && process.parent.is_some() {
+            return None;
         }
-        if let Some(parent) = parent {
-            let ProcessFields { parent_image, parent_command_line, parent_user, .. } = self.fields;
-            self.fill(parent, event, &[parent_image], &[parent_command_line], &[parent_user]);
-            if let Some(process) = actor.and_then(|actor| self.list.get_mut(actor.index())) {
-                process.parent.get_or_insert(parent);
-            }
+        let named = self.fields.parent(event);
+        let parent = self.find(context, named).filter(|parent| *parent != actor)?;
+        let ProcessFields { parent_image, parent_command_line, parent_user, .. } = self.fields;
+        self.fill(parent, event, &[parent_image], &[parent_command_line], &[parent_user]);
+        self.list.get_mut(actor.index())?.parent.get_or_insert(parent);
+        (is_start && start.is_none()).then_some(parent)
+    }
+
+    /// The process that something was done to.
+    fn target(
+        &mut self,
+        event: &Event<'_>,
+        kind: Kind,
+        context: Context<'_>,
+    ) -> Option<ProcessIndex> {
+        // Most kinds have none, and need not be asked.
+        if !matches!(kind, Kind::RemoteThread | Kind::Access | Kind::Other) {
+            return None;
         }
-        let target = self.fields.target(event);
-        let target = self.find(others, target);
-        if let Some(target) = target {
-            let ProcessFields { target_image, target_user, .. } = self.fields;
-            self.fill(target, event, &[target_image], &[], &[target_user]);
-        }
-        // A start that two logs tell of is one.
-        let parent = parent.filter(|_| is_start && start.is_none());
-        Touched { kind, actor, target, parent }
+        let named = self.fields.target(event);
+        let target = self.find(context, named)?;
+        let ProcessFields { target_image, target_user, .. } = self.fields;
+        self.fill(target, event, &[target_image], &[], &[target_user]);
+        Some(target)
     }
 
     /// The process that is spoken of; a new one if none is known that it may be.

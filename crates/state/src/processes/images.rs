@@ -7,21 +7,26 @@ use etwatch_event::Timestamp;
 
 use super::ProcessTable;
 use super::row::{Fact, Source};
+use super::slab::NONE;
 use super::texts::{cut, said};
 
 /// Where the kernel begins, with 32 bits and with 64.
 const KERNEL_32: u64 = 1 << 31;
 const KERNEL_64: u64 = 1 << 63;
 
+/// Bytes of an image's path that are kept; the loader takes 260 letters, so none is as long.
+const PATH_BYTES: usize = 1_024;
+
 impl ProcessTable {
     /// An image was mapped: `size` bytes from `base` on, from the file `path`.
     pub fn load_image(&mut self, pid: u32, base: u64, size: u64, path: &str, time: Timestamp) {
         let Some(path) = said(path) else { return };
-        let (path, is_cut) = cut(path, self.limits.text);
+        let (path, is_cut) = cut(path, self.limits.text.min(PATH_BYTES));
         self.counts.cut_texts += u64::from(is_cut);
         let size = u32::try_from(size).unwrap_or(u32::MAX);
         if is_kernel(pid, base) {
             self.load_into_kernel(base, size, path);
+            self.make_room(NONE);
         } else if let Some(index) = self.sight(pid, time) {
             self.complete(index, path);
             self.load_into(index, base, size, path);
@@ -44,8 +49,7 @@ impl ProcessTable {
             return;
         }
         if self.kernel.len() >= self.limits.modules_of_process {
-            let forgotten = self.kernel.clear(&mut self.texts);
-            self.counts.evicted_modules += u64::try_from(forgotten).unwrap_or(u64::MAX);
+            self.forget_kernel();
         }
         let path = self.texts.keep(path);
         self.kernel.map(base, size, path, &mut self.texts);

@@ -228,6 +228,9 @@ impl ProcessTable {
         })
     }
     fn index_at(&self, pid: u32, time: Timestamp) -> Option<u32> {
+        if !time.is_known() {
+            return self.by_pid.find(Pid(pid), &self.rows);
+        }
         let grace = time::ticks(self.limits.grace);
         let mut nearest: Option<(u64, u32)> = None;
         for (index, row) in self.rows_of(pid) {
@@ -251,7 +254,7 @@ fn distance(row: &Row, time: Timestamp, grace: u64) -> Option<u64> {
         return (after <= grace).then_some(after);
     }
     let before = since - at;
-    let is_possible = !row.start.is_known() || !time.is_known() || before <= time::TOLERANCE;
+    let is_possible = !row.start.is_known() || before <= time::TOLERANCE;
     is_possible.then_some(before)
 }
 

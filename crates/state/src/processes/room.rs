@@ -2,7 +2,7 @@
 //!
 //! First the dead that ended first; then, if images or texts are too many, images of the processes seen
 //! longest ago, a quarter of all at once, so that it is seldom done; then live rows, those seen longest ago
-//! first. The row that was just written stays.
+//! first; last the kernel's images. The row that was just written stays.
 
 use super::ProcessTable;
 use super::index::{Pid, Sequence};
@@ -19,7 +19,8 @@ impl ProcessTable {
         while self.texts.bytes() > self.limits.texts {
             let made = self.evict_dead(keep)
                 || self.forget_modules(self.counts.modules / 4 * 3, keep)
-                || self.evict_live(keep);
+                || self.evict_live(keep)
+                || self.forget_kernel();
             if !made {
                 break;
             }
@@ -54,6 +55,13 @@ impl ProcessTable {
             }
             index = row.after;
         }
+        self.counts.evicted_modules += u64::try_from(forgotten).unwrap_or(u64::MAX);
+        forgotten > 0
+    }
+
+    /// Forgets the images of the kernel; whether there were any.
+    pub(super) fn forget_kernel(&mut self) -> bool {
+        let forgotten = self.kernel.clear(&mut self.texts);
         self.counts.evicted_modules += u64::try_from(forgotten).unwrap_or(u64::MAX);
         forgotten > 0
     }

@@ -295,6 +295,18 @@ fn texts_keep_below_their_limit_and_a_long_one_is_cut_between_letters() {
 }
 
 #[test]
+fn images_of_the_kernel_are_bounded_too() {
+    let limits = Limits { modules_of_process: 100, texts: 500, ..Limits::default() };
+    let mut table = ProcessTable::new("h", limits);
+    for number in 0..1_000_u64 {
+        let path = format!("C:\\driver-{number:03}.sys");
+        table.load_image(4, (1 << 63) + number * 0x1000, 0x1000, &path, at(number));
+        assert!(table.kernel.len() <= 100 && table.texts.bytes() <= 500);
+    }
+    assert!(table.counts().evicted_modules >= 900);
+}
+
+#[test]
 fn a_pid_that_is_used_again_at_each_event_keeps_few_rows() {
     let mut table = table();
     for start in 0..10_000 {
@@ -353,7 +365,8 @@ fn pids_that_are_none_and_unknown_times_do_no_harm() {
     table.start(&part(Source::Rundown, 8), Timestamp::UNKNOWN);
     table.start(&part(Source::Classic, 12), at(5));
     assert!(table.at(8, at(0)).is_some());
-    assert_eq!(table.at(12, Timestamp::UNKNOWN).unwrap().pid(), 12);
+    let newest = table.start(&part(Source::Classic, 12), at(9_000)).id;
+    assert_eq!(table.at(12, Timestamp::UNKNOWN).unwrap().id(), newest);
     assert!(table.at(12, Timestamp::from_filetime(u64::MAX)).is_some());
     assert!(table.end(&ended(Source::Classic, 12), Timestamp::from_filetime(u64::MAX)).is_some());
 }
