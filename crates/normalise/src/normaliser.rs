@@ -16,7 +16,7 @@ use etwatch_event::{
 };
 
 use crate::context::Context;
-use crate::convert::{Converted, Others, number};
+use crate::convert::{Converted, Others, account, number};
 use crate::route::{Place, Route, Routes, is_computer};
 use crate::row::{Converting, Extraction, Part, Row};
 use crate::taxonomy::Taxonomy;
@@ -180,6 +180,13 @@ impl Room {
                     match value.as_ref().and_then(|value| value.text(scratch)) {
                         None | Some("" | "-") => return false,
                         Some(value) => text.push_str(value),
+                    }
+                }
+                Part::Account(field) => {
+                    let sid = event.values(*field).first();
+                    match sid.as_ref().and_then(account) {
+                        None => return false,
+                        Some(name) => text.push_str(name),
                     }
                 }
             }

@@ -20,12 +20,16 @@ use crate::convert::Conversion;
 use crate::table::{EventRow, Log, TableError};
 
 const PRODUCT: &str = "windows";
+/// Behind the name of a field in a template: the account of that SID, if it is called the same on all hosts.
+const ACCOUNT: &str = ":account";
 
 /// A template of `compose`: literal text and fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Literal(Box<str>),
     Field(FieldId),
+    /// What the account is called whose SID is in the field.
+    Account(FieldId),
 }
 
 /// A part of a field's text.
@@ -262,7 +266,10 @@ fn parse_template(text: &str, number: &mut impl FnMut(&str) -> FieldId) -> Optio
         if !literal.is_empty() {
             parts.push(Part::Literal(literal.into()));
         }
-        parts.push(Part::Field(number(name)));
+        parts.push(match name.strip_suffix(ACCOUNT) {
+            Some(name) => Part::Account(number(name)),
+            None => Part::Field(number(name)),
+        });
         rest = after;
     }
     if !rest.is_empty() {

@@ -97,7 +97,8 @@ pub struct EventRow {
     /// Windows' name: Sigma's name, or several. The Windows name stays, unless it is another one's target.
     #[serde(default)]
     pub rename: BTreeMap<String, OneOrMany<String>>,
-    /// Sigma's name: templates of Windows fields; the first that is complete is taken.
+    /// Sigma's name: templates of Windows fields; the first that is complete is taken. `{Sid:account}` is
+    /// the name of a service's account, which Windows' logs call by the name of the machine.
     #[serde(default)]
     pub compose: BTreeMap<String, Vec<String>>,
     /// Sigma's name: parts of the text of Windows fields; the first that is there is taken.

@@ -182,7 +182,7 @@ impl Host {
         }
         // A process that nothing was heard of before has just been created.
         let Some(process) = self.processes.at(target, event.time()) else { return false };
-        if is_first && process.started().is_some() {
+        if is_first && process.start_was_seen() {
             return false;
         }
         let source = self.processes.at(source, event.time());

@@ -39,6 +39,11 @@ const FIELDS: &[&str] = &[
     "TargetFilename",
     "IssuingThreadId",
     "AncestorProcessGuid",
+    "Protocol",
+    "SourceIp",
+    "SourcePort",
+    "DestinationIp",
+    "DestinationPort",
 ];
 
 /// A host that is recorded from ETW, at times in milliseconds.
@@ -265,6 +270,35 @@ fn a_thread_in_another_process_is_remote_unless_it_is_its_first() {
     assert_eq!(scene.left(6, &names).1, ["C:\\evil.exe", SHELL, "", "true"]);
     let is_remote = scene.out.iter().map(|event| event.log_sources().len());
     assert_eq!(is_remote.collect::<Vec<_>>(), [0, 0, 0, 0, 0, 1, 1, 0]);
+}
+
+#[test]
+fn of_a_process_that_ran_before_any_thread_of_another_is_remote() {
+    let mut scene = Scene::new(Settings::default());
+    scene.comes(900, Activity::ProcessRundown, &manifest(500, 4, 800, "C:\\evil.exe"));
+    scene.comes(900, Activity::ProcessRundown, &manifest(672, 4, 800, SHELL));
+    scene.comes(901, Activity::ThreadStart, &thread(500, 672, 1, 0x1000));
+    assert_eq!(scene.last(&["SourceImage", "TargetImage"]).1, ["C:\\evil.exe", SHELL]);
+    assert_eq!(scene.out.get(0).unwrap().log_sources().len(), 1);
+    assert!(scene.is_balanced());
+}
+
+#[test]
+fn the_first_datagram_between_two_ends_is_a_connection() {
+    let mut scene = Scene::new(Settings::default());
+    let ip = |last| Value::Ip(std::net::IpAddr::from([10, 0, 0, last]));
+    let between = |near, far| {
+        let ports = [("SourcePort", Value::Unsigned(50_000)), ("DestinationPort", Value::Unsigned(53))];
+        let ends = [("SourceIp", ip(near)), ("DestinationIp", ip(far))];
+        let protocol = ("Protocol", Value::Text("udp"));
+        [[("ProcessId", Value::Unsigned(672)), protocol], ports, ends].concat()
+    };
+    for (time, far) in [(1_000, 5), (1_001, 5), (1_002, 6)] {
+        scene.comes(time, Activity::Connection, &between(17, far));
+    }
+    let is_connection = scene.out.iter().map(|event| event.log_sources().len());
+    assert_eq!(is_connection.collect::<Vec<_>>(), [1, 0, 1]);
+    assert!(scene.is_balanced());
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(super) fn integrity_level(value: &Value<'_>) -> Option<&'static str> {
 }
 
 /// The accounts of services, by their English names. (What other SIDs are called only the host can say.)
-pub(super) fn account(value: &Value<'_>) -> Option<&'static str> {
+pub(crate) fn account(value: &Value<'_>) -> Option<&'static str> {
     match last_part(value, 5, "S-1-5-")? {
         18 => Some("NT AUTHORITY\\SYSTEM"),
         19 => Some("NT AUTHORITY\\LOCAL SERVICE"),

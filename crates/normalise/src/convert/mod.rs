@@ -32,6 +32,7 @@ use serde::Deserialize;
 
 use crate::context::Context;
 
+pub(crate) use account::account;
 pub use number::number;
 pub use path::windows_path;
 pub use registry::registry_path;
@@ -122,7 +123,7 @@ impl Conversion {
             Self::IsIpv6 => number::is_ipv6(value),
             Self::SignatureLevel => number(value).map(number::signature_level),
             Self::IntegrityLevel => account::integrity_level(value).map(Converted::Word),
-            Self::Account => account::account(value).map(Converted::Word),
+            Self::Account => account(value).map(Converted::Word),
             Self::RegistryData => registry::data(value, others, out),
             Self::Utf16 => written(text::utf16(value, out)),
             Self::UtcTime => written(text::utc_time(value, out)),

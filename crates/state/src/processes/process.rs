@@ -62,6 +62,11 @@ impl<'t> Process<'t> {
     pub fn started(&self) -> Option<Timestamp> {
         Some(self.row.start).filter(|time| time.is_known())
     }
+    /// Whether its start itself was seen, rather than that it was there already.
+    #[must_use]
+    pub fn start_was_seen(&self) -> bool {
+        self.row.started_by != 0
+    }
     /// The earliest time at which it is known to have been there.
     #[must_use]
     pub fn first_seen(&self) -> Timestamp {
