@@ -104,9 +104,13 @@ impl Ledger {
         self.events_lost += other.events_lost;
         self.buffers_lost += other.buffers_lost;
     }
-    /// The counts of a provider.
-    pub fn of_provider(&mut self, provider: &str) -> &mut ProviderCounts {
-        self.by_provider.entry(provider.into()).or_default()
+    /// Adds to the counts of a provider.
+    pub fn count_of(&mut self, provider: &str, add: impl FnOnce(&mut ProviderCounts)) {
+        if let Some(counts) = self.by_provider.get_mut(provider) {
+            add(counts);
+        } else {
+            add(self.by_provider.entry(provider.into()).or_default());
+        }
     }
     /// Records that became no event because of damage.
     #[must_use]

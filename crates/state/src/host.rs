@@ -239,19 +239,26 @@ impl Host {
     }
 
     /// A process of an event has been seen to be there, and the event may tell its name and image in passing.
-    pub(crate) fn sight(&mut self, event: &Event<'_>, party: &Party, outline: &Outline) {
-        let Some(pid) = self.pid(event, party, outline) else { return };
-        let known = self.processes.seen(pid, event.time());
-        let Some(known) = known.and_then(|known| self.processes.get(known)) else { return };
+    /// Returns it if the event names it by its id alone.
+    pub(crate) fn sight(
+        &mut self,
+        event: &Event<'_>,
+        party: &Party,
+        outline: &Outline,
+    ) -> Option<ProcessId> {
+        let pid = self.pid(event, party, outline)?;
+        let seen = self.processes.seen(pid, event.time())?;
+        let known = self.processes.get(seen)?;
         let tells = |field: FieldId| event.get(field).is_present();
+        let has_name = party.guid.iter().copied().any(tells);
         let has_news = (known.image().is_none() && party.image.is_some_and(tells))
-            || (!known.guid_is_recorded() && party.guid.iter().copied().any(tells));
-        let known = known.id();
+            || (has_name && !known.guid_is_recorded());
         if has_news
             && let Some(part) = ProcessPart::sighting(event, &outline.processes, party.whose)
         {
-            self.processes.learn(known, &part);
+            self.processes.learn(seen, &part);
         }
+        (!has_name).then_some(seen)
     }
 
     /// Adds what had to be forgotten.

@@ -16,7 +16,7 @@ use crate::fields::{Outline, id, number};
 use crate::fill::{Attribute, Party, Plan};
 use crate::host::Host;
 use crate::names::Found;
-use crate::processes::Process;
+use crate::processes::{Process, ProcessId};
 use crate::state::Settings;
 
 /// The ledger's word for a query that a process has made just before.
@@ -29,6 +29,16 @@ pub(crate) struct Release<'s> {
     /// `AncestorProcessGuid`, if a rule asks for it.
     pub(crate) ancestors: Option<FieldId>,
     pub(crate) found: &'s mut Found,
+}
+
+/// What an event taught.
+#[derive(Clone, Copy, Debug, Default)]
+struct Learned {
+    /// Whether it has the alternative of its log sources.
+    is_alternative: bool,
+    /// Its processes, where their ids alone tell which they are.
+    actor: Option<ProcessId>,
+    target: Option<ProcessId>,
 }
 
 impl Release<'_> {
@@ -63,13 +73,10 @@ impl Release<'_> {
     ) {
         let is_etw = event.origin().shape == Shape::Etw;
         self.found.clear();
-        let mut is_alternative = false;
-        if !is_late {
-            is_alternative = self.learn(host, event, plan);
-        }
+        let learned = if is_late { Learned::default() } else { self.learn(host, event, plan) };
         if is_etw && plan.role.activity.is_bookkeeping() {
             ledger.bookkeeping += 1;
-            ledger.of_provider(provider(event)).bookkeeping += 1;
+            ledger.count_of(provider(event), |counts| counts.bookkeeping += 1);
             return;
         }
         if is_etw && self.found.is_duplicate_query {
@@ -82,30 +89,34 @@ impl Release<'_> {
             return;
         }
         let mut filled = out.begin_copy(event);
-        if is_alternative && let Some(sources) = plan.role.alternative {
+        if learned.is_alternative
+            && let Some(sources) = plan.role.alternative
+        {
             filled.set_sources(sources);
         }
         self.fill_names(event, &mut filled);
-        self.fill_processes(host, event, plan, &mut filled);
+        self.fill_processes(host, event, plan, &learned, &mut filled);
         filled.finish();
     }
 
-    /// Whether the event has the alternative of its log sources.
-    fn learn(&mut self, host: &mut Host, event: &Event<'_>, plan: &Plan) -> bool {
+    fn learn(&mut self, host: &mut Host, event: &Event<'_>, plan: &Plan) -> Learned {
         let Self { outline, found, .. } = self;
         host.learn(event, plan, outline);
-        host.sight(event, &plan.actor, outline);
-        host.sight(event, &plan.target, outline);
+        let actor = host.sight(event, &plan.actor, outline);
+        let target = host.sight(event, &plan.target, outline);
         let activity = plan.role.activity;
-        let actor = host.pid(event, &plan.actor, outline);
-        host.names.take(event, activity, actor, &outline.names, found);
-        match activity {
+        if activity != Activity::Other {
+            let pid = host.pid(event, &plan.actor, outline);
+            host.names.take(event, activity, pid, &outline.names, found);
+        }
+        let is_alternative = match activity {
             Activity::ThreadStart => host.is_remote_thread(event, plan, outline),
             Activity::Transfer | Activity::Connection if plan.role.alternative.is_some() => {
                 host.is_first_datagram(event, outline)
             }
             _ => false,
-        }
+        };
+        Learned { is_alternative, actor, target }
     }
 
     fn fill_names(&self, event: &Event<'_>, filled: &mut EventBuilder<'_>) {
@@ -132,13 +143,18 @@ impl Release<'_> {
         host: &Host,
         event: &Event<'_>,
         plan: &Plan,
+        learned: &Learned,
         filled: &mut EventBuilder<'_>,
     ) {
         let outline = self.outline;
+        let process = |party: &Party, seen: Option<ProcessId>| match seen {
+            Some(seen) => host.processes.get(seen),
+            None => host.process(event, party, outline),
+        };
         let lacks =
             |party: &Party| party.fills.iter().any(|fill| !event.in_slot(fill.slot).is_present());
         let actor = if lacks(&plan.actor) || self.ancestors.is_some() {
-            host.process(event, &plan.actor, outline)
+            process(&plan.actor, learned.actor)
         } else {
             None
         };
@@ -156,7 +172,7 @@ impl Release<'_> {
             }
         }
         let target = if lacks(&plan.target) || plan.role.activity == Activity::ThreadStart {
-            host.process(event, &plan.target, outline)
+            process(&plan.target, learned.target)
         } else {
             None
         };

@@ -94,7 +94,7 @@ impl State {
             Arrival::Half(_) => settings.hold.max(JOIN_WAIT),
             Arrival::Joined(whole) => {
                 ledger.joined += 1;
-                ledger.of_provider(provider(event)).joined += 1;
+                ledger.count_of(provider(event), |counts| counts.joined += 1);
                 if let Some(number) = whole {
                     merge.complete(number);
                 }
