@@ -12,14 +12,13 @@ use etwatch_event::Timestamp;
 use serde_yaml::Value;
 
 /// The payload with these fields; each must be one of the layout's.
-pub(crate) fn encode(
-    schema: &Schema,
-    given: &BTreeMap<String, Value>,
-    time: Timestamp,
-) -> Vec<u8> {
+pub(crate) fn encode(schema: &Schema, given: &BTreeMap<String, Value>, time: Timestamp) -> Vec<u8> {
     let fields = schema.own_fields();
     for name in given.keys() {
-        assert!(fields.iter().any(|field| *field.name == **name), "no field `{name}` in {schema:?}");
+        assert!(
+            fields.iter().any(|field| *field.name == **name),
+            "no field `{name}` in {schema:?}"
+        );
     }
     let bytes = |field: &Field| encode_field(field, given.get(&*field.name), time);
     let mut encoded: Vec<_> = fields.iter().map(bytes).collect();

@@ -66,7 +66,11 @@ pub(crate) fn traced(host: &Host, act: &Act, folder: &Path) -> PathBuf {
         logger_name: "etwatch".to_owned(),
         ..TraceHeader::default()
     };
-    let mut trace = Trace { host, time: at(host, 0), writer: Writer::create(File::create(&path).unwrap(), &header).unwrap() };
+    let mut trace = Trace {
+        host,
+        time: at(host, 0),
+        writer: Writer::create(File::create(&path).unwrap(), &header).unwrap(),
+    };
     let volume = format!("{}\0C:\0", host.volume);
     let volume: Vec<u8> = volume.encode_utf16().flat_map(u16::to_le_bytes).collect();
     trace.writer.describe(Metadata::Volume, &volume, trace.time).unwrap();
@@ -102,22 +106,31 @@ impl Trace<'_> {
         let name = image.rsplit('\\').next().unwrap();
         // The class has room for 15 letters.
         let name: String = name.chars().take(15).collect();
-        self.rundown("Process 3 v4", &json!({
-            "ProcessId": id, "ParentId": parent, "SessionId": 1, "UserSID": user,
-            "ImageFileName": name, "CommandLine": command,
-        }));
-        self.rundown("Kernel-Process 15 v1", &json!({
-            "ProcessID": id, "ParentProcessID": parent, "SessionID": 1, "MandatoryLabel": label,
-            "ImageName": self.kernel_path(image),
-        }));
+        self.rundown(
+            "Process 3 v4",
+            &json!({
+                "ProcessId": id, "ParentId": parent, "SessionId": 1, "UserSID": user,
+                "ImageFileName": name, "CommandLine": command,
+            }),
+        );
+        self.rundown(
+            "Kernel-Process 15 v1",
+            &json!({
+                "ProcessID": id, "ParentProcessID": parent, "SessionID": 1, "MandatoryLabel": label,
+                "ImageName": self.kernel_path(image),
+            }),
+        );
     }
 
     fn loaded(&mut self, module: &Module) {
         let Module { process, base, size, image } = module;
-        self.rundown("Image 3 v3", &json!({
-            "ImageBase": base, "ImageSize": size, "ProcessId": process,
-            "FileName": self.kernel_path(image),
-        }));
+        self.rundown(
+            "Image 3 v3",
+            &json!({
+                "ImageBase": base, "ImageSize": size, "ProcessId": process,
+                "FileName": self.kernel_path(image),
+            }),
+        );
     }
 
     fn kernel_path(&self, path: &str) -> String {

@@ -94,7 +94,9 @@ pub(crate) fn replayed(
     let alerts = collected.alerts();
     let of_event = alerts.iter().filter(|alert| alert.event.source.record == origin.record);
     let fired = of_event.map(|alert| {
-        let is = |rule: &Rule| rule.attributes.id == alert.rule.id && rule.attributes.title == alert.rule.title;
+        let is = |rule: &Rule| {
+            rule.attributes.id == alert.rule.id && rule.attributes.title == alert.rule.title
+        };
         let place = engine.rules.rules().iter().position(is).unwrap();
         RuleIndex::from_index(place).unwrap()
     });

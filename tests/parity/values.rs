@@ -29,8 +29,16 @@ const CASES: &[(&str, &str, &[&str])] = &[
     ("a program has notepad load a library", "{NewThreadId: 6008}", &[]),
     ("a script connects to the internet", "{DestinationPort: 443, SourcePort: '50123'}", &[]),
     ("a script connects to the internet", "{DestinationIp|cidr: 151.101.0.0/16}", &[]),
-    ("a program in the downloads connects to a share of another host", "{DestinationIp|cidr: fe80::/10}", &[]),
-    ("a program in the downloads connects to a share of another host", "{DestinationPort|gte: 445}", &[]),
+    (
+        "a program in the downloads connects to a share of another host",
+        "{DestinationIp|cidr: fe80::/10}",
+        &[],
+    ),
+    (
+        "a program in the downloads connects to a share of another host",
+        "{DestinationPort|gte: 445}",
+        &[],
+    ),
     ("a script asks for the address of a messenger", "{QueryStatus: '0'}", &[]),
     ("a script asks for the address of a messenger", "{QueryStatus: 0}", &[]),
     ("a shell of SYSTEM switches Defender off", "{Details: DWORD (0x00000001)}", &[]),

@@ -288,7 +288,8 @@ fn the_first_datagram_between_two_ends_is_a_connection() {
     let mut scene = Scene::new(Settings::default());
     let ip = |last| Value::Ip(std::net::IpAddr::from([10, 0, 0, last]));
     let between = |near, far| {
-        let ports = [("SourcePort", Value::Unsigned(50_000)), ("DestinationPort", Value::Unsigned(53))];
+        let ports =
+            [("SourcePort", Value::Unsigned(50_000)), ("DestinationPort", Value::Unsigned(53))];
         let ends = [("SourceIp", ip(near)), ("DestinationIp", ip(far))];
         let protocol = ("Protocol", Value::Text("udp"));
         [[("ProcessId", Value::Unsigned(672)), protocol], ports, ends].concat()
