@@ -162,6 +162,36 @@ fn fingerprints_do_not_depend_on_lines() {
     assert!(counted[2].ends_with(":1") && counted[3].ends_with(":2"), "{counted:?}");
 }
 
+/// Rules that can't fire on an input are counted, and listed for those inputs that are asked about.
+#[test]
+fn rules_that_can_not_fire_on_an_input() {
+    const PROCESS: &str = "{category: process_creation, product: windows}";
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("a.yml", &rule(PROCESS, "    s: {Image|endswith: '\\a.exe'}", "s"));
+    let either = "    s:\n        - Image|endswith: '\\a.exe'\n        - OriginalFileName: a.exe";
+    write("b.yml", &rule(PROCESS, either, "s"));
+    write("c.yml", &rule(PROCESS, "    s: {Hashes|contains: 'MD5=1234'}", "s"));
+    write("d.yml", &rule("{category: webserver}", "    s: {cs-method: POST}", "s"));
+    let output = check(folder.path(), &["."]);
+    let (shown, told) = (text(&output.stdout), text(&output.stderr));
+    assert!(!shown.contains("SIG036"), "{shown}");
+    let counts = "3 rules of Windows, that can fire: live 3, etl 2 (1 in part), evtx 3;";
+    assert!(told.contains(counts), "{told}");
+    assert!(!text(&check(folder.path(), &[".", "--quiet"]).stderr).contains("can fire"));
+
+    let output = check(folder.path(), &[".", "--input", "etl,evtx", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let lines = text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap());
+    let found: Vec<Value> = lines.filter(|line: &Value| line["code"] == "SIG036").collect();
+    let [only] = found.as_slice() else { panic!("{found:#?}") };
+    assert_eq!((&only["file"], &only["severity"]), (&"./c.yml".into(), &"note".into()));
+    let message = "the rule can't fire on `.etl` recordings: it needs `Hashes`, which is not there";
+    assert_eq!(only["message"], message);
+    assert!(only["hint"].as_str().unwrap().contains("read from the file"), "{only}");
+    assert_eq!(check(folder.path(), &[".", "--input", "tape"]).status.code(), Some(2));
+}
+
 /// What `check` says of a rule: codes with the text that they point at.
 fn said(rule: &str) -> Vec<(String, String)> {
     let folder = tempfile::tempdir().unwrap();

@@ -50,6 +50,42 @@ fn every_rule_loads_or_is_refused_with_its_reason() {
     }
 }
 
+/// Logs of ETW through the rules: the ledger of each log, by provider, and each alert. Every alert was looked at
+/// by hand, see `docs/conformance.md`.
+#[test]
+fn the_ledgers_and_alerts_of_etw_logs_are_known() {
+    let Some(corpus) = corpus() else { return };
+    let (engine, _) = engine(&[&corpus.join("sigma")]);
+    let mut told = String::new();
+    for log in files_under(&corpus.join("etl"), ".etl") {
+        let name = log.file_name().unwrap().to_string_lossy().into_owned();
+        let (collected, report) = run(&engine, &[log], options(2, 64));
+        let ledger = &report.ledger;
+        writeln!(told, "{name}: {} read = {} evaluated", ledger.read, ledger.evaluated).unwrap();
+        let whole = [("bookkeeping", ledger.bookkeeping), ("joined", ledger.joined)];
+        for (what, count) in whole.into_iter().filter(|(_, count)| *count > 0) {
+            writeln!(told, "  + {count} {what}").unwrap();
+        }
+        for (reason, count) in &ledger.filtered {
+            writeln!(told, "  + {count} filtered: {reason}").unwrap();
+        }
+        for (provider, counts) in &ledger.by_provider {
+            writeln!(told, "  of {provider}: {counts:?}").unwrap();
+        }
+        for (source, count) in &report.events {
+            writeln!(told, "  {source} {count}").unwrap();
+        }
+        assert!(ledger.forgotten.is_empty() && ledger.late == 0, "{name}: {ledger:?}");
+        for alert in json_lines(&collected.text()) {
+            let title = alert["rule"]["title"].as_str().unwrap();
+            let record = alert["event"]["source"]["record"].as_u64().unwrap();
+            let image = alert["process"]["image"].as_str().unwrap_or("image unknown");
+            writeln!(told, "  ! {title}: record {record}, {image}").unwrap();
+        }
+    }
+    golden(&root().join("tests/conformance/etl.txt"), &told);
+}
+
 /// Every category and service that SigmaHQ defines for Windows can be the log source of some event.
 #[test]
 fn every_log_source_of_windows_is_covered() {

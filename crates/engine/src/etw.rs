@@ -67,12 +67,15 @@ pub fn schemas_of(trace: &Trace) -> SchemaStore {
     store
 }
 
-/// What the values of a log are read by: its volumes, and where Windows lies.
+/// What the values of a log are read by: its volumes, and where Windows lies. Of a log that does not tell its
+/// volumes, the one from which Windows seems to run is the drive of the Windows folder.
 #[must_use]
 pub fn context_of(trace: &Trace) -> Context {
     let (_, windows) = &trace.system_paths;
+    let drive = windows.get(..2).filter(|drive| drive.ends_with(':')).unwrap_or("C:");
     let volumes = trace.volumes.iter().map(|volume| (&*volume.device, &*volume.drive));
-    Context::new(Volumes::new(volumes), windows)
+    let system = trace.system_volume.as_deref().map(|device| (device, drive));
+    Context::new(Volumes::new(volumes.chain(system)), windows)
 }
 
 /// Decodes slices; each worker has its own.

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`mod@engine`] | rules and tables, loaded and numbered for each other |
 //! | [`mod@known_fields`] | which fields log sources have, for the examination of rules |
+//! | [`mod@field_sources`] | where each field of a log source comes from, or why from nowhere |
 //! | [`live`] | an engine whose rules can be loaded again while it runs |
 //! | [`options`] | how a replay is run, and who is told how it goes |
 //! | [`pipeline`] | the wiring of a replay |
@@ -22,6 +23,7 @@
 
 pub mod engine;
 pub mod etw;
+pub mod field_sources;
 pub mod input;
 pub mod known_fields;
 pub mod live;
@@ -32,6 +34,7 @@ mod resting;
 pub mod work;
 
 pub use engine::{Engine, EngineError};
+pub use field_sources::FieldSources;
 pub use known_fields::known_fields;
 pub use live::LiveEngine;
 pub use options::{Observer, Options, Progress};

@@ -20,6 +20,7 @@
 //! | `route` | what a record is and where its fields go, by their names |
 //! | [`convert`] | conversions of single values |
 //! | [`context`] | what of a host its values are read by: volumes, control set |
+//! | [`inputs`] | how kinds of input differ: what is not told there, and why |
 //! | [`normaliser`] | a record batch to an event batch |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -27,6 +28,7 @@
 pub mod condition;
 pub mod context;
 pub mod convert;
+pub mod inputs;
 pub mod normaliser;
 mod route;
 mod row;
@@ -34,6 +36,7 @@ pub mod table;
 pub mod taxonomy;
 
 pub use context::{Context, Volumes};
+pub use inputs::{InputKind, Inputs};
 pub use normaliser::{Normaliser, normalise};
 pub use table::{Log, Table, TableError};
 pub use taxonomy::{Kind, Taxonomy};

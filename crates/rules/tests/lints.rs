@@ -1,5 +1,6 @@
 //! What is said of conditions is true: one that can never hold holds of no event, one that always holds of
-//! each. Rules are drawn; each is tried on every event that a few values of two fields make.
+//! each, one that can't without a field holds of no event that lacks it. Rules are drawn; each is tried on every
+//! event that a few values of two fields make.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,8 +19,9 @@ use etwatch_event::{
     Vocabulary,
 };
 use etwatch_rules::lint::known_fields::KnownFields;
+use etwatch_rules::lint::reach::{InputEvents, Presence, Reach, Reaches};
 use etwatch_rules::load::{LoadOptions, load_text};
-use etwatch_rules::{Evaluator, Rule};
+use etwatch_rules::{Evaluator, Rule, RuleIndex, RuleSet};
 use proptest::prelude::*;
 
 /// What a field may hold; an event has one value of `EventID` or none.
@@ -84,8 +86,17 @@ fn conditions() -> impl Strategy<Value = String> {
     })
 }
 
-/// Whether a rule holds, for each event; with whether the event's fields have one value each.
-fn outcomes(rule: &Rule, vocabulary: &Arc<Vocabulary>) -> Vec<(bool, bool)> {
+/// Whether a rule holds of an event, and what event that is.
+struct Outcome {
+    holds: bool,
+    /// Whether its fields have one value each.
+    single: bool,
+    id: Option<u64>,
+    has_field: bool,
+}
+
+/// What a rule says of each event.
+fn outcomes(rule: &Rule, vocabulary: &Arc<Vocabulary>) -> Vec<Outcome> {
     let field = vocabulary.fields.id("F");
     let ids = [None, Some(1), Some(2), Some(3)];
     let values: Vec<Option<&[Value<'_>]>> =
@@ -108,7 +119,8 @@ fn outcomes(rule: &Rule, vocabulary: &Arc<Vocabulary>) -> Vec<(bool, bool)> {
             event.finish();
             evaluator.begin();
             let holds = evaluator.is_true(rule, &events.get(0).unwrap());
-            found.push((holds, values.is_none_or(|values| values.len() < 2)));
+            let single = values.is_none_or(|values| values.len() < 2);
+            found.push(Outcome { holds, single, id, has_field: values.is_some() });
         }
     }
     found
@@ -122,12 +134,7 @@ proptest! {
         items in prop::collection::vec(prop::sample::subsequence(ITEMS, 1..3), 3),
         condition in conditions(),
     ) {
-        let mut text = "title: t\nlogsource: {product: windows}\ndetection:\n".to_owned();
-        for (name, items) in ["a", "b", "c"].iter().zip(&items) {
-            let entries: String = items.iter().map(|item| format!("        - {{{item}}}\n")).collect();
-            text.push_str(&format!("    {name}:\n{entries}"));
-        }
-        text.push_str(&format!("    condition: {condition}\n"));
+        let text = rule_text(&items, &condition);
         let mut known = KnownFields::default();
         let source = LogSource::new(None, Some("linux"), None);
         known.add(LogSourceSet::new(vec![source]), vec!["F".to_owned()], true);
@@ -139,17 +146,104 @@ proptest! {
         for one in &loaded.diagnostics {
             match one.message.as_str() {
                 "the condition can never hold" => {
-                    prop_assert!(outcomes.iter().all(|(holds, _)| !holds), "{}{:?}", text, one.hint);
+                    prop_assert!(outcomes.iter().all(|one| !one.holds), "{}{:?}", text, one.hint);
                 }
                 "the condition can only hold of a field with several values" => {
-                    let of_one = outcomes.iter().any(|(holds, single)| *holds && *single);
+                    let of_one = outcomes.iter().any(|one| one.holds && one.single);
                     prop_assert!(!of_one, "{}{:?}", text, one.hint);
                 }
                 message if one.code == "SIG035" => {
-                    prop_assert!(outcomes.iter().all(|(holds, _)| *holds), "{}{}", text, message);
+                    prop_assert!(outcomes.iter().all(|one| one.holds), "{}{}", text, message);
                 }
                 _ => {}
             }
         }
+    }
+
+    #[test]
+    fn a_rule_that_can_not_fire_without_a_field_holds_of_no_event_that_lacks_it(
+        items in prop::collection::vec(prop::sample::subsequence(ITEMS, 1..3), 3),
+        condition in conditions(),
+    ) {
+        let text = rule_text(&items, &condition);
+        let mut vocabulary = Vocabulary::default();
+        let loaded = load_text("r.yml", &text, &LoadOptions::default(), &mut vocabulary.fields);
+        let rules = RuleSet::new(loaded.rules, &vocabulary);
+        let index = RuleIndex::from_index(0).unwrap();
+        let vocabulary = Arc::new(vocabulary);
+        let outcomes = outcomes(rules.get(index).unwrap(), &vocabulary);
+        for ids in [vec![], vec![1], vec![1, 2]] {
+            let events = [without_field(&ids)];
+            let reach = Reaches::new(&rules, &vocabulary.fields, &events).of(index);
+            let mut about = outcomes.iter().filter(|one| {
+                !one.has_field && (ids.is_empty() || one.id.is_some_and(|id| ids.contains(&id)))
+            });
+            if matches!(reach, Reach::Never(..)) {
+                prop_assert!(about.all(|one| !one.holds), "{:?} {}", ids, text);
+            }
+        }
+    }
+}
+
+fn rule_text(items: &[Vec<&str>], condition: &str) -> String {
+    let mut text = "title: t\nlogsource: {product: windows}\ndetection:\n".to_owned();
+    for (name, items) in ["a", "b", "c"].iter().zip(items) {
+        let entries: String = items.iter().map(|item| format!("        - {{{item}}}\n")).collect();
+        text.push_str(&format!("    {name}:\n{entries}"));
+    }
+    text.push_str(&format!("    condition: {condition}\n"));
+    text
+}
+
+/// Events with these ids that never have `F`, but have `G`.
+fn without_field(ids: &[u64]) -> InputEvents {
+    let source = LogSource::new(Some("c"), Some("windows"), None);
+    let fields = [
+        ("F".to_owned(), Presence::Absent("nobody tells it".into())),
+        ("G".to_owned(), Presence::Present),
+    ];
+    InputEvents {
+        sources: vec![LogSourceSet::new(vec![source])],
+        providers: Vec::new(),
+        ids: ids.to_vec(),
+        withheld: None,
+        is_complete: true,
+        fields: fields.into(),
+    }
+}
+
+#[test]
+fn what_a_rule_needs_follows_from_its_condition() {
+    let never = |fields: &[&str]| {
+        let fields = fields.iter().map(|name| (*name).to_owned()).collect();
+        Reach::Never(fields, "nobody tells it".into())
+    };
+    let none = Reach::Never(Vec::new(), "no such event is known".into());
+    for (a, condition, expected) in [
+        ("F: x", "a", never(&["F"])),
+        ("F: x", "a or b", Reach::Partly),
+        ("F: x", "b and not a", Reach::Partly),
+        ("F: null", "a", Reach::Partly),
+        ("F|exists: false", "a and b", Reach::Partly),
+        ("F|exists: true", "a", never(&["F"])),
+        ("F|fieldref: G", "a", never(&["F"])),
+        ("G|fieldref: F", "a", never(&["F"])),
+        ("G: x", "a and b", Reach::Whole),
+        ("Unheard: x", "a", Reach::Whole),
+        ("EventID: 1", "a and b", Reach::Whole),
+        ("EventID: 2", "a and b", none),
+        ("EventID: 2", "not a", Reach::Whole),
+    ] {
+        let text = format!(
+            "title: t\nlogsource: {{product: windows}}\n\
+             detection: {{a: {{{a}}}, b: {{G|contains: yy}}, condition: {condition}}}\n"
+        );
+        let mut vocabulary = Vocabulary::default();
+        let loaded = load_text("r.yml", &text, &LoadOptions::default(), &mut vocabulary.fields);
+        assert_eq!(loaded.rules.len(), 1, "{text}");
+        let rules = RuleSet::new(loaded.rules, &vocabulary);
+        let events = [without_field(&[1])];
+        let reaches = Reaches::new(&rules, &vocabulary.fields, &events);
+        assert_eq!(reaches.of(RuleIndex::from_index(0).unwrap()), expected, "{a} {condition}");
     }
 }

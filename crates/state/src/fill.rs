@@ -35,6 +35,43 @@ pub(crate) enum Attribute {
 
 use Attribute as A;
 
+/// Whose it is, seen from the process of the event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Relation {
+    /// Its own.
+    Itself,
+    /// Its parent's.
+    Parent,
+    /// Its parent's parent's.
+    GrandParent,
+}
+
+impl Attribute {
+    /// Whose it is, and the field by which the start of that process tells it; `None` for what is made here.
+    pub(crate) fn told(self) -> (Relation, Option<&'static str>) {
+        use Relation::{GrandParent, Itself, Parent};
+        match self {
+            Self::Guid => (Itself, None),
+            Self::Image => (Itself, Some("Image")),
+            Self::CommandLine => (Itself, Some("CommandLine")),
+            Self::CurrentDirectory => (Itself, Some("CurrentDirectory")),
+            Self::User => (Itself, Some("User")),
+            Self::Integrity => (Itself, Some("IntegrityLevel")),
+            Self::LogonId => (Itself, Some("LogonId")),
+            Self::LogonGuid => (Itself, Some("LogonGuid")),
+            Self::Session => (Itself, Some("TerminalSessionId")),
+            Self::OriginalFileName => (Itself, Some("OriginalFileName")),
+            Self::ParentGuid => (Parent, None),
+            Self::ParentId => (Itself, Some("ParentProcessId")),
+            Self::ParentImage => (Parent, Some("Image")),
+            Self::ParentCommandLine => (Parent, Some("CommandLine")),
+            Self::ParentUser => (Parent, Some("User")),
+            Self::GrandParentImage => (GrandParent, Some("Image")),
+            Self::GrandParentCommandLine => (GrandParent, Some("CommandLine")),
+        }
+    }
+}
+
 /// Names of what belongs to the only process of an event.
 const OWN: &[(&str, Attribute)] = &[
     ("ProcessGuid", A::Guid),
@@ -87,6 +124,7 @@ const TARGET: &[(&str, Attribute)] = &[
 /// A field that is filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fill {
+    pub(crate) name: &'static str,
     pub(crate) field: FieldId,
     pub(crate) slot: usize,
     pub(crate) attribute: Attribute,
@@ -114,9 +152,10 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    fn of(layout: &Layout, vocabulary: &Vocabulary) -> Self {
+    /// For a layout of `vocabulary`.
+    pub(crate) fn of(layout: &Layout, vocabulary: &Vocabulary) -> Self {
         let role = layout.role();
-        let party = |whose: Whose, id: Option<FieldId>, names: &[&[(&str, Attribute)]]| {
+        let party = |whose: Whose, id: Option<FieldId>, names: &[&[(&'static str, Attribute)]]| {
             let (guid, fills, image) = (Vec::new(), Vec::new(), None);
             let mut party = Party { whose, id, guid, image, fills };
             if id.is_none() {
@@ -130,7 +169,7 @@ impl Plan {
                     A::Image => party.image = Some(field),
                     _ => {}
                 }
-                party.fills.push(Fill { field, slot, attribute: *attribute });
+                party.fills.push(Fill { name, field, slot, attribute: *attribute });
             }
             party
         };

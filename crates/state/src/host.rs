@@ -177,7 +177,8 @@ impl Host {
         let source = plan.actor.id.and_then(|field| id(event, field));
         let target = plan.target.id.and_then(|field| id(event, field));
         let (Some(source), Some(target)) = (source, target) else { return false };
-        if source == target || SYSTEM.contains(&source) {
+        // A driver's thread of the kernel begins in whatever process it was called from.
+        if source == target || SYSTEM.contains(&source) || SYSTEM.contains(&target) {
             return false;
         }
         // A process that nothing was heard of before has just been created.

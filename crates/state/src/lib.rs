@@ -10,6 +10,7 @@
 //! | `host` | the memory of one host, and what events change in it |
 //! | `release` | an event's turn: what it teaches, what it is told |
 //! | `fill` | which fields of a layout are filled with what is known of a process |
+//! | [`mod@filled`] | which fields events are given here, and by what |
 //! | [`processes`] | [`ProcessTable`]: who is and was running |
 //! | [`names`] | [`ObjectNames`]: names behind handles and addresses |
 #![forbid(unsafe_code)]
@@ -18,6 +19,7 @@
 mod datagrams;
 mod fields;
 mod fill;
+pub mod filled;
 mod host;
 mod hosts;
 pub mod merge;
@@ -28,6 +30,8 @@ pub mod state;
 mod threads;
 
 pub use fields::Outline;
+pub use fill::Relation;
+pub use filled::{Filled, FilledFrom, filled};
 pub use merge::{Heads, Merge};
 pub use names::ObjectNames;
 pub use processes::ProcessTable;

@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use etwatch_event::{Activity, Event};
 
+use crate::filled::FilledFrom;
 use answers::Answers;
 use fields::Said;
 use files::Files;
@@ -127,6 +128,24 @@ impl Tally {
             resolved: self.resolved,
             unresolved: self.unresolved,
         }
+    }
+}
+
+/// A field that is found here, the fields by one of which it is found, and what it is found in.
+pub(crate) type Given = (&'static str, &'static [&'static str], FilledFrom);
+
+/// The fields that [`ObjectNames::take`] finds for events of an activity which lack them.
+pub(crate) fn given(activity: Activity) -> &'static [Given] {
+    use FilledFrom::{Dns, Handle};
+    match activity {
+        Activity::FileClose | Activity::FileUse => {
+            &[("TargetFilename", &["FileObject", "FileKey"], Handle)]
+        }
+        Activity::FileRename => &[("SourceFilename", &["FileObject", "FileKey"], Handle)],
+        Activity::KeyOpen => &[("TargetObject", &["BaseObject"], Handle)],
+        Activity::KeyUse | Activity::ValueUse => &[("TargetObject", &["KeyObject"], Handle)],
+        Activity::Connection => &[("DestinationHostname", &["DestinationIp"], Dns)],
+        _ => &[],
     }
 }
 

@@ -100,6 +100,8 @@ fn a_hundred_thousand_live_processes_take_at_most_60_megabytes() {
     let full = bytes() - before;
     assert_eq!(table.counts().modules, PROCESSES as usize * 30);
     assert_eq!(table.memory_bytes(), full - table.host().len());
+    drop(table);
+    assert_eq!(bytes(), before, "nothing is left behind");
     let each = |bytes: usize| bytes / PROCESSES as usize;
     println!(
         "{PROCESSES} processes: {} bytes each, {}, while growing {}; with 30 images each: {} bytes each, {}",
@@ -110,8 +112,6 @@ fn a_hundred_thousand_live_processes_take_at_most_60_megabytes() {
         megabytes(full),
     );
     assert!(bare <= MOST, "{bare}");
-    drop(table);
-    assert_eq!(bytes(), before, "nothing is left behind");
 }
 
 #[test]

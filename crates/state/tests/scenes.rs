@@ -265,11 +265,12 @@ fn a_thread_in_another_process_is_remote_unless_it_is_its_first() {
     scene.comes(905, Activity::ThreadStart, &thread(500, 672, 3, 0x1800));
     scene.comes(906, Activity::ThreadStart, &thread(500, 672, 4, 0x9000));
     scene.comes(907, Activity::ThreadStart, &thread(4, 672, 5, 0x9000));
+    scene.comes(908, Activity::ThreadStart, &thread(500, 4, 6, 0x9000));
     let names = ["SourceImage", "TargetImage", "StartModule", "StartUnbacked"];
     assert_eq!(scene.left(5, &names).1, ["C:\\evil.exe", SHELL, SHELL, "false"]);
     assert_eq!(scene.left(6, &names).1, ["C:\\evil.exe", SHELL, "", "true"]);
     let is_remote = scene.out.iter().map(|event| event.log_sources().len());
-    assert_eq!(is_remote.collect::<Vec<_>>(), [0, 0, 0, 0, 0, 1, 1, 0]);
+    assert_eq!(is_remote.collect::<Vec<_>>(), [0, 0, 0, 0, 0, 1, 1, 0, 0]);
 }
 
 #[test]

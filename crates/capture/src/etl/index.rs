@@ -24,6 +24,7 @@ use crate::reopen::Reopening;
 use crate::source::{Decoded, SourceError};
 
 use super::buffer::{Buffer, BufferHeader, HEADER};
+use super::hooks::IMAGE;
 use super::record::{Step, step};
 use super::trace::{Gathering, Trace, is_bookkeeping};
 
@@ -263,7 +264,12 @@ impl Walk<'_> {
                     let view = record.view(contents, form);
                     if is_bookkeeping(&view) {
                         self.gathering.add(&view);
+                    } else if view.header.provider == IMAGE {
+                        self.gathering.system_volume.look_at(view.payload);
                     }
+                } else if record.is_image {
+                    let view = record.view(contents, form);
+                    self.gathering.system_volume.look_at(view.payload);
                 }
             }
         }
@@ -286,7 +292,10 @@ impl Walk<'_> {
     }
 
     fn finish(self, ended: Option<SourceError>) -> Index {
-        let Self { gathering, mut buffers, mut damage, .. } = self;
+        let Self { mut gathering, mut buffers, mut damage, .. } = self;
+        if gathering.trace.volumes.is_empty() {
+            gathering.trace.system_volume = gathering.system_volume.name();
+        }
         buffers.sort_unstable_by_key(|buffer| (buffer.first, buffer.offset));
         end_at_the_next(&mut buffers);
         refuse_overlap(&mut buffers, &mut damage);

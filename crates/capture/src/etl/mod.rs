@@ -18,6 +18,7 @@
 //! | [`hooks`] | hooks of the kernel logger and the classes that they stand for |
 //! | `clock` | from ticks to time |
 //! | `trace` | the header of the log, schemas and volumes that it carries |
+//! | `system_volume` | the volume from which Windows seems to run |
 //! | `index` | the first pass |
 //! | `reader` | which buffers make a slice |
 //! | `slice` | the second pass |
@@ -34,6 +35,7 @@ mod index;
 mod reader;
 mod record;
 mod slice;
+mod system_volume;
 mod trace;
 pub mod writer;
 mod xpress;

@@ -13,6 +13,7 @@ use super::bytes::{i32_at, text, u32_at, u64_at};
 use super::clock::{ClockKind, TraceClock};
 use super::hooks;
 use super::record::{Frame, LogForm};
+use super::system_volume::SystemVolume;
 
 /// Schemas that are kept of one log, and their bytes.
 const MOST_SCHEMAS: usize = 65_536;
@@ -81,6 +82,9 @@ pub struct Trace {
     pub schemas_refused: u64,
     /// Which volume had which drive letter.
     pub volumes: Vec<Volume>,
+    /// The kernel's name of the volume from which Windows seems to run, if the log does not tell its volumes but
+    /// has images of the kernel's logger: `\Device\HarddiskVolume3`.
+    pub system_volume: Option<String>,
     /// The text of the build that merging tools leave; empty if there is none.
     pub build_text: String,
     /// The system folder and the Windows folder; empty if they are not told.
@@ -207,11 +211,12 @@ fn is_manifest(record: &RawRecord<'_>) -> bool {
 pub(super) struct Gathering {
     pub(super) trace: Trace,
     schema_bytes: usize,
+    pub(super) system_volume: SystemVolume,
 }
 
 impl Gathering {
     pub(super) fn new(trace: Trace) -> Self {
-        Self { trace, schema_bytes: 0 }
+        Self { trace, schema_bytes: 0, system_volume: SystemVolume::default() }
     }
 
     /// Keeps what a record of bookkeeping tells.

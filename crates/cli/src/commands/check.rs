@@ -1,14 +1,16 @@
 //! `etwatch check`: what is wrong with rules, and what to write instead; `--explain` tells what a code
 //! means.
 
+mod inputs;
 mod sarif;
 
 use std::path::PathBuf;
 
 use etwatch_alert::json::{harmless_line, is_active};
 use etwatch_alert::pretty::escape;
-use etwatch_engine::known_fields;
+use etwatch_engine::{FieldSources, known_fields};
 use etwatch_event::Vocabulary;
+use etwatch_normalise::InputKind;
 use etwatch_rules::diagnostic::nearest;
 use etwatch_rules::lint::unsearchable;
 use etwatch_rules::load::{LoadOptions, Loaded, load};
@@ -26,6 +28,7 @@ Examples:
   etwatch check                        the folder rules/
   etwatch check sigma --format json    one JSON object a problem, for a program
   etwatch check new.yml --quiet        errors alone
+  etwatch check sigma --input etl      which rules can't fire on .etl recordings, and why
   etwatch check --explain SIG012       what a code means, with an example and its cure
   etwatch check rules --format sarif > rules.sarif    for code scanning of a rule repository
 
@@ -43,8 +46,11 @@ pub(crate) struct Check {
     /// Load rules whose status is `deprecated` or `unsupported` too
     #[arg(long)]
     include_deprecated: bool,
+    /// List the rules that can't fire on a kind of input, and why: live, etl, evtx
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = inputs::parse)]
+    input: Vec<InputKind>,
     /// Print what a code means instead, such as SIG012
-    #[arg(long, value_name = "CODE", conflicts_with_all = ["paths", "format", "quiet"])]
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["paths", "format", "quiet", "input"])]
     explain: Option<String>,
 }
 
@@ -79,8 +85,9 @@ impl Check {
             return explain_code(code);
         }
         let paths = config.rule_paths(&self.paths);
-        let known = match known_fields() {
-            Ok(known) => known,
+        let tables = known_fields().and_then(|known| Ok((known, FieldSources::built_in()?)));
+        let (known, sources) = match tables {
+            Ok(tables) => tables,
             Err(error) => {
                 terminal::error(&error.to_string());
                 return FAILED;
@@ -95,11 +102,16 @@ impl Check {
         let mut loaded = load(&paths, &options, &mut vocabulary.fields);
         let rules = RuleSet::new(loaded.rules.clone(), &vocabulary);
         loaded.diagnostics.extend(unsearchable::notes(&rules, &loaded.places, &vocabulary.fields));
+        let reached = inputs::Reached::new(&sources, &rules, &vocabulary.fields);
+        loaded.diagnostics.extend(reached.notes(&loaded.places, &self.input));
         if !terminal::print(&self.output(&loaded)) {
             return FAILED;
         }
         terminal::unreadable(&loaded.unreadable);
         terminal::note(&summary(&loaded));
+        if let (false, Some(line)) = (self.quiet, reached.summary()) {
+            terminal::note(&line);
+        }
         let is_error = |found: &Diagnostic| found.severity == Severity::Error;
         if loaded.diagnostics.iter().any(is_error) {
             FAILED

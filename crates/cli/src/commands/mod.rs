@@ -5,6 +5,7 @@ mod compile;
 pub(crate) mod completions;
 pub(crate) mod convert;
 pub(crate) mod events;
+pub(crate) mod fields;
 mod outputs;
 pub(crate) mod process;
 pub(crate) mod replay;
@@ -44,6 +45,7 @@ pub(crate) enum Command {
     Process(Box<process::Process>),
     Tree(tree::Tree),
     Schemas(schemas::Schemas),
+    Fields(fields::Fields),
     Convert(convert::Convert),
     Completions(completions::Completions),
 }
@@ -60,6 +62,7 @@ impl Command {
             Self::Process(command) => command.run(config),
             Self::Tree(command) => command.run(config),
             Self::Schemas(command) => command.run(),
+            Self::Fields(command) => command.run(),
             Self::Convert(command) => command.run(),
             Self::Completions(command) => command.run(whole),
         }

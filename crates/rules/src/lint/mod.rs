@@ -9,6 +9,7 @@
 //! | `decided` | conditions that never hold (`SIG034`), or always (`SIG035`) |
 //! | `satisfiable` | whether a Boolean expression can hold at all |
 //! | `exclusion` | which two tests can't hold of one event |
+//! | [`reach`] | rules that can't fire on a kind of input, for want of a field (`SIG036`) |
 //! | [`unsearchable`] | rules that are evaluated on each event of their log source (`SIG030`) |
 //!
 //! A finding is only told if it is certain: where too little is known, or a rule is too large to find out
@@ -17,6 +18,7 @@
 mod decided;
 mod exclusion;
 pub mod known_fields;
+pub mod reach;
 mod satisfiable;
 pub mod unsearchable;
 

@@ -79,7 +79,7 @@ pub struct ProcessEnd {
 }
 
 /// Which of the processes of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Whose {
     /// The one that did it: `ProcessId`, `Image` …
     Actor,
