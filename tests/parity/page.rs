@@ -68,6 +68,9 @@ fn cell(values: &Option<Vec<String>>, line: Option<usize>) -> String {
 
 /// On one line, not too long, and without what would end a cell of a table.
 fn quoted(value: &str) -> String {
+    if value.is_empty() {
+        return "(empty)".to_owned();
+    }
     let mut short: String = value.chars().take(80).collect();
     if short.len() < value.len() {
         short.push('…');

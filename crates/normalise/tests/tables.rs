@@ -97,6 +97,37 @@ fn security_4688_is_a_process_creation() {
 }
 
 #[test]
+fn security_events_of_services_have_the_account_and_not_that_of_the_machine() {
+    let machine = [("SubjectUserName", "WS-1$"), ("SubjectDomainName", "CORP")];
+    let nobody = [("TargetUserName", "-"), ("TargetDomainName", "-"), ("TargetLogonId", "0x0")];
+    for (subject, target, user) in [
+        ("S-1-5-18", "S-1-0-0", "NT AUTHORITY\\SYSTEM"),
+        ("S-1-5-18", "S-1-5-20", "NT AUTHORITY\\NETWORK SERVICE"),
+        ("S-1-5-21-1-2-3-1001", "S-1-0-0", "CORP\\WS-1$"),
+    ] {
+        let sids = [("SubjectUserSid", subject), ("TargetUserSid", target)];
+        let fields = [&machine[..], &nobody, &sids].concat();
+        let batch = event(SECURITY.0, SECURITY.1, 4688, &fields);
+        assert_eq!(text(&batch, "User").as_deref(), Some(user), "{subject} {target}");
+    }
+}
+
+#[test]
+fn security_5156_says_which_ends_are_ipv6() {
+    let fields =
+        [("Direction", "%%14592"), ("SourceAddress", "fe80::17"), ("DestAddress", "10.0.0.5")];
+    let batch = event(SECURITY.0, SECURITY.1, 5156, &fields);
+    for (field, value) in [
+        ("SourceIp", "10.0.0.5"),
+        ("SourceIsIpv6", "false"),
+        ("DestinationIp", "fe80::17"),
+        ("DestinationIsIpv6", "true"),
+    ] {
+        assert_eq!(text(&batch, field).as_deref(), Some(value), "{field}");
+    }
+}
+
+#[test]
 fn names_with_blanks_are_found_as_rules_write_them() {
     let batch = event(
         "Microsoft-Windows-Windows Defender",
