@@ -11,15 +11,6 @@
 //! \REGISTRY\A\{guid}                               unchanged
 //! ```
 
-/// What the beginning of a path becomes, the longer beginnings first. A path that was put together from a part
-/// in Sysmon's spelling may have the control set in it as well.
-const BEGINNINGS: &[(&str, &str)] = &[
-    ("\\REGISTRY\\MACHINE\\SYSTEM\\ControlSet001", "HKLM\\System\\CurrentControlSet"),
-    ("HKLM\\SYSTEM\\ControlSet001", "HKLM\\System\\CurrentControlSet"),
-    ("\\REGISTRY\\MACHINE", "HKLM"),
-    ("\\REGISTRY\\USER", "HKU"),
-];
-
 /// The roots that an absolute path begins with.
 const ROOTS: &[&str] = &["\\REGISTRY", "HKLM", "HKU", "HKCR", "HKCU", "HKCC"];
 
@@ -30,21 +21,43 @@ fn after<'p>(path: &'p str, beginning: &str) -> Option<&'p str> {
     is_it.then_some(rest)
 }
 
-/// Appends `path` to `out` as Sysmon spells it. False, and nothing is appended, if it is spelt so already or
-/// has no such spelling.
+/// Appends `path` to `out` as Sysmon spells it; `control_set` is the number of the current set of system
+/// settings (`Select\Current`), nearly everywhere 1. False, and nothing is appended, if it is spelt so already
+/// or has no such spelling. A path that was put together from a part in Sysmon's spelling may have the set in it
+/// as well.
 ///
 /// ```
 /// use etwatch_event::registry::registry_path;
 /// let mut out = String::new();
-/// assert!(registry_path("\\REGISTRY\\MACHINE\\SOFTWARE\\X", &mut out));
+/// assert!(registry_path("\\REGISTRY\\MACHINE\\SOFTWARE\\X", 1, &mut out));
 /// assert_eq!(out, "HKLM\\SOFTWARE\\X");
 /// ```
-pub fn registry_path(path: &str, out: &mut String) -> bool {
-    let found = BEGINNINGS.iter().find_map(|(kernel, sysmon)| Some((after(path, kernel)?, sysmon)));
-    let Some((rest, sysmon)) = found else { return false };
-    out.push_str(sysmon);
+pub fn registry_path(path: &str, control_set: u16, out: &mut String) -> bool {
+    let of_machine = after(path, "\\REGISTRY\\MACHINE");
+    let settings = of_machine.or_else(|| after(path, "HKLM"));
+    let settings = settings.and_then(|rest| of_current_set(rest, control_set));
+    let (root, rest) = if let Some(rest) = settings {
+        ("HKLM\\System\\CurrentControlSet", rest)
+    } else if let Some(rest) = of_machine {
+        ("HKLM", rest)
+    } else if let Some(rest) = after(path, "\\REGISTRY\\USER") {
+        ("HKU", rest)
+    } else {
+        return false;
+    };
+    out.push_str(root);
     out.push_str(rest);
     true
+}
+
+/// What follows `\SYSTEM\ControlSet` and the three digits of the current set.
+fn of_current_set(rest: &str, control_set: u16) -> Option<&str> {
+    const SETS: &str = "\\SYSTEM\\ControlSet";
+    let (head, rest) = rest.split_at_checked(SETS.len())?;
+    let (digits, rest) = rest.split_at_checked(3)?;
+    let is_current = digits.parse() == Ok(control_set) && !digits.starts_with('+');
+    let is_it = head.eq_ignore_ascii_case(SETS) && is_current;
+    (is_it && (rest.is_empty() || rest.starts_with('\\'))).then_some(rest)
 }
 
 /// Whether `path` begins with a root of the registry, in either spelling.
@@ -77,10 +90,10 @@ mod tests {
         ];
         for (path, to) in table {
             let mut out = String::new();
-            let converted = registry_path(path, &mut out);
+            let converted = registry_path(path, 1, &mut out);
             assert_eq!(converted.then_some(out.as_str()), to, "{path}");
             assert!(converted || out.is_empty(), "{path}");
-            assert!(!registry_path(&out, &mut String::new()), "{out} is converted twice");
+            assert!(!registry_path(&out, 1, &mut String::new()), "{out} is converted twice");
         }
     }
 

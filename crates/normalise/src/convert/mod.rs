@@ -33,9 +33,9 @@ use serde::Deserialize;
 use crate::context::Context;
 
 pub(crate) use account::account;
+pub use etwatch_event::registry::registry_path;
 pub use number::number;
 pub use path::windows_path;
-pub use registry::registry_path;
 
 /// A conversion of a value; in the tables by these names in small letters.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]

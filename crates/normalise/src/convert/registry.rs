@@ -1,11 +1,4 @@
-//! Names of registry keys and data of registry values, as Sysmon writes them.
-//!
-//! ```text
-//! \REGISTRY\MACHINE\SYSTEM\ControlSet001\x → HKLM\System\CurrentControlSet\x   if that set is the current one
-//! \REGISTRY\MACHINE\x                      → HKLM\x
-//! \REGISTRY\USER\S-1-5-18_Classes\x        → HKU\S-1-5-18_Classes\x
-//! \REGISTRY\A\{…}\x                        stays: a hive that an application has loaded for itself
-//! ```
+//! Data of registry values, as Sysmon writes it.
 //!
 //! | type | data |
 //! |---|---|
@@ -23,41 +16,6 @@ use etwatch_event::Value;
 
 use super::text::utf16_letters;
 use super::{Converted, Others};
-use crate::context::after;
-
-/// Writes Sysmon's name of the key or value `path` to `out`; `control_set` is the number of the current
-/// control set. False, and nothing written, if it has none of the kernel's roots.
-///
-/// ```
-/// use etwatch_normalise::convert::registry_path;
-/// let mut out = String::new();
-/// assert!(registry_path(r"\REGISTRY\MACHINE\SOFTWARE\Microsoft", 1, &mut out));
-/// assert_eq!(out, r"HKLM\SOFTWARE\Microsoft");
-/// ```
-pub fn registry_path(path: &str, control_set: u16, out: &mut String) -> bool {
-    const MACHINE: &str = "\\REGISTRY\\MACHINE";
-    let ends = |rest: &&str| rest.is_empty() || rest.starts_with('\\');
-    let (root, rest) = if let Some(rest) = after(path, MACHINE).filter(ends) {
-        match after(rest, "\\SYSTEM\\ControlSet").and_then(|set| current(set, control_set)) {
-            Some(rest) => ("HKLM\\System\\CurrentControlSet", rest),
-            None => ("HKLM", rest),
-        }
-    } else if let Some(rest) = after(path, "\\REGISTRY\\USER").filter(ends) {
-        ("HKU", rest)
-    } else {
-        return false;
-    };
-    out.push_str(root);
-    out.push_str(rest);
-    true
-}
-
-/// What follows the three digits of a control set, if they are those of the current one.
-fn current(set: &str, control_set: u16) -> Option<&str> {
-    let (digits, rest) = set.split_at_checked(3)?;
-    let is_current = digits.parse() == Ok(control_set) && !digits.starts_with('+');
-    (is_current && (rest.is_empty() || rest.starts_with('\\'))).then_some(rest)
-}
 
 /// The data of a value: `value` holds what the kernel recorded of it, the others its type and its size.
 pub(super) fn data(value: &Value<'_>, others: Others, out: &mut String) -> Option<Converted> {

@@ -23,6 +23,8 @@ use super::found::Found;
 use super::remembered::{Remembered, TableLimits};
 use super::{KindCounts, Tally};
 
+/// The current set of system settings, which no event tells; nearly everywhere it is the first.
+const CONTROL_SET: u16 = 1;
 /// What stands for the value of a key that has no name.
 const DEFAULT_VALUE: &str = "(Default)";
 
@@ -164,7 +166,7 @@ fn write_path(base: &str, relative: &str, parts: &mut String, path: &mut String)
         parts.push_str(relative);
     }
     path.clear();
-    if !registry_path(parts, path) {
+    if !registry_path(parts, CONTROL_SET, path) {
         path.push_str(parts);
     }
 }
