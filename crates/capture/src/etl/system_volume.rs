@@ -5,6 +5,8 @@
 
 /// What the path of the file ends with, without its letter case.
 const FILE: &str = "\\windows\\system32\\ntdll.dll";
+/// Its name alone.
+const NAME: &[u8] = b"\\ntdll.dll";
 /// What the name of a volume begins with.
 const VOLUME: &str = "\\Device\\HarddiskVolume";
 /// Volumes that are counted.
@@ -43,20 +45,30 @@ impl SystemVolume {
     }
 }
 
-/// The ASCII text at the end of a payload, back to the first `\Device`; `None` if it does not end as the file's
+/// Whether a payload ends with the file's name in UTF-16 and a NUL. Most records of images do not, and are told
+/// by their last letters.
+fn ends_with_name(payload: &[u8]) -> bool {
+    let Some(text) = payload.strip_suffix(&[0, 0]) else { return false };
+    let mut units = text.rchunks_exact(2);
+    NAME.iter().rev().all(|letter| match units.next() {
+        Some([low, 0]) => low.eq_ignore_ascii_case(letter),
+        _ => false,
+    })
+}
+
+/// The ASCII text at the end of a payload, from the name of a volume on; `None` if it does not end as the file's
 /// path does.
 fn path(payload: &[u8]) -> Option<String> {
-    let (text, last) = payload.strip_suffix(&[0, 0])?.split_last_chunk::<2>()?;
-    if last.map(|byte| byte.to_ascii_lowercase()) != [b'l', 0] {
+    if !ends_with_name(payload) {
         return None;
     }
-    let units = text.rchunks_exact(2).take(LETTERS).map(|unit| match unit {
+    let units = payload.strip_suffix(&[0, 0])?.rchunks_exact(2).take(LETTERS);
+    let units = units.map(|unit| match unit {
         [letter, 0] if letter.is_ascii_graphic() => Some(char::from(*letter)),
         _ => None,
     });
     let mut letters: Vec<char> = units.map_while(|letter| letter).collect();
     letters.reverse();
-    letters.push('l');
     let text: String = letters.into_iter().collect();
     text.find(VOLUME).and_then(|at| text.get(at..)).map(str::to_owned)
 }
