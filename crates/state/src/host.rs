@@ -16,6 +16,9 @@ use crate::threads::Threads;
 
 /// The process of the kernel itself, and the one that stands for idling.
 const SYSTEM: [u32; 2] = [0, 4];
+/// Starts that wait for their other half at once; beyond, they do not wait. Windows starts a few thousand
+/// processes a second at most, and one waits for 50 ms.
+const MOST_HALVES: usize = 1_024;
 /// It starts threads in console programs to tell them of signals.
 const CONSOLE_HOST: &str = "\\system32\\csrss.exe";
 
@@ -33,6 +36,8 @@ pub(crate) struct Host {
     pub(crate) has_guids: bool,
     /// Starts that wait for their other half, with the numbers of their events.
     waiting: Vec<(ProcessId, u64)>,
+    /// Starts that could not wait for want of room.
+    not_waited: u64,
 }
 
 /// What is to become of an event that has just come.
@@ -56,6 +61,7 @@ impl Host {
             datagrams: Datagrams::default(),
             has_guids: false,
             waiting: Vec::new(),
+            not_waited: 0,
         }
     }
 
@@ -86,6 +92,10 @@ impl Host {
         match self.waiting.iter().find(|(id, _)| *id == started) {
             Some((_, number)) => Arrival::Joined(is_whole.then_some(*number)),
             None if is_whole => Arrival::Turn,
+            None if self.waiting.len() >= MOST_HALVES => {
+                self.not_waited += 1;
+                Arrival::Turn
+            }
             None => Arrival::Half(started),
         }
     }
@@ -109,7 +119,9 @@ impl Host {
 
     /// The turn of the event with this number has come.
     pub(crate) fn no_longer_waits(&mut self, number: u64) {
-        self.waiting.retain(|(_, waiting)| *waiting != number);
+        if !self.waiting.is_empty() {
+            self.waiting.retain(|(_, waiting)| *waiting != number);
+        }
     }
 
     /// Learns from an event whose turn has come.
@@ -275,6 +287,7 @@ impl Host {
             ("DNS queries", names.queries.evicted + names.queries.refused),
             ("threads", self.threads.evicted),
             ("ends of datagrams", self.datagrams.evicted),
+            ("halves to wait for", self.not_waited),
         ] {
             if count > 0 {
                 *all.entry(what).or_default() += count;

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use etwatch_event::{Event, EventBatch, FieldId, Ledger, Timestamp};
+use etwatch_event::{Activity, Event, EventBatch, FieldId, Ledger, Timestamp};
 
 use crate::fields::Outline;
 use crate::host::Arrival;
@@ -111,7 +111,9 @@ impl State {
         let number = merge.push(event, out.vocabulary(), time, until);
         if let Arrival::Half(process) = arrival {
             host.wait(process, number);
-        } else if let Some(whole) = host.next_whole() {
+        } else if plan.is_some_and(|plan| plan.role.activity == Activity::ImageLoad)
+            && let Some(whole) = host.next_whole()
+        {
             merge.complete(whole);
         }
         self.release(out, ledger);
@@ -123,7 +125,7 @@ impl State {
         self.release(out, ledger);
         ledger.forgotten = self.hosts.forgotten();
         if self.merge.hurried > 0 {
-            ledger.forgotten.insert("halves to wait for", self.merge.hurried);
+            *ledger.forgotten.entry("halves to wait for").or_default() += self.merge.hurried;
         }
     }
 

@@ -366,3 +366,15 @@ fn with_a_hold_what_came_out_of_order_leaves_in_order() {
     let times: Vec<_> = scene.out.iter().map(|event| event.time().filetime() / 10_000).collect();
     assert_eq!((times, scene.ledger.late), (vec![1_000, 1_010, 1_030, 1_200], 0));
 }
+
+#[test]
+fn starts_without_end_that_lack_a_half_take_no_time_without_end() {
+    let mut scene = Scene::new(Settings::default());
+    for pid in 8..20_008 {
+        scene.comes(1_000, Activity::ProcessStart, &manifest(pid, 4, 1_000, SHELL));
+    }
+    scene.comes(1_051, Activity::FileOpen, &[("ProcessId", Value::Unsigned(672))]);
+    assert_eq!(scene.out.len(), 20_001);
+    assert!(scene.is_balanced());
+    assert_eq!(scene.ledger.forgotten["halves to wait for"], 20_000 - 1_024);
+}
