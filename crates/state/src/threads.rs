@@ -3,14 +3,12 @@
 //! Windows starts the first thread of a process from the process that created it, so that thread is in no
 //! way remote. Some events name a thread and not its process.
 
-use std::num::NonZeroUsize;
-
 use lru::LruCache;
 
 use crate::processes::ProcessId;
 
 /// Threads that are remembered; the one unseen for longest goes first.
-const MOST: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
+const MOST: usize = 16_384;
 
 /// The threads of a host.
 #[derive(Debug)]
@@ -33,12 +31,12 @@ impl Threads {
     /// The thread is of this process; true if it is the first that is seen of it.
     pub(crate) fn begin(&mut self, thread: u32, pid: u32, process: Option<ProcessId>) -> bool {
         self.owners.put(thread, pid);
-        if self.owners.len() > MOST.get() {
+        if self.owners.len() > MOST {
             self.evicted += u64::from(self.owners.pop_lru().is_some());
         }
         let Some(process) = process else { return false };
         let is_first = self.begun.put(process, ()).is_none();
-        if self.begun.len() > MOST.get() {
+        if self.begun.len() > MOST {
             self.begun.pop_lru();
         }
         is_first

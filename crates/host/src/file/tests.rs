@@ -1,3 +1,5 @@
+//! Files are hashed and read in pieces, told by their identity, and refused beyond their limits.
+
 use std::io::{Cursor, Write as _};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Every accepted question gets one answer: asked once, from the cache, late, or refused.
+
 use super::*;
 use crate::facts::FileIdentity;
 use crate::fake::{FakeClock, FakeFile, FakeHost};

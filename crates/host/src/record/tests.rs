@@ -1,3 +1,5 @@
+//! An answer that is written as a record comes back as it was.
+
 use proptest::prelude::*;
 
 use super::*;

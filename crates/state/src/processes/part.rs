@@ -9,6 +9,8 @@
 
 use etwatch_event::{Activity, Event, FieldId, FieldTable, Guid, Shape, Timestamp, Value};
 
+use crate::fields::{guid, number};
+
 use super::row::Source;
 use super::texts::said;
 
@@ -262,19 +264,6 @@ fn text<'a>(event: &Event<'a>, field: FieldId) -> Option<&'a str> {
     event.text(field).and_then(said)
 }
 
-/// A number, also one written as decimal or `0x` text.
-fn number(event: &Event<'_>, field: FieldId) -> Option<u64> {
-    match event.get(field).first()? {
-        Value::Unsigned(number) | Value::Hex(number) => Some(number),
-        Value::Signed(number) => u64::try_from(number).ok(),
-        Value::Text(text) => match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-            Some(digits) => u64::from_str_radix(digits, 16).ok(),
-            None => text.parse().ok(),
-        },
-        _ => None,
-    }
-}
-
 /// A process id; the idle process and "unknown" (all bits set) are none.
 fn pid(event: &Event<'_>, field: FieldId) -> Option<u32> {
     number(event, field).and_then(|id| u32::try_from(id).ok()).filter(|id| is_process(*id))
@@ -287,15 +276,6 @@ pub(super) fn is_process(pid: u32) -> bool {
 
 fn sequence(event: &Event<'_>, field: FieldId) -> Option<u64> {
     number(event, field).filter(|number| *number != 0)
-}
-
-fn guid(event: &Event<'_>, field: FieldId) -> Option<Guid> {
-    let guid = match event.get(field).first()? {
-        Value::Guid(guid) => Some(guid),
-        Value::Text(text) => Guid::parse(text),
-        _ => None,
-    };
-    guid.filter(|guid| *guid != Guid::default())
 }
 
 fn time(event: &Event<'_>, field: FieldId) -> Option<Timestamp> {

@@ -1,3 +1,5 @@
+//! Parts become one process, ids are used again, parents are found, and everything stays in its bounds.
+
 #![allow(clippy::unwrap_used, reason = "a failure in a test is a finding")]
 
 use etwatch_event::{Guid, Timestamp};
