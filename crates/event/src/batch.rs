@@ -30,6 +30,18 @@ pub struct Origin {
     pub shape: Shape,
 }
 
+/// What the memory of its host says of an event when its turn comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attribution {
+    /// Number of its host in this run.
+    pub host: u32,
+    /// Whether it is older than what its host had already shown, so that it changes nothing.
+    pub is_late: bool,
+    /// The process that acted and its three nearest ancestors, each by a number of its own on the host; 0
+    /// where there is none or it is not known.
+    pub lineage: [u32; 4],
+}
+
 /// Ends of a row's ranges; a row begins where the one before it ends.
 #[derive(Clone, Copy, Debug, Default)]
 struct Ends {
@@ -49,6 +61,7 @@ pub(crate) struct Row {
     /// Where the text and bytes of an event end that was copied and then changed: what follows is no part of
     /// the record.
     pub(crate) recorded: Option<(usize, usize)>,
+    pub(crate) attribution: Attribution,
     ends: Ends,
 }
 
@@ -216,6 +229,13 @@ impl EventBatch {
     pub fn set_time(&mut self, index: usize, time: Timestamp) {
         if let Some(row) = self.rows.get_mut(index) {
             row.time = time;
+        }
+    }
+
+    /// Says whose the event at `index` is.
+    pub fn attribute(&mut self, index: usize, attribution: Attribution) {
+        if let Some(row) = self.rows.get_mut(index) {
+            row.attribution = attribution;
         }
     }
 

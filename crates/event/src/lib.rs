@@ -48,7 +48,7 @@ pub mod view;
 pub mod vocabulary;
 
 pub use activity::{Activity, Role};
-pub use batch::{EventBatch, Origin};
+pub use batch::{Attribution, EventBatch, Origin};
 pub use clock::Clock;
 pub use field::{FieldId, FieldTable};
 pub use ledger::{Ledger, ProviderCounts, Reason};

@@ -3,7 +3,7 @@
 //! A view borrows the ranges of its row; it copies nothing, and its offsets are relative to the row.
 
 use crate::arena::{Cell, read};
-use crate::batch::{Origin, Row};
+use crate::batch::{Attribution, Origin, Row};
 use crate::field::FieldId;
 use crate::logsource::{LogSource, LogSourceSetId};
 use crate::overflow::{Overflow, OverflowName};
@@ -34,6 +34,11 @@ impl<'a> Event<'a> {
     #[must_use]
     pub fn origin(&self) -> Origin {
         self.row.origin
+    }
+    /// Whose it is, as far as the memory of its host knows.
+    #[must_use]
+    pub fn attribution(&self) -> Attribution {
+        self.row.attribution
     }
     /// Its set of log sources.
     #[must_use]

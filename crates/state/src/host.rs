@@ -25,6 +25,8 @@ const CONSOLE_HOST: &str = "\\system32\\csrss.exe";
 /// A host's memory.
 #[derive(Debug)]
 pub(crate) struct Host {
+    /// Its number among all hosts of the run.
+    pub(crate) number: u32,
     /// The time of the latest event that left in order; what is older is late.
     pub(crate) released: Timestamp,
     pub(crate) processes: ProcessTable,
@@ -52,8 +54,9 @@ pub(crate) enum Arrival {
 }
 
 impl Host {
-    pub(crate) fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str, number: u32) -> Self {
         Self {
+            number,
             released: Timestamp::UNKNOWN,
             processes: ProcessTable::new(name, crate::processes::Limits::default()),
             names: ObjectNames::new(crate::names::Limits::default()),

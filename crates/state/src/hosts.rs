@@ -20,6 +20,8 @@ pub(crate) struct Hosts {
     others: LruCache<Box<str>, Host>,
     /// The hosts of inputs whose events do not name one, by number.
     inputs: Vec<Box<str>>,
+    /// How many there were so far.
+    count: u32,
     /// What was forgotten with the hosts that were.
     forgotten: BTreeMap<Reason, u64>,
 }
@@ -28,9 +30,10 @@ impl Default for Hosts {
     fn default() -> Self {
         Self {
             name: Box::default(),
-            current: Host::new(""),
+            current: Host::new("", 0),
             others: LruCache::unbounded(),
             inputs: Vec::new(),
+            count: 0,
             forgotten: BTreeMap::new(),
         }
     }
@@ -57,7 +60,10 @@ impl Hosts {
         if *name != *self.name {
             let (name, host) = match self.others.pop_entry(name) {
                 Some(known) => known,
-                None => (name.into(), Host::new(name)),
+                None => {
+                    self.count = self.count.wrapping_add(1);
+                    (name.into(), Host::new(name, self.count))
+                }
             };
             let name = std::mem::replace(&mut self.name, name);
             let host = std::mem::replace(&mut self.current, host);

@@ -10,7 +10,9 @@
 //! recorded is never replaced.
 
 use etwatch_event::batch::EventBuilder;
-use etwatch_event::{Activity, Event, EventBatch, FieldId, Guid, Ledger, Shape, Value};
+use etwatch_event::{
+    Activity, Attribution, Event, EventBatch, FieldId, Guid, Ledger, Shape, Value,
+};
 
 use crate::fields::{Outline, id, number};
 use crate::fill::{Attribute, Party, Plan};
@@ -28,6 +30,8 @@ pub(crate) struct Release<'s> {
     pub(crate) settings: Settings,
     /// `AncestorProcessGuid`, if a rule asks for it.
     pub(crate) ancestors: Option<FieldId>,
+    /// Whether events are to say of which lineage they are.
+    pub(crate) lineages: bool,
     pub(crate) found: &'s mut Found,
 }
 
@@ -53,13 +57,31 @@ impl Release<'_> {
         out: &mut EventBatch,
         ledger: &mut Ledger,
     ) {
+        let first = out.len();
+        let mut lineage = [0; 4];
         match plan {
-            Some(plan) => self.pass(host, event, plan, is_late, out, ledger),
+            Some(plan) => {
+                let learned = self.pass(host, event, plan, is_late, out, ledger);
+                if self.lineages && out.len() > first {
+                    lineage = self.lineage(host, event, plan, &learned);
+                }
+            }
             None => {
                 ledger.evaluated += 1;
                 out.push_copy(event);
             }
         }
+        for index in first..out.len() {
+            out.attribute(index, Attribution { host: host.number, is_late, lineage });
+        }
+    }
+
+    fn lineage(&self, host: &Host, event: &Event<'_>, plan: &Plan, learned: &Learned) -> [u32; 4] {
+        let actor = match learned.actor {
+            Some(seen) => host.processes.get(seen),
+            None => host.process(event, &plan.actor, self.outline),
+        };
+        actor.map_or([0; 4], |actor| actor.lineage())
     }
 
     fn pass(
@@ -70,23 +92,23 @@ impl Release<'_> {
         is_late: bool,
         out: &mut EventBatch,
         ledger: &mut Ledger,
-    ) {
+    ) -> Learned {
         let is_etw = event.origin().shape == Shape::Etw;
         self.found.clear();
         let learned = if is_late { Learned::default() } else { self.learn(host, event, plan) };
         if is_etw && plan.role.activity.is_bookkeeping() {
             ledger.bookkeeping += 1;
             ledger.count_of(provider(event), |counts| counts.bookkeeping += 1);
-            return;
+            return learned;
         }
         if is_etw && self.found.is_duplicate_query {
             *ledger.filtered.entry(SAME_QUERY).or_default() += 1;
-            return;
+            return learned;
         }
         ledger.evaluated += 1;
         if !is_etw && !self.settings.enrich {
             out.push_copy(event);
-            return;
+            return learned;
         }
         let mut filled = out.begin_copy(event);
         if learned.is_alternative
@@ -97,6 +119,7 @@ impl Release<'_> {
         self.fill_names(event, &mut filled);
         self.fill_processes(host, event, plan, &learned, &mut filled);
         filled.finish();
+        learned
     }
 
     fn learn(&mut self, host: &mut Host, event: &Event<'_>, plan: &Plan) -> Learned {

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use etwatch_event::{Activity, Event, EventBatch, FieldId, Ledger, Timestamp};
+use etwatch_event::{Activity, Event, EventBatch, FieldId, Ledger, Shape, Timestamp};
 
 use crate::fields::Outline;
 use crate::host::Arrival;
@@ -20,12 +20,17 @@ use crate::release::{Release, provider};
 /// of a buffer takes.
 pub const JOIN_WAIT: u64 = 500_000;
 
+/// How late an event of a JSON recording may come and still take its place, in units of 100 ns: 5 s.
+pub const JSON_HOLD: u64 = 50_000_000;
+
 /// How events are worked on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// How long an event is held back so that older ones can overtake it, in units of 100 ns. None for
-    /// recordings, which are in order by themselves.
+    /// recordings of Windows, which are in order by themselves.
     pub hold: u64,
+    /// The same for JSON, which comes through forwarders and need not be in order.
+    pub json_hold: u64,
     /// Whether events of recorded logs get what their host knows (events of ETW always do: without it, they
     /// lack what rules ask for).
     pub enrich: bool,
@@ -33,7 +38,16 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { hold: 0, enrich: true }
+        Self { hold: 0, json_hold: JSON_HOLD, enrich: true }
+    }
+}
+
+impl Settings {
+    fn hold_of(&self, shape: Shape) -> u64 {
+        match shape {
+            Shape::Evtx | Shape::Etw => self.hold,
+            _ => self.hold.max(self.json_hold),
+        }
     }
 }
 
@@ -43,6 +57,7 @@ pub struct State {
     settings: Settings,
     outline: Arc<Outline>,
     ancestors: Option<FieldId>,
+    lineages: bool,
     hosts: Hosts,
     merge: Merge,
     now: Timestamp,
@@ -57,6 +72,7 @@ impl State {
             settings,
             outline,
             ancestors: None,
+            lineages: false,
             hosts: Hosts::default(),
             merge: Merge::default(),
             now: Timestamp::UNKNOWN,
@@ -75,10 +91,15 @@ impl State {
         self.ancestors = field;
     }
 
+    /// From now on, events say of which lineage they are, see [`etwatch_event::Attribution`].
+    pub fn tell_lineages(&mut self, wanted: bool) {
+        self.lineages = wanted;
+    }
+
     /// Takes the next event. Those whose turn has come leave to the end of `out`; `ledger` is told what became
     /// of each record.
     pub fn take(&mut self, event: &Event<'_>, out: &mut EventBatch, ledger: &mut Ledger) {
-        let Self { settings, outline, ancestors, hosts, merge, now, found } = self;
+        let Self { settings, outline, ancestors, lineages, hosts, merge, now, found } = self;
         let time = event.time();
         *now = (*now).max(time);
         let host = hosts.of(event);
@@ -89,9 +110,10 @@ impl State {
             Some(plan) if !is_late => host.arrive(event, plan, outline),
             _ => Arrival::Turn,
         };
+        let hold = settings.hold_of(event.origin().shape);
         let waits_for = match arrival {
-            Arrival::Turn => settings.hold,
-            Arrival::Half(_) => settings.hold.max(JOIN_WAIT),
+            Arrival::Turn => hold,
+            Arrival::Half(_) => hold.max(JOIN_WAIT),
             Arrival::Joined(whole) => {
                 ledger.joined += 1;
                 ledger.count_of(provider(event), |counts| counts.joined += 1);
@@ -103,8 +125,13 @@ impl State {
         };
         if is_late || (waits_for == 0 && merge.is_empty()) {
             host.released = host.released.max(time);
-            let mut release =
-                Release { outline, settings: *settings, ancestors: *ancestors, found };
+            let mut release = Release {
+                outline,
+                settings: *settings,
+                ancestors: *ancestors,
+                lineages: *lineages,
+                found,
+            };
             return release.turn(host, event, plan, is_late, out, ledger);
         }
         let until = Timestamp::from_filetime(time.filetime().saturating_add(waits_for));
@@ -137,13 +164,19 @@ impl State {
     }
 
     fn release_one(&mut self, waiting: &Waiting, out: &mut EventBatch, ledger: &mut Ledger) {
-        let Self { settings, outline, ancestors, hosts, merge, found, .. } = self;
+        let Self { settings, outline, ancestors, lineages, hosts, merge, found, .. } = self;
         let Some(event) = merge.event(waiting) else { return };
         let plan = outline.plans.of(event.layout_id()).filter(|plan| !plan.is_idle());
         let host = hosts.of(&event);
         host.released = host.released.max(waiting.time);
         host.no_longer_waits(waiting.number);
-        let mut release = Release { outline, settings: *settings, ancestors: *ancestors, found };
+        let mut release = Release {
+            outline,
+            settings: *settings,
+            ancestors: *ancestors,
+            lineages: *lineages,
+            found,
+        };
         release.turn(host, &event, plan, false, out, ledger);
     }
 }
@@ -159,7 +192,8 @@ mod tests {
         let vocabulary = Arc::new(vocabulary);
         let mut batch = EventBatch::new(Arc::clone(&vocabulary));
         let mut out = EventBatch::new(vocabulary);
-        let (mut state, mut ledger) = (State::new(Settings::default(), outline), Ledger::default());
+        let settings = Settings { json_hold: 0, ..Settings::default() };
+        let (mut state, mut ledger) = (State::new(settings, outline), Ledger::default());
         let counts = events.iter().map(|(host, time)| {
             batch.clear();
             let mut event = batch.begin(LayoutId::HEADER, LogSourceSetId::NONE);

@@ -190,7 +190,7 @@ fn a_process_is_told_its_parent_and_an_event_its_process() {
     let ancestors = scene.vocabulary.fields.id("AncestorProcessGuid");
     scene.state.tell_ancestors(ancestors);
     let guid = Value::Text("{00000000-0000-0000-0000-000000000500}");
-    scene.shape = Shape::default();
+    scene.shape = Shape::Evtx;
     let parent = [
         ("ProcessId", Value::Unsigned(500)),
         ("ProcessGuid", guid),
@@ -221,7 +221,7 @@ fn a_process_is_told_its_parent_and_an_event_its_process() {
 #[test]
 fn recorded_events_stay_as_they_are_if_so_wanted() {
     let mut scene = Scene::new(Settings { enrich: false, ..Settings::default() });
-    scene.shape = Shape::default();
+    scene.shape = Shape::Evtx;
     scene.comes(1_000, Activity::ProcessStart, &manifest(672, 500, 1_000, SHELL));
     scene.comes(1_500, Activity::FileOpen, &[("ProcessId", Value::Unsigned(672))]);
     assert_eq!(scene.last(&["Image"]).1, [""]);
@@ -322,7 +322,7 @@ fn the_parent_that_was_claimed_and_the_creator_are_told_apart() {
 #[test]
 fn what_is_late_is_told_what_is_known_and_changes_nothing() {
     let mut scene = Scene::new(Settings::default());
-    scene.shape = Shape::default();
+    scene.shape = Shape::Evtx;
     scene.comes(1_000, Activity::ProcessStart, &manifest(672, 500, 1_000, SHELL));
     scene.comes(2_000, Activity::FileOpen, &[("ProcessId", Value::Unsigned(672))]);
     scene.comes(1_500, Activity::ProcessEnd, &[("ProcessId", Value::Unsigned(672))]);
@@ -377,4 +377,24 @@ fn starts_without_end_that_lack_a_half_take_no_time_without_end() {
     assert_eq!(scene.out.len(), 20_001);
     assert!(scene.is_balanced());
     assert_eq!(scene.ledger.forgotten["halves to wait for"], 20_000 - 1_024);
+}
+
+#[test]
+fn json_may_come_out_of_order_by_some_seconds_and_says_whose_it_is() {
+    let mut scene = Scene::new(Settings::default());
+    scene.state.tell_lineages(true);
+    scene.shape = Shape::Flat;
+    for (time, pid, parent) in [(5_000, 672, 500), (1_000, 500, 4), (10_000, 700, 672)] {
+        scene.comes(time, Activity::ProcessStart, &manifest(pid, parent, time, SHELL));
+    }
+    scene.comes(4_999, Activity::FileOpen, &[("ProcessId", Value::Unsigned(672))]);
+    assert!(scene.is_balanced());
+    let left: Vec<_> = scene.out.iter().map(|event| (event.time(), event.attribution())).collect();
+    let lineages = left.iter().map(|(_, own)| own.lineage.map(|number| number != 0));
+    let lengths: Vec<_> =
+        lineages.map(|known| known.iter().filter(|known| **known).count()).collect();
+    assert_eq!(lengths, [2, 3, 3, 4]);
+    assert!(left.is_sorted_by_key(|(time, _)| *time));
+    let late: Vec<_> = left.iter().map(|(_, own)| own.is_late).collect();
+    assert_eq!((late, scene.ledger.late), (vec![false; 4], 0));
 }

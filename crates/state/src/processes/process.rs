@@ -185,6 +185,20 @@ impl<'t> Process<'t> {
         })
     }
 
+    /// Numbers for it and the three that created one another before it; 0 where there is none. Who claims
+    /// another parent does not get out of its lineage.
+    #[must_use]
+    pub fn lineage(&self) -> [u32; 4] {
+        let mut numbers = [0; 4];
+        let mut next = Some(*self);
+        for number in &mut numbers {
+            let Some(process) = next else { break };
+            *number = process.id.number();
+            next = process.creator().or_else(|| process.parent());
+        }
+        numbers
+    }
+
     /// What was recorded with this process, else what its parent's row has, else what that had when this
     /// process started.
     fn of_parent(&self, own: Fact, of_parent: Fact) -> Option<&'t str> {

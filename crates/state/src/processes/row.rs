@@ -125,6 +125,14 @@ pub struct ProcessId {
     pub(super) generation: u32,
 }
 
+impl ProcessId {
+    /// A number that is not 0 and hardly ever that of another process.
+    pub(super) fn number(self) -> u32 {
+        // Generations of a row rise by one, rows are numbered from 0: an odd factor spreads the former.
+        self.index.wrapping_add(self.generation.wrapping_mul(0x9e37_79b1)).max(1)
+    }
+}
+
 /// One process.
 #[derive(Debug)]
 pub(super) struct Row {
