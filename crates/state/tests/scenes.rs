@@ -384,7 +384,7 @@ fn json_may_come_out_of_order_by_some_seconds_and_says_whose_it_is() {
     let mut scene = Scene::new(Settings::default());
     scene.state.tell_lineages(true);
     scene.shape = Shape::Flat;
-    for (time, pid, parent) in [(5_000, 672, 500), (1_000, 500, 4), (10_000, 700, 672)] {
+    for (time, pid, parent) in [(5_000, 672, 500), (1_000, 500, 4), (9_999, 700, 672)] {
         scene.comes(time, Activity::ProcessStart, &manifest(pid, parent, time, SHELL));
     }
     scene.comes(4_999, Activity::FileOpen, &[("ProcessId", Value::Unsigned(672))]);
