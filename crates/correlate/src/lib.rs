@@ -1,6 +1,33 @@
 //! Sigma correlations: windows in event time over the matches of rules.
 //!
-//! It stands between matching and alerting and sees matches in event order on one thread. It is
-//! empty until correlation rules are evaluated.
+//! It stands between matching and alerting and sees matches in event order on one thread.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`plan`] | which matches contribute to which correlations, and what alerts by itself |
+//! | [`correlator`] | matches in, alerts out |
+//! | `key` | what a contribution says of the fields that are looked at |
+//! | `groups` | the groups of one correlation |
+//! | `window` | what one group remembers, and when its condition holds |
+//! | `hosts` | the clock of each host |
+//! | [`loss`] | what was lost, and when |
+//! | `fair` | which groups go when there is no more room |
+//! | [`saved`] | the memory, to be taken up again by another run |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
+
+pub mod correlator;
+mod fair;
+mod groups;
+mod hosts;
+mod key;
+pub mod loss;
+pub mod plan;
+pub mod saved;
+mod window;
+
+pub use correlator::{CorrelationMatch, Correlator, Counts, Limits};
+pub use loss::Loss;
+pub use plan::{Plan, Planned};
+pub use saved::Saved;
+pub use window::MOST_SHOWN;

@@ -206,7 +206,7 @@ fn typed_value(test: &Test, value: &Value<'_>) -> bool {
             Value::Text(text) => texts
                 .iter()
                 .any(|wanted| text.len() == wanted.len() && text.eq_ignore_ascii_case(wanted)),
-            value => number_of(value)
+            value => Number::of(value)
                 .is_some_and(|other| number.order(&other).is_some_and(std::cmp::Ordering::is_eq)),
         },
         Test::Boolean(yes) => match value {
@@ -218,13 +218,9 @@ fn typed_value(test: &Test, value: &Value<'_>) -> bool {
             Value::Ip(address) => network.has(*address),
             value => value.text(&mut scratch).is_some_and(|text| network.has_text(text)),
         },
-        Test::Compare(how, number) => {
-            let value = match value {
-                Value::Text(text) => number_in(text),
-                value => number_of(value),
-            };
-            value.and_then(|value| value.order(number)).is_some_and(|order| how.holds(order))
-        }
+        Test::Compare(how, number) => Number::of(value)
+            .and_then(|value| value.order(number))
+            .is_some_and(|order| how.holds(order)),
         Test::Time(part, how, number) => {
             let parts = match value {
                 Value::Time(time) => Some(TimeParts::of(*time)),
@@ -238,29 +234,6 @@ fn typed_value(test: &Test, value: &Value<'_>) -> bool {
         }
         _ => false,
     }
-}
-
-fn number_of(value: &Value<'_>) -> Option<Number> {
-    match value {
-        Value::Unsigned(number) | Value::Hex(number) => Some(Number::Integer(i128::from(*number))),
-        Value::Signed(number) => Some(Number::Integer(i128::from(*number))),
-        Value::Float(number) => Some(Number::Float(*number)),
-        _ => None,
-    }
-}
-
-/// A decimal or `0x` hex number in a text, and nothing else.
-fn number_in(text: &str) -> Option<Number> {
-    if let Some(hex) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        let plain = hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-        return i128::from_str_radix(hex, 16).ok().filter(|_| plain).map(Number::Integer);
-    }
-    if let Ok(number) = text.parse() {
-        return Some(Number::Integer(number));
-    }
-    let decimal =
-        text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+'));
-    text.parse().ok().filter(|_| decimal).map(Number::Float)
 }
 
 fn time_part(part: TimePart, parts: &TimeParts) -> Option<i64> {

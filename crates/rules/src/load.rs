@@ -49,7 +49,7 @@ pub struct Loaded {
     pub rules: Vec<Rule>,
     /// The global filters.
     pub filters: Vec<Filter>,
-    /// The correlations, which this version does not evaluate.
+    /// The correlations, in the same order.
     pub correlations: Vec<Correlation>,
     /// Documents that only change the rules behind them (`action: global`, `reset`).
     pub templates: usize,

@@ -150,15 +150,9 @@ impl Assembly {
             .unzip();
         let find = |reference: &str| self.names.find(reference);
         let resolved = correlation::resolve(&unresolved, &find, &self.loaded.rules);
-        for ((correlation, unresolved), (number, file)) in
-            resolved.into_iter().zip(&unresolved).zip(places)
-        {
+        for (correlation, (number, file)) in resolved.into_iter().zip(places) {
             match correlation {
-                Ok(correlation) => {
-                    let told = unresolved.not_evaluated().of(&file);
-                    self.diagnostics.push((number, told));
-                    self.loaded.correlations.push(correlation);
-                }
+                Ok(correlation) => self.loaded.correlations.push(correlation),
                 Err(problem) => self.refuse(number, problem, &file),
             }
         }

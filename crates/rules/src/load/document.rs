@@ -165,7 +165,7 @@ impl Reader<'_> {
             Ok(Some(node)) => {
                 called = Called::of(&node);
                 digest = digest_of(&node);
-                let content = self.content(&node, line, &mut warnings);
+                let content = self.content(&node, (line, digest), &mut warnings);
                 let content = content.unwrap_or_else(Content::Refused);
                 condition = self.examine(&node, &content, &mut warnings);
                 content
@@ -208,25 +208,27 @@ impl Reader<'_> {
     fn content(
         &mut self,
         node: &Node,
-        line: usize,
+        (line, digest): (usize, u64),
         warnings: &mut Vec<Problem>,
     ) -> Result<Content, Problem> {
         let placeholders = &self.options.placeholders;
         let mut around = Surroundings { fields: self.fields, placeholders, warnings };
         if node.get("correlation").is_some() {
             let mut correlation = correlation::parse(node, &mut around)?;
-            correlation.set_place(&self.file.name, line);
+            correlation.set_place(&self.file.name, line, digest);
             self.check_status(node, correlation.status())?;
             return Ok(Content::Correlation(Box::new(correlation)));
         }
         if node.get("filter").is_some() {
-            let filter = filter::parse(node, &mut around)?;
+            let mut filter = filter::parse(node, &mut around)?;
+            filter.digest = digest;
             self.check_status(node, filter.attributes.status)?;
             return Ok(Content::Filter(Box::new(filter)));
         }
         let mut rule = rule::parse(node, &mut around)?;
         rule.file.clone_from(&self.file.name);
         rule.line = line;
+        rule.digest = digest;
         self.check_status(node, rule.attributes.status)?;
         Ok(Content::Rule(Box::new(rule)))
     }

@@ -36,6 +36,8 @@ pub struct Filter {
     pub rules: FilteredRules,
     detections: Vec<NamedDetection>,
     condition: Condition,
+    /// A number that changes when its document says something else.
+    pub digest: u64,
 }
 
 /// Reads a filter from its document.
@@ -62,7 +64,7 @@ pub fn parse(node: &Node, around: &mut Surroundings<'_>) -> Result<Filter, Probl
         let problem = Problem::warning("SIG033", span, message);
         around.warnings.push(problem.hint("write `not …` to leave matching events out"));
     }
-    Ok(Filter { attributes, log_source, rules, detections, condition })
+    Ok(Filter { attributes, log_source, rules, detections, condition, digest: 0 })
 }
 
 fn listed(body: &Node) -> Result<FilteredRules, Problem> {
@@ -140,5 +142,6 @@ impl Filter {
             condition.join(moved.clone());
         }
         rule.filters.push(self.attributes.title.clone());
+        rule.digest = rule.digest.rotate_left(1) ^ self.digest;
     }
 }

@@ -120,6 +120,8 @@ pub struct Rule {
     pub line: usize,
     /// How many rules before it have its title and, like it, no id.
     pub namesake: u32,
+    /// A number that changes when its document, or a filter that is joined to it, says something else.
+    pub digest: u64,
 }
 
 impl Rule {
@@ -154,6 +156,7 @@ pub fn parse(node: &Node, around: &mut Surroundings<'_>) -> Result<Rule, Problem
         file: String::new(),
         line: 0,
         namesake: 0,
+        digest: 0,
     })
 }
 

@@ -8,7 +8,7 @@
 mod placeholder;
 mod text;
 
-use etwatch_event::FieldId;
+use etwatch_event::{FieldId, Value};
 use regex::Regex;
 
 use crate::diagnostic::Problem;
@@ -32,6 +32,29 @@ pub enum Number {
 }
 
 impl Number {
+    /// The number that a value is; a text is one if it says nothing else, in decimal or hex with `0x`.
+    #[must_use]
+    pub fn of(value: &Value<'_>) -> Option<Self> {
+        match value {
+            Value::Unsigned(number) | Value::Hex(number) => Some(Self::Integer((*number).into())),
+            Value::Signed(number) => Some(Self::Integer((*number).into())),
+            Value::Float(number) => Some(Self::Float(*number)),
+            Value::Text(text) => Self::in_text(text),
+            _ => None,
+        }
+    }
+    fn in_text(text: &str) -> Option<Self> {
+        if let Some(hex) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+            let plain = hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+            return i128::from_str_radix(hex, 16).ok().filter(|_| plain).map(Self::Integer);
+        }
+        if let Ok(number) = text.parse() {
+            return Some(Self::Integer(number));
+        }
+        let decimal =
+            text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+'));
+        text.parse().ok().filter(|_| decimal).map(Self::Float)
+    }
     /// Compares exactly where both are integers.
     #[must_use]
     pub fn order(&self, other: &Self) -> Option<std::cmp::Ordering> {

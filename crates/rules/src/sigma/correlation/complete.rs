@@ -86,6 +86,7 @@ fn named(
         generate: unresolved.generate,
         file: unresolved.file.clone(),
         line: unresolved.line,
+        digest: unresolved.digest,
     }
 }
 

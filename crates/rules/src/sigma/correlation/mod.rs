@@ -196,4 +196,6 @@ pub struct Correlation {
     pub file: String,
     /// The line it begins at, from 1.
     pub line: usize,
+    /// A number that changes when its document says something else.
+    pub digest: u64,
 }

@@ -69,6 +69,7 @@ pub(crate) struct Unresolved {
     pub(super) generate: bool,
     pub(super) file: String,
     pub(super) line: usize,
+    pub(super) digest: u64,
     /// Where it stands.
     pub(super) at: Range<usize>,
 }
@@ -78,10 +79,10 @@ impl Unresolved {
     pub(crate) fn status(&self) -> Option<Status> {
         self.attributes.status
     }
-    /// Says where it was read.
-    pub(crate) fn set_place(&mut self, file: &str, line: usize) {
+    /// Says where it was read, and what its document comes to.
+    pub(crate) fn set_place(&mut self, file: &str, line: usize, digest: u64) {
         file.clone_into(&mut self.file);
-        self.line = line;
+        (self.line, self.digest) = (line, digest);
     }
     /// What it is called in messages.
     pub(super) fn shown(&self) -> &str {
@@ -91,12 +92,6 @@ impl Unresolved {
     /// The words that it refers to rules by.
     pub(super) fn mentions(&self) -> &[Mention] {
         mentions_of(self.rules.as_deref(), &self.condition)
-    }
-    /// So that nobody believes that it runs.
-    pub(crate) fn not_evaluated(&self) -> Problem {
-        let message = "the correlation is read and checked, but not evaluated by this version";
-        Problem::warning("SIG041", self.at.clone(), message)
-            .hint("the rules that it refers to give their own alerts")
     }
 }
 
@@ -143,6 +138,7 @@ pub(crate) fn parse(node: &Node, around: &mut Surroundings<'_>) -> Result<Unreso
         generate,
         file,
         line,
+        digest: 0,
         at,
     })
 }

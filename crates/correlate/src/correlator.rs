@@ -1,0 +1,614 @@
+//! Matches in, alerts of correlations out.
+//!
+//! ```text
+//! match ──▶ uses of its rule ──▶ group by the values of its fields ──▶ window ──▶ alert?
+//!                                                                        ▲           │
+//!                                                  correlations above ───┴───────────┘
+//! ```
+//!
+//! It is called on one thread with the matches of events in their order. Time is that of events, for each
+//! host its own. A window that is decided when it closes has a deadline; the next event of its host that is
+//! past it, or the end of the input, decides it, before anything of that event is taken. Late events take no
+//! part.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use etwatch_event::{Event, FieldId, Timestamp};
+use etwatch_rules::RuleIndex;
+use etwatch_rules::sigma::correlation::CorrelationType;
+use etwatch_rules::sigma::value::Number;
+
+use crate::groups::{Group, GroupKey, Groups, KeyRef};
+use crate::hosts::{Deadline, Hosts};
+use crate::key::{Carried, Combinations, Fields, Keys, numeric};
+use crate::loss::Loss;
+use crate::plan::{Plan, Planned, Use};
+use crate::window::{Contribution, Method, Step, Window};
+
+/// How much may be remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Groups of one correlation.
+    pub groups: usize,
+    /// Bytes of all groups together.
+    pub bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { groups: 100_000, bytes: 64 << 20 }
+    }
+}
+
+/// What happened to matches of rules that correlations refer to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Contributions that were taken.
+    pub contributions: u64,
+    /// Matches that lack a field that a correlation groups by, or measures.
+    pub missing: u64,
+    /// Matches whose field is no number where numbers are measured.
+    pub not_numeric: u64,
+    /// Matches with more combinations of values than are taken.
+    pub overflowed: u64,
+    /// Matches of late events.
+    pub late: u64,
+    /// Values that a window could not keep for want of room.
+    pub not_kept: u64,
+    /// Groups that had to go for want of room.
+    pub evicted: u64,
+}
+
+/// An alert of a correlation.
+#[derive(Clone, Debug)]
+pub struct CorrelationMatch {
+    /// What the correlation is part of.
+    pub plan: Arc<Plan>,
+    /// Its index there.
+    pub correlation: usize,
+    /// The host, as its events name it.
+    pub host: Box<str>,
+    /// The fields, or aliases, that it groups by, and their values.
+    pub group: Vec<(Box<str>, Box<str>)>,
+    /// What the window came to.
+    pub measure: Number,
+    /// Contributions since the window was empty, or since the alert before.
+    pub count: u64,
+    /// The first contribution of the window.
+    pub first: Timestamp,
+    /// The last one.
+    pub last: Timestamp,
+    /// The last contributions, or all of a chain, in order: what was said of each when it was taken, several
+    /// with commas between them where alerts of correlations contributed.
+    pub events: Vec<Arc<str>>,
+    /// What was lost in the window's time.
+    pub loss: Loss,
+}
+
+impl CorrelationMatch {
+    /// The correlation.
+    #[must_use]
+    pub fn planned(&self) -> Option<&Planned> {
+        self.plan.correlations().get(self.correlation)
+    }
+}
+
+/// Something that contributes to one correlation.
+struct Given<'g> {
+    host: u32,
+    time: u64,
+    lineage: [u32; 4],
+    fields: &'g dyn Fields,
+    /// The positions of the rules that matched, ascending, and what is told of each.
+    matched: &'g [(u32, Arc<str>)],
+}
+
+/// An alert on its way to a correlation above.
+struct Risen {
+    used: Use,
+    host: u32,
+    time: u64,
+    lineage: [u32; 4],
+    below: usize,
+    carried: Carried,
+    evidence: Arc<str>,
+}
+
+/// A group to which an event contributes.
+struct Share {
+    folded: String,
+    shown: Box<[Box<str>]>,
+    matched: Vec<(u32, Arc<str>)>,
+    value: Option<String>,
+    number: Option<Number>,
+}
+
+/// The memory of all correlations.
+#[derive(Debug)]
+pub struct Correlator {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) groups: Vec<Groups>,
+    pub(crate) hosts: Hosts,
+    limits: Limits,
+    counts: Counts,
+    pub(crate) arrival: u64,
+    pub(crate) sequence: u64,
+    keys: Keys,
+}
+
+impl Correlator {
+    /// Nothing is remembered yet.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, limits: Limits) -> Self {
+        Self {
+            groups: vec![Groups::default(); plan.correlations().len()],
+            plan,
+            hosts: Hosts::default(),
+            limits,
+            counts: Counts::default(),
+            arrival: 0,
+            sequence: 0,
+            keys: Keys::default(),
+        }
+    }
+
+    /// The plan that it goes by.
+    #[must_use]
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+    /// What happened so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let evicted = self.groups.iter().map(|groups| groups.evicted).sum::<u64>();
+        Counts { evicted: self.counts.evicted + evicted, ..self.counts }
+    }
+    /// Groups and bytes of each correlation, in the order of the plan.
+    pub fn memory(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.groups.iter().map(|groups| (groups.len(), groups.bytes()))
+    }
+    /// Whether some window waits for time to pass, so that [`Correlator::advance`] has to be called for each
+    /// event.
+    #[must_use]
+    pub fn has_deadlines(&self) -> bool {
+        self.hosts.has_deadlines()
+    }
+
+    /// An event comes: windows of its host that are over by then are decided.
+    pub fn advance(&mut self, event: &Event<'_>, out: &mut Vec<CorrelationMatch>) {
+        let attribution = event.attribution();
+        if attribution.is_late || !event.time().is_known() {
+            return;
+        }
+        if let Some(host) = self.hosts.known(attribution.host) {
+            self.close(host, event.time().filetime(), out);
+        }
+    }
+
+    /// There are no more events: all windows are decided.
+    pub fn finish(&mut self, out: &mut Vec<CorrelationMatch>) {
+        while self.has_deadlines() {
+            for host in 0..self.hosts.len() {
+                self.close(host, u64::MAX, out);
+            }
+        }
+    }
+
+    /// Something was lost: of one host, known by its number in events, or of any.
+    pub fn lose(&mut self, host: Option<u32>, at: Timestamp, loss: Loss) {
+        self.hosts.lose(host, at.filetime(), loss);
+    }
+
+    /// Takes the rules that are true of an event and that some correlation refers to, each with what is to be
+    /// told of it: one JSON object.
+    pub fn take(
+        &mut self,
+        event: &Event<'_>,
+        found: &[(RuleIndex, Arc<str>)],
+        out: &mut Vec<CorrelationMatch>,
+    ) {
+        let attribution = event.attribution();
+        if attribution.is_late {
+            self.counts.late += found.len() as u64;
+            return;
+        }
+        let host = self.hosts.of(event);
+        let time =
+            if event.time().is_known() { event.time().filetime() } else { self.hosts.now(host) };
+        self.close(host, time, out);
+        self.arrival += 1;
+        let plan = Arc::clone(&self.plan);
+        let mut uses: Vec<(Use, &Arc<str>)> = Vec::new();
+        for (rule, evidence) in found {
+            uses.extend(plan.uses(*rule).iter().map(|used| (*used, evidence)));
+        }
+        uses.sort_unstable_by_key(|(used, _)| (used.correlation, used.position));
+        let mut risen = VecDeque::new();
+        for same in uses.chunk_by(|(one, _), (other, _)| one.correlation == other.correlation) {
+            let Some((Use { correlation, .. }, _)) = same.first() else { continue };
+            let matched: Vec<_> =
+                same.iter().map(|(used, evidence)| (used.position, Arc::clone(evidence))).collect();
+            let lineage = attribution.lineage;
+            let given = Given { host, time, lineage, fields: event, matched: &matched };
+            self.contribute(*correlation, &given, &mut risen, out);
+        }
+        self.rise(risen, out);
+    }
+
+    /// Alerts go up until none is left.
+    fn rise(&mut self, mut risen: VecDeque<Risen>, out: &mut Vec<CorrelationMatch>) {
+        let plan = Arc::clone(&self.plan);
+        while let Some(Risen { used, host, time, lineage, below, carried, evidence }) =
+            risen.pop_front()
+        {
+            let wanted = plan.correlations().get(below).map_or(&[][..], |one| &one.carried);
+            let fields = carried.named(wanted);
+            let matched = [(used.position, evidence)];
+            let given = Given { host, time, lineage, fields: &fields, matched: &matched };
+            self.contribute(used.correlation, &given, &mut risen, out);
+        }
+    }
+
+    fn contribute(
+        &mut self,
+        index: usize,
+        given: &Given<'_>,
+        risen: &mut VecDeque<Risen>,
+        out: &mut Vec<CorrelationMatch>,
+    ) {
+        let plan = Arc::clone(&self.plan);
+        let Some(planned) = plan.correlations().get(index) else { return };
+        for share in self.shares(planned, given) {
+            self.counts.contributions += 1;
+            let key = KeyRef { host: given.host, folded: &share.folded };
+            if !self.groups.get(index).is_some_and(|groups| groups.has(key)) {
+                self.begin(index, planned, given, &share);
+            }
+            let arrival = self.arrival;
+            let mut alert = None;
+            if let Some(groups) = self.groups.get_mut(index) {
+                let changed =
+                    groups.change(key, |group| add(group, planned, given, &share, arrival));
+                if let Some((made, is_full)) = changed {
+                    alert = made;
+                    self.counts.not_kept += u64::from(is_full);
+                }
+            }
+            if let Some(alert) = alert {
+                self.tell(index, planned, given.host, alert, risen, out);
+            }
+        }
+    }
+
+    /// The groups that an event contributes to.
+    fn shares(&mut self, planned: &Planned, given: &Given<'_>) -> Vec<Share> {
+        let mut shares: Vec<Share> = Vec::new();
+        let kind = planned.correlation.kind;
+        for (position, evidence) in given.matched {
+            let (value, number) = match self.measured(planned, *position, given.fields) {
+                Ok(measured) => measured,
+                Err(count) => {
+                    *count += 1;
+                    continue;
+                }
+            };
+            let group_by = &planned.correlation.group_by;
+            let (count, is_cut) = match self.keys.read(group_by, *position, given.fields) {
+                Combinations::Missing => {
+                    self.counts.missing += 1;
+                    continue;
+                }
+                Combinations::Some(count, is_cut) => (count, is_cut),
+            };
+            self.counts.overflowed += u64::from(is_cut);
+            for number_of_key in 0..count {
+                let folded = self.keys.folded(number_of_key);
+                match shares.iter_mut().find(|share| share.folded == folded) {
+                    Some(share) if kind.is_temporal() => {
+                        share.matched.push((*position, Arc::clone(evidence)));
+                    }
+                    // An event counts once, whichever of the rules it matches.
+                    Some(_) => {}
+                    None => {
+                        let folded = folded.to_owned();
+                        shares.push(Share {
+                            folded,
+                            shown: self.keys.shown(number_of_key),
+                            matched: vec![(*position, Arc::clone(evidence))],
+                            value: value.clone(),
+                            number,
+                        });
+                    }
+                }
+            }
+        }
+        shares
+    }
+
+    /// The value that is counted, or the number that is measured; else what its lack is counted as.
+    fn measured(
+        &mut self,
+        planned: &Planned,
+        position: u32,
+        fields: &dyn Fields,
+    ) -> Result<(Option<String>, Option<Number>), &mut u64> {
+        let measured = planned.measured();
+        match planned.correlation.kind {
+            CorrelationType::ValueCount => match self.keys.read(measured, position, fields) {
+                Combinations::Missing => Err(&mut self.counts.missing),
+                Combinations::Some(..) => Ok((Some(self.keys.folded(0).to_owned()), None)),
+            },
+            CorrelationType::ValueSum
+            | CorrelationType::ValueAverage
+            | CorrelationType::ValuePercentile
+            | CorrelationType::ValueMedian => {
+                let Some(field) = measured.first() else { return Err(&mut self.counts.missing) };
+                match numeric(field, position, fields) {
+                    (_, Some(number)) => Ok((None, Some(number))),
+                    (true, None) => Err(&mut self.counts.not_numeric),
+                    (false, None) => Err(&mut self.counts.missing),
+                }
+            }
+            _ => Ok((None, None)),
+        }
+    }
+
+    /// A group begins.
+    fn begin(&mut self, index: usize, planned: &Planned, given: &Given<'_>, share: &Share) {
+        self.make_room(index);
+        self.sequence += 1;
+        let sequence = self.sequence;
+        let key = GroupKey { host: given.host, folded: share.folded.as_str().into() };
+        if matches!(planned.method, Method::Closing(_)) {
+            let at = given.time.saturating_add(planned.timespan);
+            let deadline =
+                Deadline { at, correlation: index, sequence, folded: key.folded.clone() };
+            self.hosts.wait(given.host, deadline);
+        }
+        let group = Group {
+            sequence,
+            shown: share.shown.clone(),
+            lineage: given.lineage,
+            touched: given.time,
+            alerted: None,
+            count: 0,
+            carried: Carried::default(),
+            window: Window::new(planned.measuring(), given.time),
+        };
+        if let Some(groups) = self.groups.get_mut(index) {
+            groups.insert(key, group);
+        }
+    }
+
+    /// Decides the windows of a host that are over at a time.
+    fn close(&mut self, host: u32, time: u64, out: &mut Vec<CorrelationMatch>) {
+        let plan = Arc::clone(&self.plan);
+        while let Some(deadline) = self.hosts.next(host, time) {
+            let Deadline { correlation: index, sequence, folded, .. } = deadline;
+            let key = KeyRef { host, folded: &folded };
+            let groups = self.groups.get_mut(index);
+            let group = groups.and_then(|groups| groups.remove(key, sequence));
+            let (Some(group), Some(planned)) = (group, plan.correlations().get(index)) else {
+                continue;
+            };
+            let Window::Closing(window) = &group.window else { continue };
+            let measuring = planned.measuring();
+            let Some(measure) = window.decide(measuring.kind, measuring.condition, group.count)
+            else {
+                continue;
+            };
+            let alert = Told::of(&group, planned, measure);
+            let mut risen = VecDeque::new();
+            self.arrival += 1;
+            self.tell(index, planned, host, alert, &mut risen, out);
+            self.rise(risen, out);
+        }
+        self.hosts.pass(host, time);
+    }
+
+    /// An alert: to whoever listens, and to the correlations above.
+    fn tell(
+        &mut self,
+        index: usize,
+        planned: &Planned,
+        host: u32,
+        alert: Told,
+        risen: &mut VecDeque<Risen>,
+        out: &mut Vec<CorrelationMatch>,
+    ) {
+        let Told { shown, lineage, carried, measure, count, first, last, steps } = alert;
+        if !planned.above.is_empty() {
+            let evidence = together(&steps);
+            for used in &planned.above {
+                risen.push_back(Risen {
+                    used: *used,
+                    host,
+                    time: last,
+                    lineage,
+                    below: index,
+                    carried: carried.clone(),
+                    evidence: Arc::clone(&evidence),
+                });
+            }
+        }
+        if !planned.is_visible {
+            return;
+        }
+        let names = planned.correlation.group_by.iter().map(|field| field.name.as_str().into());
+        out.push(CorrelationMatch {
+            plan: Arc::clone(&self.plan),
+            correlation: index,
+            host: self.hosts.name(host).into(),
+            group: names.zip(shown).collect(),
+            measure,
+            count,
+            first: Timestamp::from_filetime(first),
+            last: Timestamp::from_filetime(last),
+            events: steps.into_iter().map(|step| step.evidence).collect(),
+            loss: self.hosts.lost(host, last.saturating_sub(planned.timespan), last),
+        });
+    }
+
+    /// Before a group begins: those that are over go, and if that is not enough, some that are not.
+    fn make_room(&mut self, index: usize) {
+        let plan = Arc::clone(&self.plan);
+        let Self { groups, hosts, limits, .. } = self;
+        let clean = |index: usize, groups: &mut Groups| {
+            let Some(planned) = plan.correlations().get(index) else { return };
+            if matches!(planned.method, Method::Closing(_)) {
+                return groups.clean(|_, _| false);
+            }
+            groups.clean(|host, group| {
+                group.touched.saturating_add(planned.timespan) < hosts.now(host)
+            });
+        };
+        if let Some(own) = groups.get_mut(index) {
+            if own.len() >= limits.groups || own.is_to_be_cleaned() {
+                clean(index, own);
+            }
+            if own.len() >= limits.groups {
+                evict(own);
+            }
+        }
+        while groups.iter().map(Groups::bytes).sum::<usize>() >= limits.bytes {
+            let largest = groups.iter_mut().enumerate().max_by_key(|(_, groups)| groups.bytes());
+            let Some((index, largest)) = largest.filter(|(_, groups)| groups.len() > 0) else {
+                break;
+            };
+            let before = largest.bytes();
+            clean(index, largest);
+            if largest.bytes() == before {
+                evict(largest);
+            }
+        }
+    }
+
+    /// Goes on with another plan: groups of correlations that say the same as before stay. Returns the indices
+    /// in the new plan of those that begin anew although there was one of their name.
+    pub fn change_to(&mut self, plan: Arc<Plan>) -> Vec<usize> {
+        let before = std::mem::replace(&mut self.plan, plan);
+        let mut kept = std::mem::take(&mut self.groups);
+        let mut moved = vec![None; kept.len()];
+        let mut anew = Vec::new();
+        for (index, planned) in self.plan.correlations().iter().enumerate() {
+            let same_name = before
+                .correlations()
+                .iter()
+                .position(|other| other.identity() == planned.identity());
+            let same = same_name.filter(|other| {
+                before.correlations().get(*other).is_some_and(|one| one.digest == planned.digest)
+            });
+            if same_name.is_some() && same.is_none() {
+                anew.push(index);
+            }
+            let groups = same.and_then(|other| kept.get_mut(other)).map(std::mem::take);
+            if let Some(place) = same.and_then(|other| moved.get_mut(other)) {
+                *place = Some(index);
+            }
+            self.groups.push(groups.unwrap_or_default());
+        }
+        self.counts.evicted += kept.iter().map(|groups| groups.evicted).sum::<u64>();
+        self.hosts.renumber(&moved);
+        anew
+    }
+}
+
+/// An eighth of the groups goes.
+fn evict(groups: &mut Groups) {
+    let mut candidates = groups.candidates();
+    let excess = candidates.len().div_ceil(8);
+    groups.evict(&crate::fair::choose(&mut candidates, excess));
+}
+
+/// What an alert of a group says.
+struct Told {
+    shown: Box<[Box<str>]>,
+    lineage: [u32; 4],
+    carried: Carried,
+    measure: Number,
+    count: u64,
+    first: u64,
+    last: u64,
+    steps: Vec<Step>,
+}
+
+impl Told {
+    fn of(group: &Group, planned: &Planned, measure: Number) -> Self {
+        let first = group.window.first(&planned.method).unwrap_or(group.touched);
+        Self {
+            shown: group.shown.clone(),
+            lineage: group.lineage,
+            carried: group.carried.clone(),
+            measure,
+            count: group.count,
+            first,
+            last: group.touched,
+            steps: group.window.steps(&planned.method),
+        }
+    }
+}
+
+/// A group takes its share of an event; returns the alert that this makes, and whether something could not
+/// be kept.
+fn add(
+    group: &mut Group,
+    planned: &Planned,
+    given: &Given<'_>,
+    share: &Share,
+    arrival: u64,
+) -> (Option<Told>, bool) {
+    let steps = share.matched.iter().map(|(position, evidence)| {
+        (*position, Step { time: given.time, arrival, evidence: Arc::clone(evidence) })
+    });
+    // The last first, so that a chain never takes two steps with one event.
+    let steps: Vec<(u32, Step)> = steps.rev().collect();
+    let contributions = steps.iter().map(|(position, step)| Contribution {
+        positions: std::slice::from_ref(position),
+        value: share.value.as_deref(),
+        number: share.number,
+        step,
+    });
+    let contributions: Vec<_> = contributions.collect();
+    let (measure, is_full) = group.add(&contributions, planned.measuring(), given.time);
+    let is_closing = matches!(planned.method, Method::Closing(_));
+    if !planned.above.is_empty() && (measure.is_some() || is_closing) {
+        group.carried = carried(planned, given.fields, &group.shown);
+    }
+    let told = measure.map(|measure| {
+        let told = Told::of(group, planned, measure);
+        group.alerted = Some(given.time);
+        group.count = 0;
+        told
+    });
+    (told, is_full)
+}
+
+/// What an alert says to the correlations above: its group values, and else what its last event says.
+fn carried(planned: &Planned, fields: &dyn Fields, shown: &[Box<str>]) -> Carried {
+    let wanted: &[FieldId] = &planned.carried;
+    let mut carried = Carried::of(wanted, fields);
+    for (index, group) in planned.group_names.iter().enumerate() {
+        if let Some(text) = group.and_then(|group| shown.get(group)) {
+            carried.set(index, text);
+        }
+    }
+    carried
+}
+
+/// Bytes of what is told of an alert's events to a correlation above.
+const MOST_TOLD: usize = 16 << 10;
+
+/// What is told of several steps, as far as there is room: the last ones.
+fn together(steps: &[Step]) -> Arc<str> {
+    let mut room = MOST_TOLD;
+    let fits = |step: &&Step| {
+        let length = step.evidence.len();
+        let fits = length <= room;
+        room = room.saturating_sub(length);
+        fits
+    };
+    let told: Vec<&str> = steps.iter().rev().take_while(fits).map(|step| &*step.evidence).collect();
+    let told: Vec<&str> = told.into_iter().rev().collect();
+    told.join(",").into()
+}

@@ -1,0 +1,175 @@
+//! The clock of each host: the time of its last event, what waits for it to pass, and what was lost.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+
+use etwatch_event::{Event, FieldId};
+use serde::{Deserialize, Serialize};
+
+use crate::loss::{Loss, Losses};
+
+/// A window that is decided when its host's time has passed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Deadline {
+    /// The last time that belongs to it.
+    pub(crate) at: u64,
+    pub(crate) correlation: usize,
+    /// Number and key of the group.
+    pub(crate) sequence: u64,
+    pub(crate) folded: Box<str>,
+}
+
+/// One host.
+#[derive(Clone, Debug, Default)]
+struct Clock {
+    /// As its first event named it; empty if it did not.
+    name: Box<str>,
+    now: u64,
+    deadlines: BinaryHeap<Reverse<Deadline>>,
+    losses: Losses,
+}
+
+/// A clock as it is saved; its deadlines are those of the groups.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SavedClock {
+    name: Box<str>,
+    now: u64,
+    losses: Losses,
+}
+
+/// All hosts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Hosts {
+    clocks: Vec<Clock>,
+    /// Which clock the host has that events call by a number.
+    of_number: HashMap<u32, u32>,
+    of_name: HashMap<Box<str>, u32>,
+    waiting: usize,
+    /// Losses of which it is not known whose they are, for hosts that are not known yet.
+    of_any: Losses,
+}
+
+impl Hosts {
+    pub(crate) fn len(&self) -> u32 {
+        u32::try_from(self.clocks.len()).unwrap_or(u32::MAX)
+    }
+    /// The host that events call by this number, if one has contributed.
+    pub(crate) fn known(&self, number: u32) -> Option<u32> {
+        self.of_number.get(&number).copied()
+    }
+    /// The host of an event.
+    pub(crate) fn of(&mut self, event: &Event<'_>) -> u32 {
+        let number = event.attribution().host;
+        if let Some(known) = self.of_number.get(&number) {
+            return *known;
+        }
+        let name = event.text(FieldId::COMPUTER).unwrap_or_default();
+        let host = match self.of_name.get(name).filter(|_| !name.is_empty()) {
+            Some(known) => *known,
+            None => self.add(Clock {
+                name: name.into(),
+                losses: self.of_any.clone(),
+                ..Clock::default()
+            }),
+        };
+        self.of_number.insert(number, host);
+        host
+    }
+    fn add(&mut self, clock: Clock) -> u32 {
+        let host = self.len();
+        if !clock.name.is_empty() {
+            self.of_name.insert(clock.name.clone(), host);
+        }
+        self.clocks.push(clock);
+        host
+    }
+
+    fn clock(&self, host: u32) -> Option<&Clock> {
+        self.clocks.get(host as usize)
+    }
+    pub(crate) fn name(&self, host: u32) -> &str {
+        self.clock(host).map_or("", |clock| &clock.name)
+    }
+    pub(crate) fn now(&self, host: u32) -> u64 {
+        self.clock(host).map_or(0, |clock| clock.now)
+    }
+    /// The host's time is this, if it was not later already.
+    pub(crate) fn pass(&mut self, host: u32, time: u64) {
+        if let Some(clock) = self.clocks.get_mut(host as usize)
+            && time != u64::MAX
+        {
+            clock.now = clock.now.max(time);
+        }
+    }
+
+    pub(crate) fn has_deadlines(&self) -> bool {
+        self.waiting > 0
+    }
+    pub(crate) fn wait(&mut self, host: u32, deadline: Deadline) {
+        if let Some(clock) = self.clocks.get_mut(host as usize) {
+            clock.deadlines.push(Reverse(deadline));
+            self.waiting += 1;
+        }
+    }
+    /// The first window of a host that is over at a time.
+    pub(crate) fn next(&mut self, host: u32, time: u64) -> Option<Deadline> {
+        let clock = self.clocks.get_mut(host as usize)?;
+        let Reverse(first) = clock.deadlines.peek()?;
+        if first.at >= time && time != u64::MAX {
+            return None;
+        }
+        self.waiting = self.waiting.saturating_sub(1);
+        clock.deadlines.pop().map(|Reverse(first)| first)
+    }
+    /// Correlations have other numbers, or none any more.
+    pub(crate) fn renumber(&mut self, moved: &[Option<usize>]) {
+        self.waiting = 0;
+        for clock in &mut self.clocks {
+            let all = std::mem::take(&mut clock.deadlines).into_iter();
+            clock.deadlines = all
+                .filter_map(|Reverse(deadline)| {
+                    let correlation = moved.get(deadline.correlation).copied().flatten()?;
+                    Some(Reverse(Deadline { correlation, ..deadline }))
+                })
+                .collect();
+            self.waiting += clock.deadlines.len();
+        }
+    }
+
+    pub(crate) fn lose(&mut self, number: Option<u32>, at: u64, loss: Loss) {
+        match number {
+            Some(number) => {
+                if let Some(clock) =
+                    self.known(number).and_then(|host| self.clocks.get_mut(host as usize))
+                {
+                    clock.losses.add(at, at.max(clock.now), loss);
+                }
+            }
+            None => {
+                self.of_any.add(at, at, loss);
+                for clock in &mut self.clocks {
+                    clock.losses.add(at, at, loss);
+                }
+            }
+        }
+    }
+    pub(crate) fn lost(&self, host: u32, from: u64, to: u64) -> Loss {
+        self.clock(host).map(|clock| clock.losses.between(from, to)).unwrap_or_default()
+    }
+
+    pub(crate) fn saved(&self) -> Vec<SavedClock> {
+        let clock = |clock: &Clock| SavedClock {
+            name: clock.name.clone(),
+            now: clock.now,
+            losses: clock.losses.clone(),
+        };
+        self.clocks.iter().map(clock).collect()
+    }
+    pub(crate) fn restored(saved: Vec<SavedClock>) -> Self {
+        let mut hosts = Self::default();
+        for SavedClock { name, now, losses } in saved {
+            hosts.add(Clock { name, now, losses, ..Clock::default() });
+        }
+        hosts
+    }
+}
