@@ -151,7 +151,8 @@ fn measure(c: &mut Criterion, kept: &str, line: &mut Line) {
 }
 
 fn ordered(c: &mut Criterion) {
-    let all = Engine::new(Vec::new(), Vocabulary::default(), None).unwrap().with_all_fields();
+    let all =
+        Engine::new(Vec::new(), Vec::new(), Vocabulary::default(), None).unwrap().with_all_fields();
     measure(c, "all fields", &mut Line::new(all));
     if let Some(rules) = std::env::var_os("ETWATCH_BENCH_RULES") {
         let (engine, _) = Engine::load(&[rules.into()], &LoadOptions::default(), None).unwrap();

@@ -67,7 +67,7 @@ pub(crate) fn engine_of(rules: &str) -> Engine {
     for diagnostic in &loaded.diagnostics {
         eprintln!("{diagnostic}");
     }
-    Engine::new(loaded.rules, vocabulary, None).unwrap()
+    Engine::new(loaded.rules, loaded.correlations, vocabulary, None).unwrap()
 }
 
 /// Replays and collects; the ledger must add up, whatever was replayed.

@@ -22,7 +22,7 @@ pub fn table(rules: &Path, recordings: &Path) {
     let mut at_3000 = None;
     for count in [100, 300, 1_000, 3_000, 10_000, 30_000] {
         let many = multiply(&rules, count);
-        let engine = Engine::new(many, vocabulary.clone(), None).expect("the tables load");
+        let engine = Engine::new(many, Vec::new(), vocabulary.clone(), None).expect("the tables load");
         let ours = Ours { engine };
         let events = ours.events(recordings, true);
         let number: usize = events.iter().map(etwatch_event::EventBatch::len).sum();

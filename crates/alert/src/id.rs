@@ -4,6 +4,7 @@
 //! of what was known of its host, which depends on where a recording begins, nor of the file the record lies in: a recording that is replayed, live events that were recorded, or
 //! a folder that holds a copy give the same id, and a receiver can drop what it has seen.
 
+use etwatch_correlate::CorrelationMatch;
 use etwatch_event::FieldId;
 use sha2::{Digest, Sha256};
 
@@ -55,9 +56,30 @@ impl Content {
         hash.update(length(rule.as_bytes()));
         hash.update(rule.as_bytes());
         hash.update(&self.bytes);
-        let digest = hash.finalize();
-        let half = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
-        let digits = digest.iter().flat_map(|byte| [half(byte >> 4), half(byte & 15)]);
-        digits.take(DIGITS).collect()
+        digits(hash)
     }
+}
+
+/// The id of the alert of a correlation (its id, else its title): a hash of its host, its group and the times
+/// of its first and last event.
+#[must_use]
+pub fn correlation_id(found: &CorrelationMatch) -> String {
+    let mut hash = Sha256::new();
+    let rule = found.planned().map_or("", |planned| planned.identity());
+    let group = found.group.iter().flat_map(|(name, value)| [&**name, &**value]);
+    for part in [rule, &*found.host].into_iter().chain(group) {
+        hash.update(length(part.as_bytes()));
+        hash.update(part.as_bytes());
+    }
+    for time in [found.first, found.last] {
+        hash.update(time.filetime().to_le_bytes());
+    }
+    digits(hash)
+}
+
+fn digits(hash: Sha256) -> String {
+    let digest = hash.finalize();
+    let half = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
+    let digits = digest.iter().flat_map(|byte| [half(byte >> 4), half(byte & 15)]);
+    digits.take(DIGITS).collect()
 }

@@ -10,6 +10,8 @@
 //! | [`id`] | the id that a replay gives again |
 //! | [`writer`] | matches to alerts, written in the forms that are asked for |
 //! | `line` | the JSON form of an alert |
+//! | `evidence` | what alerts of correlations tell of an event |
+//! | [`correlation`] | alerts of correlations |
 //! | [`sink`] | what every sink does |
 //! | [`object`] | objects of JSON, written member by member |
 //! | [`json`] | one JSON object a line |
@@ -19,6 +21,8 @@
 #![warn(missing_docs)]
 
 pub mod alert;
+pub mod correlation;
+mod evidence;
 pub mod id;
 pub mod json;
 mod line;

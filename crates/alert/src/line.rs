@@ -12,6 +12,7 @@
 use std::fmt::Write as _;
 
 use etwatch_event::{FieldId, FieldValues, Value};
+use etwatch_rules::sigma::Attributes;
 use etwatch_rules::{Reasoning, Rule};
 
 use crate::alert::{Alert, Process, Subject};
@@ -77,18 +78,22 @@ pub(crate) fn push_line(out: &mut String, alert: &Alert<'_>, rule: &str, event: 
 
 /// What an alert says of its rule.
 pub(crate) fn rule_text(rule: &Rule) -> String {
+    attributes_text(&rule.attributes, &rule.filters, &rule.file)
+}
+
+/// What an alert says of a document with these attributes, filters and file.
+pub(crate) fn attributes_text(attributes: &Attributes, filters: &[String], file: &str) -> String {
     let mut out = String::new();
     let mut object = Object::begin(&mut out);
-    let attributes = &rule.attributes;
     object.text_if_any("id", attributes.id.as_deref());
     object.text("title", &attributes.title);
     object.text_if_any("level", attributes.level.map(etwatch_rules::Level::name));
     push_list(object.key("tags"), &attributes.tags, |out, tag| push_text(out, tag));
     object.text_if_any("author", attributes.author.as_deref());
-    if !rule.filters.is_empty() {
-        push_list(object.key("filters"), &rule.filters, |out, filter| push_text(out, filter));
+    if !filters.is_empty() {
+        push_list(object.key("filters"), filters, |out, filter| push_text(out, filter));
     }
-    object.text("file", &rule.file);
+    object.text("file", file);
     object.end();
     out
 }

@@ -24,7 +24,7 @@ use crate::sink::{Form, Sink, SinkError};
 
 /// Characters of one value that are shown; JSON has all of it.
 const SHOWN: usize = 400;
-const INDENT: &str = "          ";
+pub(crate) const INDENT: &str = "          ";
 
 /// Writes alerts in a form for people.
 pub struct PrettySink<W> {

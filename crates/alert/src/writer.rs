@@ -6,10 +6,13 @@
 
 use std::sync::Arc;
 
+use etwatch_correlate::CorrelationMatch;
 use etwatch_event::{Event, Vocabulary};
 use etwatch_rules::{Evaluator, Match, Reasons, Rule, RuleSet};
 
 use crate::alert::{Alert, ProcessFields, Subject};
+use crate::correlation;
+use crate::evidence::evidence;
 use crate::id::Content;
 use crate::line::{EventText, push_line, rule_text};
 use crate::pretty;
@@ -84,6 +87,21 @@ impl AlertTexts {
     }
 }
 
+impl AlertTexts {
+    /// Adds the alert of a correlation.
+    pub fn push_correlation(&mut self, found: &CorrelationMatch, forms: Forms) {
+        if forms.json {
+            correlation::push_line(&mut self.json.text, found);
+        }
+        if forms.pretty {
+            correlation::push_lines(&mut self.pretty.text, found);
+        }
+        self.json.finish();
+        self.pretty.finish();
+        self.alerts += 1;
+    }
+}
+
 /// Writes the alerts of one rule set.
 #[derive(Debug)]
 pub struct AlertWriter {
@@ -145,6 +163,17 @@ impl AlertWriter {
                 break;
             }
         }
+    }
+
+    /// What alerts of correlations tell of `event`, which was read from `file` and of which the rule is true.
+    #[must_use]
+    pub fn evidence(&mut self, event: Event<'_>, file: &str, found: Match) -> Arc<str> {
+        let rules = Arc::clone(&self.rules);
+        let Some(rule) = rules.get(found.rule) else { return Arc::from("{}") };
+        let subject = Subject::new(event, file, &self.names);
+        self.evaluator.begin();
+        let Reasons { items, .. } = self.evaluator.reasons(rule, &subject.event);
+        evidence(rule, &subject, &items)
     }
 
     fn write_one(

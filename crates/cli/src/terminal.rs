@@ -165,7 +165,7 @@ pub(crate) fn summary(report: &Report, passed_over: u64) {
     };
     let correlations = match report.rules.correlations {
         0 => String::new(),
-        count => format!(", {count} correlations (not evaluated yet)"),
+        count => format!(", {count} correlations"),
     };
     line("Rules", &format!("{} loaded{correlations}{refused}", report.rules.loaded));
     line("Alerts", &alerts(report));

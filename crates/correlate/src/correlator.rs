@@ -195,9 +195,10 @@ impl Correlator {
         }
     }
 
-    /// Something was lost: of one host, known by its number in events, or of any.
-    pub fn lose(&mut self, host: Option<u32>, at: Timestamp, loss: Loss) {
-        self.hosts.lose(host, at.filetime(), loss);
+    /// Something was lost, some time from `first` to `last`: of one host, known by its number in events, or
+    /// of any.
+    pub fn lose(&mut self, host: Option<u32>, first: Timestamp, last: Timestamp, loss: Loss) {
+        self.hosts.lose(host, (first.filetime(), last.filetime()), loss);
     }
 
     /// Takes the rules that are true of an event and that some correlation refers to, each with what is to be

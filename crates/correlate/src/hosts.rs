@@ -60,18 +60,34 @@ impl Hosts {
     /// The host of an event.
     pub(crate) fn of(&mut self, event: &Event<'_>) -> u32 {
         let number = event.attribution().host;
-        if let Some(known) = self.of_number.get(&number) {
-            return *known;
+        let known = self.known(number);
+        if let Some(host) = known
+            && !self.name(host).is_empty()
+        {
+            return host;
         }
         let name = event.text(FieldId::COMPUTER).unwrap_or_default();
-        let host = match self.of_name.get(name).filter(|_| !name.is_empty()) {
-            Some(known) => *known,
-            None => self.add(Clock {
-                name: name.into(),
-                losses: self.of_any.clone(),
-                ..Clock::default()
-            }),
-        };
+        match (known, self.of_name.get(name).copied()) {
+            (Some(host), _) if name.is_empty() => host,
+            (None, None) => self.add_numbered(number, name),
+            (None, Some(_)) if name.is_empty() => self.add_numbered(number, name),
+            // One from before this run, or one that something was lost of before it said its name.
+            (_, Some(host)) => {
+                self.of_number.insert(number, host);
+                host
+            }
+            (Some(host), None) => {
+                self.of_name.insert(name.into(), host);
+                if let Some(clock) = self.clocks.get_mut(host as usize) {
+                    clock.name = name.into();
+                }
+                host
+            }
+        }
+    }
+    fn add_numbered(&mut self, number: u32, name: &str) -> u32 {
+        let losses = self.of_any.clone();
+        let host = self.add(Clock { name: name.into(), losses, ..Clock::default() });
         self.of_number.insert(number, host);
         host
     }
@@ -136,21 +152,18 @@ impl Hosts {
         }
     }
 
-    pub(crate) fn lose(&mut self, number: Option<u32>, at: u64, loss: Loss) {
-        match number {
-            Some(number) => {
-                if let Some(clock) =
-                    self.known(number).and_then(|host| self.clocks.get_mut(host as usize))
-                {
-                    clock.losses.add(at, at.max(clock.now), loss);
-                }
+    /// Something was lost some time between two times.
+    pub(crate) fn lose(&mut self, number: Option<u32>, (first, last): (u64, u64), loss: Loss) {
+        let Some(number) = number else {
+            self.of_any.add(first, last, loss);
+            for clock in &mut self.clocks {
+                clock.losses.add(first, last, loss);
             }
-            None => {
-                self.of_any.add(at, at, loss);
-                for clock in &mut self.clocks {
-                    clock.losses.add(at, at, loss);
-                }
-            }
+            return;
+        };
+        let host = self.known(number).unwrap_or_else(|| self.add_numbered(number, ""));
+        if let Some(clock) = self.clocks.get_mut(host as usize) {
+            clock.losses.add(first, last, loss);
         }
     }
     pub(crate) fn lost(&self, host: u32, from: u64, to: u64) -> Loss {

@@ -7,9 +7,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use etwatch_correlate::Plan;
 use etwatch_event::{FieldId, FieldTable, LogSourceSetId, Vocabulary};
 use etwatch_normalise::{Normaliser, Table, TableError, Taxonomy};
 use etwatch_rules::load::{LoadOptions, Loaded, load};
+use etwatch_rules::sigma::Correlation;
 use etwatch_rules::{Level, Rule, RuleSet};
 use etwatch_state::Outline;
 
@@ -45,6 +47,8 @@ pub struct Engine {
     pub outline: Arc<Outline>,
     /// The rules, routed.
     pub rules: Arc<RuleSet>,
+    /// The correlations over their matches.
+    pub correlations: Arc<Plan>,
     /// The sets of log sources, by number, of which some rule asks; the fields of other events are left out,
     /// unless the memory of their host needs them. None: all fields are kept.
     needed: Option<Arc<[bool]>>,
@@ -63,27 +67,29 @@ impl Engine {
     ) -> Result<(Self, Loaded), EngineError> {
         let mut vocabulary = Vocabulary::default();
         let mut loaded = load(paths, options, &mut vocabulary.fields);
-        let rules = std::mem::take(&mut loaded.rules);
-        let engine = Self::new(rules, vocabulary, min_level)?;
+        let (rules, correlations) = (loaded.rules.split_off(0), loaded.correlations.clone());
+        let engine = Self::new(rules, correlations, vocabulary, min_level)?;
         Ok((engine, loaded))
     }
 
-    /// An engine of rules whose fields are numbered in `vocabulary`; those below `min_level` are left
-    /// out, a rule without a level counting as informational.
+    /// An engine of rules, and correlations over them, whose fields are numbered in `vocabulary`; what is below
+    /// `min_level` is left out, a rule without a level counting as informational, unless a correlation that is
+    /// not needs it.
     ///
     /// # Errors
     /// [`EngineError::Table`] if a built-in table is malformed.
     pub fn new(
         rules: Vec<Rule>,
+        correlations: Vec<Correlation>,
         mut vocabulary: Vocabulary,
         min_level: Option<Level>,
     ) -> Result<Self, EngineError> {
         let taxonomy = Taxonomy::compile(&Table::built_in()?, &mut vocabulary)?;
         let outline = Arc::new(Outline::new(&mut vocabulary));
-        let rules = Arc::new(rule_set(rules, &vocabulary, min_level));
+        let (rules, correlations) = rule_set(rules, correlations, &vocabulary, min_level);
         let (vocabulary, taxonomy) = (Arc::new(vocabulary), Arc::new(taxonomy));
         let needed = Some(needed(&rules, &vocabulary));
-        Ok(Self { vocabulary, taxonomy, outline, rules, needed })
+        Ok(Self { vocabulary, taxonomy, outline, rules, correlations, needed })
     }
 
     /// The same for somebody who wants to see the events themselves: the fields of events of which no rule asks
@@ -112,6 +118,7 @@ impl Engine {
     pub(crate) fn with_rules(
         &self,
         rules: Vec<Rule>,
+        correlations: Vec<Correlation>,
         fields: FieldTable,
         min_level: Option<Level>,
     ) -> Self {
@@ -122,10 +129,10 @@ impl Engine {
             grown.fields = fields;
             Arc::new(grown)
         };
-        let rules = Arc::new(rule_set(rules, &vocabulary, min_level));
+        let (rules, correlations) = rule_set(rules, correlations, &vocabulary, min_level);
         let (taxonomy, outline) = (Arc::clone(&self.taxonomy), Arc::clone(&self.outline));
         let needed = self.needed.as_ref().map(|_| needed(&rules, &vocabulary));
-        Self { vocabulary, taxonomy, outline, rules, needed }
+        Self { vocabulary, taxonomy, outline, rules, correlations, needed }
     }
 }
 
@@ -135,9 +142,12 @@ fn needed(rules: &RuleSet, vocabulary: &Vocabulary) -> Arc<[bool]> {
     sets.map(|set| !rules.applying(set).is_empty()).collect()
 }
 
-fn rule_set(mut rules: Vec<Rule>, vocabulary: &Vocabulary, min_level: Option<Level>) -> RuleSet {
-    if let Some(min_level) = min_level {
-        rules.retain(|rule| rule.attributes.level.unwrap_or(Level::Informational) >= min_level);
-    }
-    RuleSet::new(rules, vocabulary)
+fn rule_set(
+    rules: Vec<Rule>,
+    correlations: Vec<Correlation>,
+    vocabulary: &Vocabulary,
+    min_level: Option<Level>,
+) -> (Arc<RuleSet>, Arc<Plan>) {
+    let (rules, plan) = Plan::new(rules, correlations, min_level, &vocabulary.fields);
+    (Arc::new(RuleSet::new(rules, vocabulary)), Arc::new(plan))
 }

@@ -21,7 +21,8 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-pub mod engine;
+pub mod correlating;
+mod engine;
 pub mod etw;
 pub mod field_sources;
 pub mod input;

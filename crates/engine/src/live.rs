@@ -40,7 +40,8 @@ impl LiveEngine {
         let mut vocabulary = Vocabulary::default();
         let mut reload = library.reload(&mut vocabulary.fields);
         let rules = std::mem::take(&mut reload.loaded.rules);
-        let engine = Engine::new(rules, vocabulary, min_level)?;
+        let correlations = reload.loaded.correlations.clone();
+        let engine = Engine::new(rules, correlations, vocabulary, min_level)?;
         let (current, library) = (RwLock::new(engine), Mutex::new(library));
         Ok((Self { current, library, min_level }, reload))
     }
@@ -61,7 +62,8 @@ impl LiveEngine {
         let mut reload = library.reload(&mut fields);
         let rules = std::mem::take(&mut reload.loaded.rules);
         if reload.changes.files_read + reload.changes.files_removed > 0 {
-            let engine = before.with_rules(rules, fields, self.min_level);
+            let correlations = reload.loaded.correlations.clone();
+            let engine = before.with_rules(rules, correlations, fields, self.min_level);
             *self.current.write().unwrap_or_else(PoisonError::into_inner) = engine;
         }
         reload

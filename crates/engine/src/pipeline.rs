@@ -16,6 +16,7 @@ use etwatch_event::{EventBatch, Timestamp};
 use etwatch_state::{Heads, Settings, State};
 use rayon::prelude::*;
 
+use crate::correlating::{Correlating, Gap};
 use crate::engine::{Engine, EngineError};
 use crate::input::Input;
 use crate::live::LiveEngine;
@@ -91,6 +92,7 @@ fn run(
             files: locations.iter().map(Location::name).collect(),
             forms: Forms::of(sinks),
         }),
+        correlating: Correlating::new(&engine.correlations),
         engine,
         ordered: workers.batch(),
         workers: workers.clone(),
@@ -109,8 +111,10 @@ fn run(
         decoded_again: 0,
     };
     run.state.tell_ancestors(run.engine.ancestors());
+    run.state.tell_lineages(!run.engine.correlations.is_empty());
     run.report.sets.resize(run.engine.vocabulary.sets().len(), 0);
     run.report.rules.loaded = run.engine.rules.rules().len();
+    run.report.rules.correlations = run.engine.correlations.correlations().len();
     let heads = run.look_at(locations);
     run.merge(heads)?;
     run.finish()
@@ -123,10 +127,11 @@ struct Run<'a> {
     engine: Engine,
     options: Options,
     workers: Workers,
+    correlating: Correlating,
     context: Arc<AlertContext>,
     /// Events in order, not yet handed to matching.
     ordered: EventBatch,
-    matching: VecDeque<Pending<MatchedBatch>>,
+    matching: VecDeque<(Pending<MatchedBatch>, Vec<Gap>)>,
     /// What is remembered, through which all events pass.
     state: State,
     inputs: Vec<Input>,
@@ -214,7 +219,8 @@ impl Run<'_> {
         while !self.matching.is_empty() {
             self.take_matches()?;
         }
-        Ok(())
+        self.correlating.finish();
+        self.deliver_correlations(None)
     }
 
     /// An input waits for its next turn; those that wait longest may have to park.
@@ -266,6 +272,7 @@ impl Run<'_> {
         let ahead = (2 * self.workers.count() + 1) / self.open.max(1);
         let Some(input) = self.inputs.get_mut(number as usize) else { return Ok(None) };
         let time = input.advance(&self.workers, ahead, &mut self.report.ledger)?;
+        self.correlating.note_gap(&self.report.ledger, &self.ordered, time);
         self.decoded_again += std::mem::take(&mut input.decoded_again);
         if time.is_none() {
             self.open = self.open.saturating_sub(1);
@@ -286,6 +293,7 @@ impl Run<'_> {
             && let Some(event) = events.get(row)
         {
             self.state.take(&event, &mut self.ordered, &mut self.report.ledger);
+            self.correlating.note_late(&self.report.ledger, &self.ordered);
             self.progress.bytes = self.closed_bytes + input.position;
         }
         input.step();
@@ -303,7 +311,9 @@ impl Run<'_> {
         self.workers.change_to(engine.clone());
         self.ordered = self.workers.batch();
         self.report.rules.loaded = engine.rules.rules().len();
+        self.report.rules.correlations = engine.correlations.correlations().len();
         self.state.tell_ancestors(engine.ancestors());
+        self.state.tell_lineages(!engine.correlations.is_empty());
         self.engine = engine;
     }
 
@@ -314,7 +324,8 @@ impl Run<'_> {
         }
         let batch = std::mem::replace(&mut self.ordered, self.workers.batch());
         self.count(&batch);
-        self.matching.push_back(self.workers.match_batch(batch, &self.context));
+        let gaps = self.correlating.take_gaps();
+        self.matching.push_back((self.workers.match_batch(batch, &self.context), gaps));
         while self.matching.len() > 2 * self.workers.count() {
             self.take_matches()?;
         }
@@ -332,17 +343,19 @@ impl Run<'_> {
 
     /// Takes the oldest result and delivers its alerts.
     fn take_matches(&mut self) -> Result<(), EngineError> {
-        let Some(pending) = self.matching.pop_front() else { return Ok(()) };
+        let Some((pending, gaps)) = self.matching.pop_front() else { return Ok(()) };
         let mut batch = pending.wait()?;
         if self.observer.events(&batch.events, &self.context.files).is_break() {
             return Err(EngineError::Stopped);
         }
         self.report.tested += batch.tested;
         self.progress.events += batch.events.len() as u64;
+        self.correlating.take(&batch, &gaps);
         self.deliver(&batch)?;
         while batch.write_on(&self.context) {
             self.deliver(&batch)?;
         }
+        self.deliver_correlations(None)?;
         self.workers.give_back(batch.events);
         self.workers.give_back_alerts(batch.alerts);
         self.observer.progress(self.progress);
@@ -354,11 +367,26 @@ impl Run<'_> {
         let matches = batch.matches.get(batch.before..).unwrap_or_default();
         for (index, found) in matches.iter().take(batch.alerts.len()).enumerate() {
             let Some(rule) = batch.rules().get(found.rule) else { continue };
+            self.deliver_correlations(Some(found.row))?;
             self.progress.alerts += 1;
-            self.report.count(rule);
+            self.report.count(&rule.attributes, &rule.file);
             for sink in self.sinks.iter_mut() {
                 let alert = batch.alerts.get(index, sink.form());
                 self.report.take_note(sink.accept(alert))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands on the alerts of correlations that come before those of the event in a row, or all.
+    fn deliver_correlations(&mut self, before: Option<u32>) -> Result<(), EngineError> {
+        while let Some(found) = self.correlating.next(before) {
+            let Some(planned) = found.planned() else { continue };
+            self.progress.alerts += 1;
+            self.report.count(&planned.correlation.attributes, &planned.correlation.file);
+            let text = self.correlating.write(&found, self.context.forms);
+            for sink in self.sinks.iter_mut() {
+                self.report.take_note(sink.accept(text.get(0, sink.form())))?;
             }
         }
         Ok(())
@@ -374,6 +402,7 @@ impl Run<'_> {
             self.report.damage.extend(damage);
             self.report.unreadable.extend(input.error.map(|error| error.to_string()));
         }
+        self.report.correlation = self.correlating.counts();
         self.report.name_log_sources(&self.engine.vocabulary);
         Ok(self.report)
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use etwatch_alert::SinkError;
 use etwatch_capture::Damage;
+use etwatch_correlate::Counts;
 use etwatch_event::{Ledger, LogSourceSetId, ProviderCounts, Shape, Vocabulary};
 use etwatch_rules::sigma::Attributes;
 use etwatch_rules::{Level, Rule, RuleIndex, RuleSet};
@@ -18,6 +19,8 @@ pub struct Report {
     pub ledger: Ledger,
     /// Rules loaded, and documents refused.
     pub rules: RuleCounts,
+    /// What became of matches that correlations are about.
+    pub correlation: Counts,
     /// Events by log source; an event that carries several counts in each.
     pub events: BTreeMap<String, u64>,
     /// Alerts by level.
@@ -47,7 +50,7 @@ pub struct RuleCounts {
     pub loaded: usize,
     /// Documents that yielded no rule.
     pub refused: usize,
-    /// Correlations, which are not evaluated.
+    /// Correlations that were evaluated.
     pub correlations: usize,
 }
 
@@ -66,8 +69,28 @@ pub struct RuleAlerts {
 struct Summary<'a> {
     ledger: LedgerForm<'a>,
     rules: RuleCounts,
+    correlation: CorrelationForm,
     events: &'a BTreeMap<String, u64>,
     alerts: &'a BTreeMap<String, u64>,
+}
+
+#[derive(Serialize)]
+struct CorrelationForm {
+    contributions: u64,
+    missing: u64,
+    not_numeric: u64,
+    overflowed: u64,
+    late: u64,
+    not_kept: u64,
+    evicted: u64,
+}
+
+impl From<Counts> for CorrelationForm {
+    fn from(counts: Counts) -> Self {
+        let Counts { contributions, missing, not_numeric, overflowed, late, not_kept, evicted } =
+            counts;
+        Self { contributions, missing, not_numeric, overflowed, late, not_kept, evicted }
+    }
 }
 
 #[derive(Serialize)]
@@ -99,30 +122,35 @@ struct ProviderForm {
 }
 
 /// Rules without an id may share a title, and copies of a rule its id.
-fn key(rule: &Rule) -> String {
-    let Attributes { id, title, .. } = &rule.attributes;
-    format!("{}\n{title}\n{}", id.as_deref().unwrap_or_default(), rule.file)
+fn key(attributes: &Attributes, file: &str) -> String {
+    let Attributes { id, title, .. } = attributes;
+    format!("{}\n{title}\n{file}", id.as_deref().unwrap_or_default())
 }
 
 impl Report {
-    /// Counts an alert of `rule`.
-    pub(crate) fn count(&mut self, rule: &Rule) {
-        let level = rule.attributes.level.map_or("none", Level::name);
+    /// Counts an alert of the rule or correlation with these attributes, which is in a file.
+    pub(crate) fn count(&mut self, attributes: &Attributes, file: &str) {
+        let level = attributes.level.map_or("none", Level::name);
         match self.alerts.get_mut(level) {
             Some(count) => *count += 1,
             None => *self.alerts.entry(level.to_owned()).or_default() += 1,
         }
         let new = || {
-            let (title, level) = (rule.attributes.title.clone(), level.to_owned());
+            let (title, level) = (attributes.title.clone(), level.to_owned());
             RuleAlerts { title, level, count: 0 }
         };
-        self.rule_alerts.entry(key(rule)).or_insert_with(new).count += 1;
+        self.rule_alerts.entry(key(attributes, file)).or_insert_with(new).count += 1;
     }
 
     /// How many alerts `rule` gave.
     #[must_use]
     pub fn alerts_of(&self, rule: &Rule) -> u64 {
-        self.rule_alerts.get(&key(rule)).map_or(0, |of_rule| of_rule.count)
+        self.alerts_of_document(&rule.attributes, &rule.file)
+    }
+    /// The same for the rule or correlation with these attributes, which is in a file.
+    #[must_use]
+    pub fn alerts_of_document(&self, attributes: &Attributes, file: &str) -> u64 {
+        self.rule_alerts.get(&key(attributes, file)).map_or(0, |of_rule| of_rule.count)
     }
 
     /// Takes note of what a sink answered: a receiver that refuses a batch may take the next, but one
@@ -186,8 +214,13 @@ impl Report {
             events_lost,
             buffers_lost,
         };
-        let summary =
-            Summary { ledger, rules: self.rules, events: &self.events, alerts: &self.alerts };
+        let summary = Summary {
+            ledger,
+            rules: self.rules,
+            correlation: self.correlation.into(),
+            events: &self.events,
+            alerts: &self.alerts,
+        };
         // Maps with text keys always have a JSON form.
         serde_json::to_string_pretty(&summary).unwrap_or_default() + "\n"
     }

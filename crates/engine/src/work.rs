@@ -15,9 +15,10 @@ use etwatch_alert::{AlertTexts, AlertWriter, Forms};
 use etwatch_capture::etl::Trace;
 use etwatch_capture::source::Location;
 use etwatch_capture::{Decoded, Decoder, Limits, Mark, Piece, Source, SourceError, open};
-use etwatch_event::{EventBatch, RecordBatch};
+use etwatch_correlate::Plan;
+use etwatch_event::{Event, EventBatch, RecordBatch};
 use etwatch_normalise::{Context, Normaliser};
-use etwatch_rules::{Match, Matcher, RuleSet};
+use etwatch_rules::{Match, Matcher, RuleIndex, RuleSet};
 
 use crate::engine::{Engine, EngineError};
 use crate::etw::{SchemaStores, SliceDecoder, context_of};
@@ -101,6 +102,13 @@ pub struct AlertContext {
     pub forms: Forms,
 }
 
+impl AlertContext {
+    /// The name of the input that an event was read from.
+    fn file(&self, event: &Event<'_>) -> &str {
+        self.files.get(event.origin().input as usize).map_or("", String::as_str)
+    }
+}
+
 /// An input that was opened ahead.
 pub struct Opened {
     /// The source; `None` if it could not be opened.
@@ -159,8 +167,11 @@ pub struct DecodedPiece {
 pub struct MatchedBatch {
     /// The events.
     pub events: EventBatch,
-    /// The matches in the order of events, then rules.
+    /// The matches that are alerts, in the order of events, then rules.
     pub matches: Vec<Match>,
+    /// The matches that some correlation is about, each with the row of its event and what is to be told of
+    /// it, in the same order.
+    pub contributions: Vec<(u32, (RuleIndex, Arc<str>))>,
     /// Events to which some rule applies.
     pub tested: u64,
     /// The next alerts, one for each match.
@@ -177,11 +188,38 @@ impl MatchedBatch {
     pub fn rules(&self) -> &RuleSet {
         &self.shared.engine.rules
     }
+    /// The correlations over these rules.
+    #[must_use]
+    pub fn correlations(&self) -> &Arc<Plan> {
+        &self.shared.engine.correlations
+    }
     /// Writes the next alerts in place of those that were taken; returns whether there are any.
     pub fn write_on(&mut self, context: &AlertContext) -> bool {
         self.before += self.alerts.len();
         self.write(context);
         !self.alerts.is_empty()
+    }
+
+    /// Sets what correlations are about apart from what alerts by itself; some matches are both.
+    fn set_apart(&mut self, context: &AlertContext) {
+        let Self { events, matches, contributions, shared, .. } = self;
+        let Engine { rules, vocabulary, correlations, .. } = &shared.engine;
+        if correlations.is_empty() {
+            return;
+        }
+        let mut writer = None;
+        for found in matches.iter().filter(|found| correlations.contributes(found.rule)) {
+            let Some(event) = events.get(found.row as usize) else { continue };
+            let writer = writer.get_or_insert_with(|| {
+                shared.writers.take(|| AlertWriter::new(Arc::clone(rules), vocabulary))
+            });
+            let evidence = writer.evidence(event, context.file(&event), *found);
+            contributions.push((found.row, (found.rule, evidence)));
+        }
+        matches.retain(|found| correlations.is_visible(found.rule));
+        if let Some(writer) = writer {
+            shared.writers.give_back(writer);
+        }
     }
 
     fn write(&mut self, context: &AlertContext) {
@@ -196,8 +234,7 @@ impl MatchedBatch {
         for of_event in unwritten.chunk_by(|one, next| one.row == next.row) {
             let row = of_event.first().map_or(0, |found| found.row as usize);
             let Some(event) = events.get(row) else { break };
-            let file = context.files.get(event.origin().input as usize);
-            let file = file.map(String::as_str).unwrap_or_default();
+            let file = context.file(&event);
             writer.write(event, file, of_event, context.forms, ALERT_BYTES, alerts);
             if alerts.bytes() >= ALERT_BYTES {
                 break;
@@ -327,7 +364,10 @@ impl Workers {
             shared.matchers.give_back(matcher);
             let alerts = shared.texts.take(AlertTexts::default);
             let (before, shared) = (0, Arc::clone(&shared));
-            let mut batch = MatchedBatch { events, matches, tested, alerts, before, shared };
+            let contributions = Vec::new();
+            let mut batch =
+                MatchedBatch { events, matches, contributions, tested, alerts, before, shared };
+            batch.set_apart(&context);
             batch.write(&context);
             let _ = send.send(batch);
         });

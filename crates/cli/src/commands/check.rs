@@ -161,7 +161,7 @@ fn summary(loaded: &Loaded) -> String {
         loaded.files,
         loaded.rules.len(),
         some(loaded.filters.len(), "filters"),
-        some(loaded.correlations.len(), "correlations (not evaluated yet)"),
+        some(loaded.correlations.len(), "correlations"),
         some(loaded.templates, "templates"),
         loaded.refused,
         count(Severity::Error),

@@ -99,7 +99,6 @@ impl Replay {
             Err(error) => return Err((FAILED, error.to_string())),
         };
         report.rules.refused = loaded.refused;
-        report.rules.correlations = loaded.correlations.len();
         report.unreadable.extend(found.errors.iter().map(ToString::to_string));
         let written = outputs.write_summary(&report.to_json());
         terminal::troubles(&report);

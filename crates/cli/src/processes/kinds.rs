@@ -140,7 +140,9 @@ mod tests {
     /// Every word is one that the taxonomy gives to some event.
     #[test]
     fn each_word_is_in_the_taxonomy() {
-        let engine = etwatch_engine::Engine::new(Vec::new(), Vocabulary::default(), None).unwrap();
+        let engine =
+            etwatch_engine::Engine::new(Vec::new(), Vec::new(), Vocabulary::default(), None)
+                .unwrap();
         let sets = engine.vocabulary.sets();
         for (word, expected) in KINDS {
             let found = sets.iter().any(|set| kind(set.members()) == *expected);

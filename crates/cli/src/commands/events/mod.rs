@@ -163,7 +163,8 @@ fn each_event(
     config: &Config,
     printer: &mut Printer<'_>,
 ) -> Result<Option<Report>, EngineError> {
-    let engine = Engine::new(Vec::new(), Vocabulary::default(), None)?.with_all_fields();
+    let engine =
+        Engine::new(Vec::new(), Vec::new(), Vocabulary::default(), None)?.with_all_fields();
     let options = Options { workers: config.workers.unwrap_or(0), ..Options::default() };
     match replay(&engine, inputs, &mut [], options, &mut Watching { printer }) {
         Ok(report) => Ok(Some(report)),

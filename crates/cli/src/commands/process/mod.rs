@@ -104,7 +104,7 @@ impl Process {
         let which = Selector::parse(&self.which).map_err(usage)?;
         let found = find_inputs(&self.over).map_err(usage)?;
         self.selection.check().map_err(usage)?;
-        let engine = Engine::new(Vec::new(), Vocabulary::default(), None);
+        let engine = Engine::new(Vec::new(), Vec::new(), Vocabulary::default(), None);
         let engine = engine.map_err(|error| failed(error.to_string()))?.with_all_fields();
         let (children, most) = (self.children, self.most.into());
         let asked = Asked { which: &which, selection: &self.selection, children, most };

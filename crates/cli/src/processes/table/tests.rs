@@ -22,7 +22,7 @@ impl Observer for Taking {
 
 /// What lines tell; each is an event of Sysmon, its second, its id and further members.
 fn taken(lines: &[(u32, u32, &str)]) -> Taking {
-    let engine = Engine::new(Vec::new(), Vocabulary::default(), None).unwrap();
+    let engine = Engine::new(Vec::new(), Vec::new(), Vocabulary::default(), None).unwrap();
     let text = lines.iter().map(|(second, id, more)| {
         format!(
             "{{\"Provider_Name\":\"Microsoft-Windows-Sysmon\",\"EventID\":{id},\"Computer\":\"h\",\
