@@ -164,22 +164,20 @@ fn check_shows_place_text_and_cure_and_goes_on() {
     assert_eq!((&line["code"], &line["line"]), (&Value::from("SIG012"), &Value::from(5)));
 }
 
-/// Read and checked, but not evaluated: no command leaves that out.
 #[test]
-fn correlations_are_counted_where_rules_are() {
+fn correlations_are_counted_and_listed_where_rules_are() {
     let place = Place::new();
     let correlation = "title: many\nname: many\ncorrelation: {type: event_count, rules: [5a4c0d0e-6a2b-4a53-9d53-0d8e2f5f3a11], group-by: Computer, timespan: 5m, condition: {gte: 2}}\n";
     place.write("rules/many.yml", correlation);
     let output = place.run(&["check"]);
-    let counts = "2 documents in 2 files: 1 rules, 1 correlations (not evaluated yet), 0 refused";
+    let counts = "2 documents in 2 files: 1 rules, 1 correlations, 0 refused";
     assert!(err(&output).contains(counts), "{}", err(&output));
     assert_eq!(status(&output), 0);
-    assert!(out(&output).contains("warning[SIG041]"), "{}", out(&output));
     let list = place.run(&["rules", "list"]);
-    assert!(err(&list).contains("1 correlations (not evaluated yet)"), "{}", err(&list));
+    assert!(out(&list).contains("correlation event_count"), "{}", out(&list));
     let replay = place.run(&["replay", "events.jsonl", "--summary", "s.json"]);
-    let counts = "1 loaded, 1 correlations (not evaluated yet)";
-    assert!(err(&replay).contains(counts), "{}", err(&replay));
+    assert!(err(&replay).contains("1 loaded, 1 correlations"), "{}", err(&replay));
     let summary: Value = serde_yaml::from_str(&place.read("s.json")).unwrap();
     assert_eq!(summary["rules"]["correlations"], Value::from(1));
+    assert!(summary["correlation"]["contributions"].is_u64());
 }

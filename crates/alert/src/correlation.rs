@@ -148,21 +148,22 @@ fn events(found: &CorrelationMatch) -> Vec<Shown> {
 }
 
 fn shown(event: &Value) -> Shown {
-    let text = |value: &Value| value.as_str().map(harmless);
-    let time = event["time"].as_str().and_then(|time| time.get(11..19)).unwrap_or("?");
-    let title = text(&event["rule"]["title"]).unwrap_or_default();
-    let process = &event["process"];
-    let image = text(&process["image"]).map_or(String::new(), |image| format!(": {image}"));
-    let pid = process["pid"].as_u64().map_or(String::new(), |pid| format!(" (pid {pid})"));
-    let matched = event["matched"].as_object().into_iter().flatten();
-    let matched: Vec<_> = matched
-        .filter(|(name, value)| **name != "EventID" && **value != process["image"])
-        .filter_map(|(name, value)| Some(format!("{} {}", harmless(name), text(value)?)))
+    let text = |path: &str| event.pointer(path).and_then(Value::as_str).map(harmless);
+    let number = |path: &str| event.pointer(path).and_then(Value::as_u64);
+    let time = event.pointer("/time").and_then(Value::as_str).and_then(|time| time.get(11..19));
+    let title = text("/rule/title").unwrap_or_default();
+    let image = text("/process/image");
+    let pid = number("/process/pid").map_or(String::new(), |pid| format!(" (pid {pid})"));
+    let matched = event.pointer("/matched").and_then(Value::as_object).into_iter().flatten();
+    let matched: String = matched
+        .filter(|(name, _)| **name != "EventID")
+        .filter_map(|(name, value)| Some((name, harmless(value.as_str()?))))
+        .filter(|(_, value)| Some(value) != image.as_ref())
+        .map(|(name, value)| format!(", {} {value}", harmless(name)))
         .collect();
-    let matched =
-        if matched.is_empty() { String::new() } else { format!(", {}", matched.join(", ")) };
-    let source = &event["event"]["source"];
-    let file = text(&source["file"]).unwrap_or_default();
-    let place = format!("{file}, record {}", source["record"]);
-    Shown { what: format!("{} {title}{image}{pid}{matched}", harmless(time)), place }
+    let image = image.map_or(String::new(), |image| format!(": {image}"));
+    let time = harmless(time.unwrap_or("at an unknown time"));
+    let file = text("/event/source/file").unwrap_or_default();
+    let place = format!("{file}, record {}", number("/event/source/record").unwrap_or(0));
+    Shown { what: format!("{time} {title}{image}{pid}{matched}"), place }
 }

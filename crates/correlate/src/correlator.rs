@@ -433,9 +433,6 @@ impl Correlator {
                 });
             }
         }
-        if !planned.is_visible {
-            return;
-        }
         let names = planned.correlation.group_by.iter().map(|field| field.name.as_str().into());
         out.push(CorrelationMatch {
             plan: Arc::clone(&self.plan),

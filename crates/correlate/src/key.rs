@@ -237,7 +237,7 @@ mod tests {
         let (_, one) = all(vec![vec!["Ab"], vec!["c"]]);
         assert_eq!(one, all(vec![vec!["aB"], vec!["C"]]).1);
         for other in
-            [vec![vec!["a"], vec!["bc"]], vec![vec!["abc"], vec![""]], vec![vec!["ab\0002\0c"]]]
+            [vec![vec!["a"], vec!["bc"]], vec![vec!["abc"], vec![""]], vec![vec!["ab\u{0}2\u{0}c"]]]
         {
             assert_ne!(one, all(other).1);
         }

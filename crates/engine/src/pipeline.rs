@@ -351,6 +351,9 @@ impl Run<'_> {
         self.report.tested += batch.tested;
         self.progress.events += batch.events.len() as u64;
         self.correlating.take(&batch, &gaps);
+        for rule in batch.silent() {
+            self.report.count_silent(&rule.attributes, &rule.file);
+        }
         self.deliver(&batch)?;
         while batch.write_on(&self.context) {
             self.deliver(&batch)?;
@@ -382,8 +385,13 @@ impl Run<'_> {
     fn deliver_correlations(&mut self, before: Option<u32>) -> Result<(), EngineError> {
         while let Some(found) = self.correlating.next(before) {
             let Some(planned) = found.planned() else { continue };
+            let (attributes, file) = (&planned.correlation.attributes, &planned.correlation.file);
+            if !planned.is_visible {
+                self.report.count_silent(attributes, file);
+                continue;
+            }
             self.progress.alerts += 1;
-            self.report.count(&planned.correlation.attributes, &planned.correlation.file);
+            self.report.count(attributes, file);
             let text = self.correlating.write(&found, self.context.forms);
             for sink in self.sinks.iter_mut() {
                 self.report.take_note(sink.accept(text.get(0, sink.form())))?;

@@ -27,6 +27,8 @@ pub struct Report {
     pub alerts: BTreeMap<String, u64>,
     /// Alerts by rule (by all that tells rules apart), with level and title.
     pub rule_alerts: BTreeMap<String, RuleAlerts>,
+    /// How often each rule matched, and correlation held, that gives no alert of its own.
+    silent: BTreeMap<String, u64>,
     /// Events by their set of log sources, while the run goes on.
     pub(crate) sets: Vec<u64>,
     /// Events by the form of their recording.
@@ -151,6 +153,16 @@ impl Report {
     #[must_use]
     pub fn alerts_of_document(&self, attributes: &Attributes, file: &str) -> u64 {
         self.rule_alerts.get(&key(attributes, file)).map_or(0, |of_rule| of_rule.count)
+    }
+    /// How often the rule matched, or the correlation held, whether it gives alerts of its own or is silent.
+    #[must_use]
+    pub fn matches_of(&self, attributes: &Attributes, file: &str) -> u64 {
+        let silent = self.silent.get(&key(attributes, file)).copied().unwrap_or(0);
+        self.alerts_of_document(attributes, file) + silent
+    }
+    /// Counts a match of a rule or correlation that gives no alert of its own.
+    pub(crate) fn count_silent(&mut self, attributes: &Attributes, file: &str) {
+        *self.silent.entry(key(attributes, file)).or_default() += 1;
     }
 
     /// Takes note of what a sink answered: a receiver that refuses a batch may take the next, but one

@@ -18,7 +18,7 @@ use etwatch_capture::{Decoded, Decoder, Limits, Mark, Piece, Source, SourceError
 use etwatch_correlate::Plan;
 use etwatch_event::{Event, EventBatch, RecordBatch};
 use etwatch_normalise::{Context, Normaliser};
-use etwatch_rules::{Match, Matcher, RuleIndex, RuleSet};
+use etwatch_rules::{Match, Matcher, Rule, RuleIndex, RuleSet};
 
 use crate::engine::{Engine, EngineError};
 use crate::etw::{SchemaStores, SliceDecoder, context_of};
@@ -187,6 +187,12 @@ impl MatchedBatch {
     #[must_use]
     pub fn rules(&self) -> &RuleSet {
         &self.shared.engine.rules
+    }
+    /// The rules of matches that only correlations are about, one for each match.
+    pub fn silent(&self) -> impl Iterator<Item = &Rule> {
+        let Engine { rules, correlations, .. } = &self.shared.engine;
+        let matched = self.contributions.iter().map(|(_, (rule, _))| *rule);
+        matched.filter(|rule| !correlations.is_visible(*rule)).filter_map(|rule| rules.get(rule))
     }
     /// The correlations over these rules.
     #[must_use]

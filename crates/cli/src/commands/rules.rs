@@ -6,7 +6,7 @@ use etwatch_alert::json::harmless_line;
 use etwatch_alert::pretty::escape;
 use etwatch_event::FieldTable;
 use etwatch_rules::load::{LoadOptions, load};
-use etwatch_rules::sigma::{Attributes, Status};
+use etwatch_rules::sigma::{Attributes, Correlation, Status};
 use etwatch_rules::{Level, Rule};
 use serde::Serialize;
 
@@ -62,7 +62,7 @@ struct Line<'a> {
     title: &'a str,
     level: Option<&'a str>,
     status: Option<&'a str>,
-    log_source: String,
+    log_source: &'a str,
     tags: &'a [String],
     author: Option<&'a str>,
     file: &'a str,
@@ -89,22 +89,14 @@ impl List {
         };
         let loaded = load(&paths, &options, &mut FieldTable::default());
         terminal::unreadable(&loaded.unreadable);
-        let mut text = String::new();
+        let mut listed = Vec::new();
         for rule in &loaded.rules {
-            text.push_str(&match self.format {
-                Format::Text => one_line(rule),
-                Format::Json => json_line(rule),
-            });
-            text.push('\n');
+            listed.push(Listed::of_rule(rule));
         }
+        listed.extend(loaded.correlations.iter().map(Listed::of_correlation));
+        let text: String = listed.iter().map(|one| one.line(self.format) + "\n").collect();
         if !terminal::print(&text) {
             return FAILED;
-        }
-        if !loaded.correlations.is_empty() {
-            let count = loaded.correlations.len();
-            terminal::note(&format!(
-                "{count} correlations (not evaluated yet) are not in the list"
-            ));
         }
         if loaded.refused > 0 {
             terminal::note(&format!(
@@ -122,26 +114,50 @@ impl List {
     }
 }
 
-fn one_line(rule: &Rule) -> String {
-    let Attributes { id, title, level, .. } = &rule.attributes;
-    let level = level.map_or("-", Level::name);
-    let id = escape(id.as_deref().unwrap_or("-"));
-    let (log_source, title) = (escape(&rule.log_source.to_string()), escape(title));
-    format!("{level:13} {log_source:40} {title} ({id})")
+/// What is listed of a rule or a correlation.
+struct Listed<'a> {
+    attributes: &'a Attributes,
+    /// The log source, or the type of the correlation.
+    about: String,
+    file: &'a str,
+    line: usize,
 }
 
-fn json_line(rule: &Rule) -> String {
-    let attributes = &rule.attributes;
-    let line = Line {
-        id: attributes.id.as_deref(),
-        title: &attributes.title,
-        level: attributes.level.map(Level::name),
-        status: attributes.status.map(Status::name),
-        log_source: rule.log_source.to_string(),
-        tags: &attributes.tags,
-        author: attributes.author.as_deref(),
-        file: &rule.file,
-        line: rule.line,
-    };
-    harmless_line(&line)
+impl<'a> Listed<'a> {
+    fn of_rule(rule: &'a Rule) -> Self {
+        let Rule { attributes, log_source, file, line, .. } = rule;
+        Self { attributes, about: log_source.to_string(), file, line: *line }
+    }
+    fn of_correlation(correlation: &'a Correlation) -> Self {
+        let Correlation { attributes, kind, file, line, .. } = correlation;
+        Self { attributes, about: format!("correlation {}", kind.name()), file, line: *line }
+    }
+
+    fn line(&self, format: Format) -> String {
+        let Attributes { id, title, level, .. } = self.attributes;
+        match format {
+            Format::Text => {
+                let level = level.map_or("-", Level::name);
+                let id = escape(id.as_deref().unwrap_or("-"));
+                let (about, title) = (escape(&self.about), escape(title));
+                format!("{level:13} {about:40} {title} ({id})")
+            }
+            Format::Json => harmless_line(&self.json()),
+        }
+    }
+
+    fn json(&self) -> Line<'_> {
+        let Attributes { id, title, level, status, tags, author, .. } = self.attributes;
+        Line {
+            id: id.as_deref(),
+            title,
+            level: level.map(Level::name),
+            status: status.map(Status::name),
+            log_source: &self.about,
+            tags,
+            author: author.as_deref(),
+            file: self.file,
+            line: self.line,
+        }
+    }
 }

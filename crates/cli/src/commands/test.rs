@@ -121,12 +121,12 @@ impl RunTests {
         let outcomes = run::run(&chosen, &rules, workers);
         let mut outcomes = outcomes.map_err(|error| (FAILED, error.to_string()))?;
         if self.require_tests {
-            outcomes.extend(run::untested_as_failures(&rules, &untested));
+            outcomes.extend(run::untested_as_failures(&untested));
         }
         let run = Run {
             outcomes: &outcomes,
             filtered_out,
-            rules: rules.set(),
+            rules: rules.all().count(),
             untested: &untested,
             duration: clock.elapsed(),
         };

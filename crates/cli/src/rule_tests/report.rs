@@ -10,11 +10,10 @@ use anstyle::{AnsiColor, Style};
 use etwatch_alert::json::harmless_line;
 use etwatch_alert::pretty::escape;
 use etwatch_rules::sigma::Attributes;
-use etwatch_rules::{Rule, RuleIndex, RuleSet};
 use serde::Serialize;
 
 use crate::rule_tests::junit;
-use crate::rule_tests::rules::name_of;
+use crate::rule_tests::rules::Subject;
 use crate::rule_tests::{Expected, Outcome, Test};
 
 /// Rules without a test that are named one by one.
@@ -38,10 +37,10 @@ pub(crate) struct Run<'a> {
     pub(crate) outcomes: &'a [Outcome],
     /// Tests that were left out by `--filter`.
     pub(crate) filtered_out: usize,
-    /// The rules.
-    pub(crate) rules: &'a RuleSet,
+    /// How many rules and correlations there are.
+    pub(crate) rules: usize,
     /// Those without a test.
-    pub(crate) untested: &'a [RuleIndex],
+    pub(crate) untested: &'a [Subject<'a>],
     /// How long it took.
     pub(crate) duration: Duration,
 }
@@ -98,14 +97,13 @@ impl Run<'_> {
             text.push('\n');
         }
         let failed = self.failed();
-        let untested = self.untested.iter().filter_map(|index| self.rules.get(*index));
         let line = RunLine {
             kind: "run",
             passed: self.outcomes.len() - failed,
             failed,
             filtered_out: self.filtered_out,
-            rules: self.rules.rules().len(),
-            untested: untested.map(UntestedRule::of).collect(),
+            rules: self.rules,
+            untested: self.untested.iter().map(UntestedRule::of).collect(),
             seconds: self.duration.as_secs_f64(),
         };
         text + &harmless_line(&line) + "\n"
@@ -113,11 +111,10 @@ impl Run<'_> {
 
     /// How many rules there are, and which of them have no test.
     pub(crate) fn coverage(&self) -> String {
-        let (all, without) = (self.rules.rules().len(), self.untested.len());
+        let (all, without) = (self.rules, self.untested.len());
         let mut text = format!("{}, {without} without a test", counted(all, "rule"));
-        let untested = self.untested.iter().filter_map(|index| self.rules.get(*index));
-        for rule in untested.take(UNTESTED_SHOWN) {
-            text.push_str(&format!("\n  {}", escape(&name_of(rule))));
+        for rule in self.untested.iter().take(UNTESTED_SHOWN) {
+            text.push_str(&format!("\n  {}", escape(&rule.name())));
         }
         if without > UNTESTED_SHOWN {
             text.push_str(&format!("\n  and {} more", without - UNTESTED_SHOWN));
@@ -201,8 +198,8 @@ struct UntestedRule<'a> {
 }
 
 impl<'a> UntestedRule<'a> {
-    fn of(rule: &'a Rule) -> Self {
-        let Attributes { id, title, .. } = &rule.attributes;
-        Self { id: id.as_deref(), title, file: &rule.file, line: rule.line }
+    fn of(rule: &Subject<'a>) -> Self {
+        let Attributes { id, title, .. } = rule.attributes();
+        Self { id: id.as_deref(), title, file: rule.file(), line: rule.line() }
     }
 }

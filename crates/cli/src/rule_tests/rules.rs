@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use etwatch_correlate::Planned;
 use etwatch_engine::{Engine, EngineError};
 use etwatch_rules::load::{LoadOptions, Loaded};
+use etwatch_rules::sigma::Attributes;
 use etwatch_rules::{Diagnostic, Rule, RuleIndex, RuleSet, Severity, yaml};
 
 use crate::rule_tests::find::{Found, find, once_each};
@@ -118,47 +120,60 @@ impl Rules {
         &self.engine.rules
     }
 
-    /// The rule that a test means.
+    /// All rules, then all correlations.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Subject<'_>> {
+        let rules = (0..).map_while(RuleIndex::from_index).zip(self.set().rules());
+        let rules = rules.map(|(index, rule)| Subject::Rule(index, rule));
+        rules.chain(self.engine.correlations.correlations().iter().map(Subject::Correlation))
+    }
+    /// Whether it gives alerts of its own: else it is tested by what refers to it.
+    pub(crate) fn is_visible(&self, subject: Subject<'_>) -> bool {
+        match subject {
+            Subject::Rule(index, _) => self.engine.correlations.is_visible(index),
+            Subject::Correlation(planned) => planned.is_visible,
+        }
+    }
+
+    /// The rule or correlation that a test means.
     ///
     /// # Errors
     /// Why there is none, and what to do about it.
-    pub(crate) fn find(&self, meant: &Meant) -> Result<RuleIndex, String> {
+    pub(crate) fn find(&self, meant: &Meant) -> Result<Subject<'_>, String> {
         match meant {
             Meant::InFile(path, name) => self.find_in_file(path, name.as_deref()),
             Meant::Called(name) => {
-                let all = self.set().rules().iter().enumerate();
-                let called: Vec<_> = all.filter(|(_, rule)| is_called(rule, name)).collect();
+                let called: Vec<_> = self.all().filter(|one| one.is_called(name)).collect();
                 self.only(&called, &format!("the rule `{name}`"), || self.refusal_of(name))
             }
         }
     }
 
-    fn find_in_file(&self, path: &Path, name: Option<&str>) -> Result<RuleIndex, String> {
+    fn find_in_file(&self, path: &Path, name: Option<&str>) -> Result<Subject<'_>, String> {
         let file = self.names.get(&whole(path)).cloned().unwrap_or_else(|| shown(path));
-        let all = self.set().rules().iter().enumerate();
-        let of_file: Vec<_> = all.filter(|(_, rule)| rule.file == file).collect();
+        let mut of_file: Vec<_> = self.all().filter(|one| one.file() == file).collect();
         let Some(name) = name else {
+            // Rules that only a correlation is made of are not what the file is about.
+            if of_file.iter().any(|one| self.is_visible(*one)) {
+                of_file.retain(|one| self.is_visible(*one));
+            }
             return self.only(&of_file, &format!("the rule of `{file}`"), || {
                 let mut problems = self.loaded.diagnostics.iter();
                 problems.find(|found| explains_refusal(found) && found.file.name == file)
             });
         };
-        let called: Vec<_> =
-            of_file.into_iter().filter(|(_, rule)| is_called(rule, name)).collect();
+        let called: Vec<_> = of_file.into_iter().filter(|one| one.is_called(name)).collect();
         self.only(&called, &format!("the rule `{name}` of `{file}`"), || self.refusal_of(name))
     }
 
     /// The rule, if it is one.
-    fn only<'d>(
+    fn only<'s, 'd>(
         &self,
-        candidates: &[(usize, &Rule)],
+        candidates: &[Subject<'s>],
         what: &str,
         refusal: impl FnOnce() -> Option<&'d Diagnostic>,
-    ) -> Result<RuleIndex, String> {
+    ) -> Result<Subject<'s>, String> {
         match candidates {
-            [(index, _)] => {
-                RuleIndex::from_index(*index).ok_or_else(|| format!("{what} has no number"))
-            }
+            [only] => Ok(*only),
             [] => Err(match refusal() {
                 Some(problem) => format!("{what} was not loaded\n{problem}"),
                 None => format!(
@@ -168,7 +183,7 @@ impl Rules {
                 ),
             }),
             several => {
-                let all: Vec<_> = several.iter().map(|(_, rule)| name_of(rule)).collect();
+                let all: Vec<_> = several.iter().map(Subject::name).collect();
                 let all = all.join("\n  ");
                 Err(format!("{what} may be one of several; say which with `rule:`\n  {all}"))
             }
@@ -190,13 +205,52 @@ impl Rules {
     }
 }
 
-/// What a person calls a rule, and where it is.
-pub(crate) fn name_of(rule: &Rule) -> String {
-    format!("`{}`, {}:{}", rule.attributes.title, rule.file, rule.line)
+/// A rule or a correlation, which a test can be about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Subject<'r> {
+    /// A rule and its number.
+    Rule(RuleIndex, &'r Rule),
+    /// A correlation.
+    Correlation(&'r Planned),
 }
 
-fn is_called(rule: &Rule, name: &str) -> bool {
-    rule.attributes.is_called(name) || rule.attributes.title == name
+impl<'r> Subject<'r> {
+    /// What it says of itself.
+    pub(crate) fn attributes(&self) -> &'r Attributes {
+        match self {
+            Self::Rule(_, rule) => &rule.attributes,
+            Self::Correlation(planned) => &planned.correlation.attributes,
+        }
+    }
+    /// The file it is in.
+    pub(crate) fn file(&self) -> &'r str {
+        match self {
+            Self::Rule(_, rule) => &rule.file,
+            Self::Correlation(planned) => &planned.correlation.file,
+        }
+    }
+    /// The line it begins at.
+    pub(crate) fn line(&self) -> usize {
+        match self {
+            Self::Rule(_, rule) => rule.line,
+            Self::Correlation(planned) => planned.correlation.line,
+        }
+    }
+    /// What a person calls it, and where it is.
+    pub(crate) fn name(&self) -> String {
+        format!("`{}`, {}:{}", self.attributes().title, self.file(), self.line())
+    }
+    fn is_called(&self, name: &str) -> bool {
+        self.attributes().is_called(name) || self.attributes().title == name
+    }
+    /// Whether both are one.
+    pub(crate) fn is(&self, other: &Subject<'_>) -> bool {
+        match (self, other) {
+            (Self::Rule(one, _), Subject::Rule(other, _)) => one == other,
+            (Self::Correlation(one), Subject::Correlation(other)) => std::ptr::eq(*one, *other),
+            _ => false,
+        }
+    }
 }
 
 /// Whether a problem is why a document is no rule.

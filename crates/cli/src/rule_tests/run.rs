@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use etwatch_engine::{EngineError, Options, Report, Workers, replay_on};
-use etwatch_rules::{Rule, RuleIndex};
+use etwatch_rules::RuleIndex;
+use etwatch_rules::sigma::correlation::Target;
 
-use crate::rule_tests::rules::{Rules, name_of};
+use crate::rule_tests::rules::{Rules, Subject};
 use crate::rule_tests::{Expected, Outcome, Test, why};
 
 /// Runs the tests by `workers` threads, 0 for one a processor.
@@ -50,25 +51,25 @@ fn take<'t>(tests: &'t [Test], next: &AtomicUsize) -> Option<(usize, &'t Test)> 
 }
 
 /// A failed outcome for each rule that no test means.
-pub(crate) fn untested_as_failures(rules: &Rules, untested: &[RuleIndex]) -> Vec<Outcome> {
-    let one = |rule: &Rule| Outcome {
-        file: rule.file.clone(),
-        case: format!("`{}` has a test", rule.attributes.title),
+pub(crate) fn untested_as_failures(untested: &[Subject<'_>]) -> Vec<Outcome> {
+    let one = |rule: &Subject<'_>| Outcome {
+        file: rule.file().to_owned(),
+        case: format!("`{}` has a test", rule.attributes().title),
         expected: None,
         matches: None,
         failure: Some(
             "no test is for this rule\nwrite some into NAME.test.yaml beside it".to_owned(),
         ),
     };
-    untested.iter().filter_map(|index| rules.set().get(*index)).map(one).collect()
+    untested.iter().map(one).collect()
 }
 
-/// The rules that none of the tests means.
-pub(crate) fn untested(tests: &[Test], rules: &Rules) -> Vec<RuleIndex> {
-    let mut tested: Vec<_> = tests.iter().filter_map(|test| rules.find(&test.rule).ok()).collect();
-    tested.sort_unstable();
-    let all = (0..rules.set().rules().len()).filter_map(RuleIndex::from_index);
-    all.filter(|index| tested.binary_search(index).is_err()).collect()
+/// The rules and correlations that none of the tests means; what is silent is tested by what refers to it.
+pub(crate) fn untested<'r>(tests: &[Test], rules: &'r Rules) -> Vec<Subject<'r>> {
+    let tested: Vec<_> = tests.iter().filter_map(|test| rules.find(&test.rule).ok()).collect();
+    let has_none =
+        |one: &Subject<'_>| rules.is_visible(*one) && !tested.iter().any(|tested| tested.is(one));
+    rules.all().filter(has_none).collect()
 }
 
 fn one(test: &Test, rules: &Rules, workers: &Workers) -> Outcome {
@@ -94,30 +95,58 @@ impl From<String> for Failure {
 
 /// How often the rule matched, which is as often as expected.
 fn judge(test: &Test, rules: &Rules, workers: &Workers) -> Result<u64, Failure> {
-    let index = rules.find(&test.rule)?;
-    let Some(rule) = rules.set().get(index) else { return Err("no such rule".to_owned().into()) };
+    let subject = rules.find(&test.rule)?;
     let report = replayed(test, workers).map_err(|error| error.to_string())?;
-    let matches = report.alerts_of(rule);
+    let matches = report.matches_of(subject.attributes(), subject.file());
     if let Some(what) = lost(&report) {
         return Err(what.into());
     }
     if !test.lines.is_empty() && report.events.contains_key("none") {
         return Err(why::no_log_source(test, workers).into());
     }
-    let of_rule = format!("rule {}", name_of(rule));
+    let of_rule = format!("rule {}", subject.name());
     if !test.expected.is_met_by(matches) {
         let expected = test.expected;
-        let details = why::otherwise(test, rule, index, workers);
+        let details = match subject {
+            Subject::Rule(index, rule) => why::otherwise(test, rule, index, workers),
+            Subject::Correlation(planned) => why::of_correlation(planned, rules, &report),
+        };
         let what = format!("expected {expected}, got {matches}\n{of_rule}\n{details}");
         return Err(Failure { matches: Some(matches), what });
     }
-    if test.expected == Expected::Exactly(0) && report.events_for(index, rules.set()) == 0 {
-        let sources = why::log_sources(rule, &report);
+    if test.expected == Expected::Exactly(0)
+        && let Some(sources) = applies_to_none(subject, rules, &report)
+    {
         let what =
             format!("nothing was tested: the rule applies to no event\n{of_rule}\n{sources}");
         return Err(Failure { matches: Some(matches), what });
     }
     Ok(matches)
+}
+
+/// If the rule, or one that the correlation needs, applies to no event at all, that it does.
+fn applies_to_none(subject: Subject<'_>, rules: &Rules, report: &Report) -> Option<String> {
+    let plan = &rules.engine.correlations;
+    match subject {
+        Subject::Rule(index, rule) => {
+            (report.events_for(index, rules.set()) == 0).then(|| why::log_sources(rule, report))
+        }
+        Subject::Correlation(planned) => {
+            let below = planned.correlation.rules.iter().map(|reference| match reference.target {
+                Target::Rule(index) => {
+                    let rule = RuleIndex::from_index(index)?;
+                    applies_to_none(Subject::Rule(rule, rules.set().get(rule)?), rules, report)
+                }
+                Target::Correlation(index) => {
+                    let below = plan.correlations().get(index)?;
+                    applies_to_none(Subject::Correlation(below), rules, report)
+                }
+            });
+            // It is tested if any of its rules is.
+            let all: Option<Vec<String>> = below.collect();
+            all.map(|all| all.concat())
+        }
+    }
 }
 
 /// How the replay of a test went.

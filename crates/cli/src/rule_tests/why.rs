@@ -6,12 +6,15 @@
 
 use etwatch_capture::Limits;
 use etwatch_capture::source::Location;
+use etwatch_correlate::Planned;
 use etwatch_engine::input::Input;
 use etwatch_engine::{Report, Workers};
 use etwatch_event::{Event, Ledger};
+use etwatch_rules::sigma::correlation::Target;
 use etwatch_rules::{Evaluator, Reasoning, Rule, RuleIndex, Shortfall, Verdict};
 
 use crate::rule_tests::Test;
+use crate::rule_tests::rules::{Rules, Subject};
 
 /// Events that are shown one by one.
 const EVENTS_SHOWN: usize = 3;
@@ -56,6 +59,33 @@ pub(crate) fn otherwise(test: &Test, rule: &Rule, index: RuleIndex, workers: &Wo
         None if matched == 0 => applies_to_none(rule, &sources),
         _ => shown,
     }
+}
+
+/// Why a correlation gave more or fewer alerts than expected: how often each of its rules matched, and what did
+/// not take part.
+pub(crate) fn of_correlation(planned: &Planned, rules: &Rules, report: &Report) -> String {
+    let mut text = String::new();
+    for reference in &planned.correlation.rules {
+        let subject = match reference.target {
+            Target::Rule(index) => rules.all().nth(index),
+            Target::Correlation(index) => {
+                rules.engine.correlations.correlations().get(index).map(Subject::Correlation)
+            }
+        };
+        let count = subject.map(|one| report.matches_of(one.attributes(), one.file()));
+        text.push_str(&format!("`{}` matched {} times\n", reference.text, count.unwrap_or(0)));
+    }
+    let counts = report.correlation;
+    for (count, what) in [
+        (counts.missing, "lack a field that a correlation groups by, or measures"),
+        (counts.not_numeric, "have no number where numbers are measured"),
+        (counts.late, "are of late events"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!("{count} matches took no part: they {what}\n"));
+        }
+    }
+    text
 }
 
 /// That the rule is for other log sources.

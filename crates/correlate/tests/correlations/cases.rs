@@ -1,9 +1,7 @@
 //! Correlations over sequences of matches, as `cases.yaml` has them.
 
-mod support;
-
+use crate::support::{Play, text};
 use serde_yaml::Value;
-use support::{Play, text};
 
 /// What is played, and what is expected of it.
 fn check(case: &Value) -> Result<(), String> {
