@@ -100,6 +100,15 @@ pub(crate) fn troubles(report: &Report) {
         let (reason, offset) = (damage.reason, damage.offset);
         tell(&format!("{style}damaged{style:#}: {file}, byte {offset}: {reason}: {detail}\n"));
     }
+    if let Some(state) = &report.state {
+        if let Some(problem) = &state.problem {
+            error(&harmless(problem));
+        }
+        for correlation in &state.left_out {
+            let name = harmless(correlation);
+            note(&format!("the windows of `{name}` begin anew: it is gone or says something else"));
+        }
+    }
     for (sink, (alerts, what)) in &report.undelivered {
         error(&format!("{sink} did not take {alerts} alerts: {}", harmless(what)));
     }

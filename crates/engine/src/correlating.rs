@@ -8,9 +8,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use etwatch_alert::{AlertTexts, Forms};
+use etwatch_correlate::saved::{Restored, Saved};
 use etwatch_correlate::{CorrelationMatch, Correlator, Counts, Limits, Loss, Plan};
 use etwatch_event::{EventBatch, Ledger, Timestamp};
 
+use crate::saved::SavedState;
 use crate::work::MatchedBatch;
 
 /// Something that was lost before the event in a row of a batch.
@@ -52,6 +54,17 @@ impl Correlating {
             lost: Loss::default(),
             texts: AlertTexts::default(),
         }
+    }
+
+    /// With what an earlier run left.
+    pub(crate) fn restore(plan: &Arc<Plan>, saved: Saved) -> (Self, Restored) {
+        let (correlator, restored) =
+            Correlator::restore(Arc::clone(plan), Limits::default(), saved);
+        (Self { correlator, ..Self::new(plan) }, restored)
+    }
+    /// What a later run needs.
+    pub(crate) fn save(&self) -> SavedState {
+        SavedState { correlations: self.correlator.save() }
     }
 
     /// What reading came to is in `ledger`; what it lost is lost about the time of the next event. Windows

@@ -21,8 +21,8 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-pub mod correlating;
-mod engine;
+mod correlating;
+pub mod engine;
 pub mod etw;
 pub mod field_sources;
 pub mod input;
@@ -32,6 +32,7 @@ pub mod options;
 pub mod pipeline;
 pub mod report;
 mod resting;
+pub mod saved;
 pub mod work;
 
 pub use engine::{Engine, EngineError};

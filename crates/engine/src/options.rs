@@ -1,6 +1,8 @@
 //! How a replay is run, and who is told how it goes.
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use etwatch_capture::Limits;
 use etwatch_event::EventBatch;
@@ -8,8 +10,8 @@ use etwatch_event::EventBatch;
 /// What [`Options::held`] may grow to.
 pub const HELD_LIMIT: usize = 256 << 20;
 
-/// How a replay is run. Nothing but `enrich` changes the alerts.
-#[derive(Clone, Copy, Debug)]
+/// How a replay is run. Nothing but `enrich` and `state` changes the alerts.
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Worker threads to start; 0 is one for each processor.
     pub workers: usize,
@@ -23,11 +25,30 @@ pub struct Options {
     pub held: usize,
     /// Whether events of recorded logs get what their host knows, see [`etwatch_state::Settings::enrich`].
     pub enrich: bool,
+    /// Where windows are taken up from, and kept for the next run. Without it, those that wait for time to
+    /// pass are decided when the input ends.
+    pub state: Option<StateFile>,
+}
+
+/// A file of state, see [`crate::saved`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How often it is written while the run goes on.
+    pub interval: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { workers: 0, batch: 256, limits: Limits::default(), held: 2 << 20, enrich: true }
+        Self {
+            workers: 0,
+            batch: 256,
+            limits: Limits::default(),
+            held: 2 << 20,
+            enrich: true,
+            state: None,
+        }
     }
 }
 

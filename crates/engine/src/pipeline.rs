@@ -12,6 +12,7 @@ use std::sync::Arc;
 use etwatch_alert::{Forms, Sink};
 use etwatch_capture::source::Location;
 use etwatch_capture::{Limits, Source, SourceError, open};
+use etwatch_correlate::saved::Restored;
 use etwatch_event::{EventBatch, Timestamp};
 use etwatch_state::{Heads, Settings, State};
 use rayon::prelude::*;
@@ -21,8 +22,9 @@ use crate::engine::{Engine, EngineError};
 use crate::input::Input;
 use crate::live::LiveEngine;
 use crate::options::{HELD_LIMIT, Observer, Options, Progress};
-use crate::report::Report;
+use crate::report::{Report, StateNote};
 use crate::resting::Resting;
+use crate::saved::{self, Found, Saver};
 use crate::work::{AlertContext, MatchedBatch, Pending, Workers};
 
 /// A batch is also full when its events hold this many bytes: some events are large.
@@ -84,15 +86,17 @@ fn run(
     observer: &mut dyn Observer,
 ) -> Result<Report, EngineError> {
     let engine = workers.engine().clone();
+    let (correlating, state_note) = take_up(&engine, &options);
     let settings = Settings { enrich: options.enrich, ..Settings::default() };
     let mut run = Run {
         live,
+        saver: options.state.clone().map(Saver::start),
         options,
         context: Arc::new(AlertContext {
             files: locations.iter().map(Location::name).collect(),
             forms: Forms::of(sinks),
         }),
-        correlating: Correlating::new(&engine.correlations),
+        correlating,
         engine,
         ordered: workers.batch(),
         workers: workers.clone(),
@@ -101,7 +105,7 @@ fn run(
         inputs: Vec::new(),
         unopened: VecDeque::new(),
         opened_ahead: 0,
-        report: Report::default(),
+        report: Report::with_state(state_note),
         sinks,
         observer,
         progress: Progress::default(),
@@ -120,6 +124,24 @@ fn run(
     run.finish()
 }
 
+/// What an earlier run left, as far as it fits, and what is to be said of it.
+fn take_up(engine: &Engine, options: &Options) -> (Correlating, Option<StateNote>) {
+    let plan = &engine.correlations;
+    let Some(file) = &options.state else { return (Correlating::new(plan), None) };
+    match saved::load(&file.path) {
+        Found::Nothing => (Correlating::new(plan), Some(StateNote::default())),
+        Found::State(state) => {
+            let (correlating, restored) = Correlating::restore(plan, state.correlations);
+            let Restored { groups, left_out } = restored;
+            (correlating, Some(StateNote { groups, left_out, problem: None }))
+        }
+        Found::Problem(problem) => {
+            let note = StateNote { problem: Some(problem.to_string()), ..StateNote::default() };
+            (Correlating::new(plan), Some(note))
+        }
+    }
+}
+
 struct Run<'a> {
     /// Where the engine in force is to be had, if it may change.
     live: Option<&'a LiveEngine>,
@@ -128,6 +150,7 @@ struct Run<'a> {
     options: Options,
     workers: Workers,
     correlating: Correlating,
+    saver: Option<Saver>,
     context: Arc<AlertContext>,
     /// Events in order, not yet handed to matching.
     ordered: EventBatch,
@@ -218,6 +241,11 @@ impl Run<'_> {
         self.hand_on()?;
         while !self.matching.is_empty() {
             self.take_matches()?;
+        }
+        if let Some(saver) = &mut self.saver {
+            // Time goes on in another run.
+            self.report.note_saving(saver.save(self.correlating.save()));
+            return Ok(());
         }
         self.correlating.finish();
         self.deliver_correlations(None)
@@ -359,6 +387,11 @@ impl Run<'_> {
             self.deliver(&batch)?;
         }
         self.deliver_correlations(None)?;
+        if let Some(saver) = &mut self.saver
+            && saver.is_due()
+        {
+            self.report.note_saving(saver.save(self.correlating.save()));
+        }
         self.workers.give_back(batch.events);
         self.workers.give_back_alerts(batch.alerts);
         self.observer.progress(self.progress);

@@ -11,6 +11,7 @@ use etwatch_rules::{Level, Rule, RuleIndex, RuleSet};
 use serde::Serialize;
 
 use crate::engine::EngineError;
+use crate::saved::SavedError;
 
 /// Everything a run can say about itself when it has ended.
 #[derive(Clone, Debug, Default)]
@@ -41,8 +42,21 @@ pub struct Report {
     pub unreadable: Vec<String>,
     /// The first damaged places of each input.
     pub damage: Vec<(String, Damage)>,
+    /// What became of the state of earlier runs, if a file of it was named.
+    pub state: Option<StateNote>,
     /// By sink, how many alerts it did not take, and what it said last.
     pub undelivered: BTreeMap<String, (u64, String)>,
+}
+
+/// What became of the state of earlier runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StateNote {
+    /// Groups of correlations that were taken up.
+    pub groups: usize,
+    /// Correlations of which there were some, but that are gone or say something else now.
+    pub left_out: Vec<String>,
+    /// What is wrong with the file.
+    pub problem: Option<String>,
 }
 
 /// Rules of a run.
@@ -177,6 +191,17 @@ impl Report {
                 Ok(())
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// That of a run which begins with what an earlier one left.
+    pub(crate) fn with_state(state: Option<StateNote>) -> Self {
+        Self { state, ..Self::default() }
+    }
+    /// Takes note of how writing the state went; the run goes on either way.
+    pub(crate) fn note_saving(&mut self, result: Result<(), SavedError>) {
+        if let (Some(note), Err(error)) = (&mut self.state, result) {
+            note.problem = Some(error.to_string());
         }
     }
 

@@ -2,8 +2,10 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use etwatch_capture::source::Location;
+use etwatch_engine::options::StateFile;
 use etwatch_engine::{Options, Report, replay};
 
 use crate::commands::outputs::{Asked, Outputs};
@@ -59,6 +61,13 @@ pub(crate) struct Replay {
     /// Leave the summary and the progress bar out
     #[arg(short, long)]
     quiet: bool,
+    /// Take the windows of correlations up from this file, and keep them in it for the next replay, instead
+    /// of deciding those that wait for time to pass when the input ends
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Write the state also while the replay goes on, this often
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "state")]
+    state_interval: u64,
     /// Leave events of recorded logs as they are: no parents and images from what was recorded before
     #[arg(long)]
     no_enrich: bool,
@@ -88,6 +97,10 @@ impl Replay {
             workers: self.workers.map(usize::from).or(config.workers).unwrap_or(0),
             batch: self.batch.map_or(Options::default().batch, NonZeroUsize::get),
             enrich: !self.no_enrich,
+            state: self
+                .state
+                .clone()
+                .map(|path| StateFile { path, interval: Duration::from_secs(self.state_interval) }),
             ..Options::default()
         };
         let mut bar = Bar::new(&found.inputs, self.quiet);
