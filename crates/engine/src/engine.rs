@@ -10,8 +10,9 @@ use std::sync::Arc;
 use etwatch_event::{FieldId, FieldTable, LogSourceSetId, Vocabulary};
 use etwatch_normalise::{Normaliser, Table, TableError, Taxonomy};
 use etwatch_rules::load::{LoadOptions, Loaded, load};
+use etwatch_rules::sigma::detection::Target;
 use etwatch_rules::{Level, Rule, RuleSet};
-use etwatch_state::Outline;
+use etwatch_state::{NeededFacts, Outline};
 
 /// Why a run could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +105,24 @@ impl Engine {
     #[must_use]
     pub(crate) fn ancestors(&self) -> Option<FieldId> {
         self.vocabulary.fields.id("AncestorProcessGuid")
+    }
+
+    /// The facts of files of which a rule asks.
+    #[must_use]
+    pub fn needed_facts(&self) -> NeededFacts {
+        let Self { rules, vocabulary, .. } = self;
+        let mut needed = NeededFacts::default();
+        for set in (0..vocabulary.sets().len()).filter_map(LogSourceSetId::from_index) {
+            let applying = rules.applying(set).iter();
+            for expression in applying.filter_map(|rule| rules.expression(*rule)) {
+                expression.atoms(&mut |atom| {
+                    if let Some(Target::Field(field)) = rules.atoms().get(atom).map(|it| it.target) {
+                        needed.add(set, vocabulary.fields.name(field));
+                    }
+                });
+            }
+        }
+        needed
     }
 
     /// The same with other rules, whose fields are numbered in `fields`: the table of this engine, or
