@@ -116,7 +116,8 @@ impl Engine {
             let applying = rules.applying(set).iter();
             for expression in applying.filter_map(|rule| rules.expression(*rule)) {
                 expression.atoms(&mut |atom| {
-                    if let Some(Target::Field(field)) = rules.atoms().get(atom).map(|it| it.target) {
+                    if let Some(Target::Field(field)) = rules.atoms().get(atom).map(|it| it.target)
+                    {
                         needed.add(set, vocabulary.fields.name(field));
                     }
                 });

@@ -73,7 +73,9 @@ impl Accounts {
             self.scratch.push('\\');
         }
         self.scratch.push_str(name);
-        if self.scratch.len() > LONGEST || self.names.get(sid).is_some_and(|it| **it == *self.scratch) {
+        if self.scratch.len() > LONGEST
+            || self.names.get(sid).is_some_and(|it| **it == *self.scratch)
+        {
             return;
         }
         self.names.put(sid.into(), self.scratch.as_str().into());

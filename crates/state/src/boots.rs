@@ -21,10 +21,11 @@ pub(crate) fn boot(event: &Event<'_>, start_time: FieldId, last: Timestamp) -> O
         Some(Value::Text(text)) => Timestamp::parse(text),
         _ => None,
     };
+    let ago = event.time().filetime().saturating_sub(last.filetime());
     let boot = match told.filter(|told| told.is_known()) {
         // The clock is set while Windows starts.
         Some(told) => told.min(event.time()),
-        None if event.time().filetime().saturating_sub(last.filetime()) <= SAME => return None,
+        None if last.is_known() && ago <= SAME => return None,
         None => Timestamp::from_filetime(event.time().filetime().checked_sub(START)?),
     };
     (boot > last).then_some(boot)

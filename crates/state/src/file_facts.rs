@@ -50,7 +50,7 @@ struct Told {
     /// When the host said so last.
     last: Timestamp,
     /// `None` if the host could not tell.
-    content: Option<Content>,
+    content: Option<Box<Content>>,
 }
 
 /// What is known of the files of a host.
@@ -116,7 +116,7 @@ impl FileFacts {
         lower_into(path, &mut self.lower);
         let contents = self.paths.get(&*self.lower)?;
         let own = contents.iter().find(|told| time.is_known() && told.last >= time);
-        own.or(contents.last())?.content.as_ref()
+        own.or(contents.last())?.content.as_deref()
     }
 
     fn make_room(&mut self) {
@@ -140,7 +140,7 @@ fn add(contents: &mut Vec<Told>, new: Told) {
             (Some(known), Some(content)) if known.identity == content.identity => {
                 before.last = new.last;
                 if let Some(content) = new.content {
-                    known.complete(content);
+                    known.complete(*content);
                 }
                 return;
             }
@@ -154,7 +154,7 @@ fn add(contents: &mut Vec<Told>, new: Told) {
 }
 
 fn bytes_of(contents: &[Told]) -> usize {
-    contents.iter().filter_map(|told| told.content.as_ref()).map(Content::bytes).sum()
+    contents.iter().filter_map(|told| told.content.as_deref()).map(Content::bytes).sum()
 }
 
 /// Windows compares paths without case; letters beyond ASCII are compared as they are, since answers repeat the

@@ -109,7 +109,7 @@ pub(super) enum Answer {
     /// The host could not tell.
     Failed,
     /// What is known of a content.
-    Content(Content),
+    Content(Box<Content>),
 }
 
 impl Answer {
@@ -127,18 +127,16 @@ impl Answer {
             size: number(event, fields.size)?,
             changed: number(event, fields.changed)?,
         };
-        let mut content = Content { identity, ..Content::default() };
+        let mut content = Box::new(Content { identity, ..Content::default() });
         let answered = event.text(fields.answered).unwrap_or_default();
         let has_version = answered.split_ascii_whitespace().any(|one| one == VERSION);
-        let texts = FileFact::ALL.iter().filter(|fact| fact.hash().is_none());
-        for fact in texts {
-            let text = text(event, fields.fact(*fact), &mut scratch);
-            match (fact, text) {
-                (FileFact::Signed | FileFact::Signature | FileFact::SignatureStatus, _) => {}
-                (_, Some(text)) => content.set(*fact, text),
-                (FileFact::Hashes, None) => {}
-                (_, None) if has_version => content.set(*fact, NONE),
-                (_, None) => {}
+        if let Some(hashes) = text(event, fields.fact(FileFact::Hashes), &mut scratch) {
+            content.set(FileFact::Hashes, hashes);
+        }
+        for fact in FileFact::OF_VERSION {
+            let text = text(event, fields.fact(fact), &mut scratch);
+            if let Some(text) = text.or(has_version.then_some(NONE)) {
+                content.set(fact, text);
             }
         }
         if let Some(status) = event.text(fields.fact(FileFact::SignatureStatus)) {

@@ -43,6 +43,14 @@ facts! {
 pub(super) const FACTS: usize = FileFact::ALL.len();
 
 impl FileFact {
+    /// Those that are texts of the version resource.
+    pub(super) const OF_VERSION: [Self; 5] = [
+        Self::OriginalFileName,
+        Self::FileVersion,
+        Self::Description,
+        Self::Product,
+        Self::Company,
+    ];
     /// The fact whose field has this name.
     pub(super) fn of(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|fact| fact.name() == name)

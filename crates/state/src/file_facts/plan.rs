@@ -42,11 +42,13 @@ fn path_of(activity: Activity) -> Option<&'static str> {
 }
 
 /// The facts that events of a layout are given, and the field with the path of the file.
-pub(crate) fn given(layout: &Layout, vocabulary: &Vocabulary) -> Option<(&'static str, Vec<FileFact>)> {
+pub(crate) fn given(
+    layout: &Layout,
+    vocabulary: &Vocabulary,
+) -> Option<(&'static str, Vec<FileFact>)> {
     let path = path_of(layout.role().activity)?;
-    let has = |name: &str| {
-        vocabulary.fields.id(name).is_some_and(|field| layout.slot(field).is_some())
-    };
+    let has =
+        |name: &str| vocabulary.fields.id(name).is_some_and(|field| layout.slot(field).is_some());
     let has_hashes = has(FileFact::Hashes.name());
     let is_given =
         |fact: &&FileFact| if fact.hash().is_some() { has_hashes } else { has(fact.name()) };

@@ -52,7 +52,11 @@ fn an_event_is_told_of_the_content_that_was_there_then() {
     }
     for (time, company) in [(5, 1), (10, 1), (11, 2), (60, 2), (99, 2)] {
         let expected = format!("company {company}");
-        assert_eq!(telling.get("c:\\temp\\A.EXE", time, FileFact::Company), Some(expected), "{time}");
+        assert_eq!(
+            telling.get("c:\\temp\\A.EXE", time, FileFact::Company),
+            Some(expected),
+            "{time}"
+        );
     }
     assert_eq!(telling.get("C:\\Temp\\b.exe", 60, FileFact::Company), None);
 }
