@@ -313,7 +313,6 @@ impl Host {
             ("file facts", self.file_facts.evicted + self.file_facts.refused),
             ("accounts", self.accounts.evicted),
             ("scripts in parts", self.scripts.evicted),
-            ("scripts with a part missing", self.scripts.missing() as u64),
         ] {
             if count > 0 {
                 *all.entry(what).or_default() += count;

@@ -80,8 +80,8 @@ impl Default for Scripts {
 
 impl Scripts {
     /// Scripts of which a part is missing so far.
-    pub(crate) fn missing(&self) -> usize {
-        self.waiting.iter().filter(|(_, script)| !script.is_too_long).count()
+    pub(crate) fn missing(&self) -> u64 {
+        self.waiting.iter().map(|(_, script)| u64::from(!script.is_too_long)).sum()
     }
 
     /// Takes a part; returns the whole script if this one completes it.

@@ -132,6 +132,10 @@ impl State {
         self.now = Timestamp::from_filetime(u64::MAX);
         self.release(out, ledger);
         ledger.forgotten = self.hosts.forgotten();
+        let missing = self.hosts.missing_scripts();
+        if missing > 0 {
+            *ledger.incomplete.entry("scripts").or_default() += missing;
+        }
         if self.merge.hurried > 0 {
             *ledger.forgotten.entry("halves to wait for").or_default() += self.merge.hurried;
         }

@@ -64,7 +64,10 @@ fn scripts_without_end_take_a_bounded_room() {
     for script in 0..3_000 {
         telling.comes(&script.to_string(), 1, 2, "x");
     }
-    assert_eq!((telling.scripts.missing(), telling.scripts.evicted), (MOST, 3_000 - MOST as u64));
+    assert_eq!(
+        (telling.scripts.missing(), telling.scripts.evicted),
+        (MOST as u64, 3_000 - MOST as u64)
+    );
     let part = "x".repeat(1 << 20);
     for number in 1..=100 {
         telling.comes("long", number, 200, &part);
