@@ -241,7 +241,9 @@ fn a_recorded_value_stays_and_recorded_logs_can_stay_as_they_are() {
 /// Whoever may register a provider may call it `etwatch`.
 #[test]
 fn a_program_that_calls_itself_etwatch_tells_nothing() {
-    for shape in [Shape::Etw, Shape::Evtx] {
+    for (shape, channel) in
+        [(Shape::Etw, None), (Shape::Evtx, Some("Application")), (Shape::Flat, Some("Application"))]
+    {
         let mut records = RecordBatch::default();
         let mut told = RecordBatch::default();
         answer(&mut told, 1, PATH, Ok(facts("Evil", 2)));
@@ -259,6 +261,8 @@ fn a_program_that_calls_itself_etwatch_tells_nothing() {
             ("Changed", Value::Unsigned(1)),
             ("Hashes", Value::Text(&hashes)),
         ];
+        let channel = channel.map(|channel| ("Channel", Value::Text(channel)));
+        let fields: Vec<_> = fields.into_iter().chain(channel).collect();
         push(&mut records, shape, "etwatch", 1, 1, &fields);
         load(&mut records, 2, PATH);
         let (seen, ledger) = run(Settings::default(), &records, &["Unavailable"]);
@@ -564,6 +568,32 @@ fn answers_in_a_recording_are_used_by_a_replay() {
     assert!(count == 1 && told.contains("1 bookkeeping"), "{count} {told}");
     assert_eq!(alerts(&["both.jsonl", "--no-enrich"]).0, 0);
     assert_eq!(alerts(&["start.jsonl"]).0, 0);
+}
+
+#[test]
+fn alerts_of_a_part_and_of_the_whole_have_ids_of_their_own() {
+    let place = Place::new();
+    place.write("rules/r.yml", RULES.split("---").last().unwrap());
+    let part = |number: u32, text: &str| {
+        serde_json::json!({
+            "EventID": 4104, "Provider_Name": POWERSHELL, "Computer": "WS-1", "MessageTotal": 2,
+            "Channel": "Microsoft-Windows-PowerShell/Operational", "MessageNumber": number,
+            "TimeCreated": format!("2026-05-04T09:00:0{number}Z"), "ScriptBlockText": text,
+            "ScriptBlockId": "0a1b2c3d-0000-0000-0000-000000000001",
+        })
+    };
+    let parts = [part(1, "# long"), part(2, "Invoke-Mimikatz")];
+    place.write("parts.jsonl", format!("{}\n{}\n", parts[0], parts[1]));
+    let arguments = ["replay", "--rules", "rules", "--format", "json", "parts.jsonl"];
+    let output = place.run(&arguments);
+    let ids = || {
+        let alert = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        out(&output).lines().map(|line| alert(line)["id"].clone()).collect::<Vec<_>>()
+    };
+    let ids = ids();
+    assert!(ids.len() == 2 && ids[0] != ids[1], "{ids:?} {}", err(&output));
+    assert!(err(&output).contains("2 read = 2 evaluated (1 derived)"), "{}", err(&output));
+    assert_eq!(out(&place.run(&arguments)), out(&output));
 }
 
 /// What is spelled here is spelled as the host's own crate does.

@@ -321,8 +321,8 @@ impl Host {
     }
 }
 
-/// Whether an event is an answer of the host: a record that etwatch wrote, and not a program that calls its
-/// provider the same.
+/// Whether an event is an answer of the host: a record that etwatch wrote, which is of no channel, and not a program that
+/// calls its provider the same.
 pub(crate) fn is_answer(event: &Event<'_>) -> bool {
-    event.origin().shape == Shape::Flat
+    event.origin().shape == Shape::Flat && !event.get(FieldId::CHANNEL).is_present()
 }
