@@ -199,6 +199,9 @@ fn events(report: &Report, evaluated: &str) -> String {
     }
     parts.extend(beside(ledger, "bookkeeping", ledger.bookkeeping, |of| of.bookkeeping));
     parts.extend(beside(ledger, "joined", ledger.joined, |of| of.joined));
+    if ledger.derived > 0 {
+        parts.push(format!("({} derived)", ledger.derived));
+    }
     if ledger.late > 0 {
         parts.push(format!("({} late)", ledger.late));
     }
@@ -212,6 +215,9 @@ fn events(report: &Report, evaluated: &str) -> String {
     }
     for (what, count) in &ledger.forgotten {
         parts.push(format!("({count} {what} forgotten for want of room)"));
+    }
+    for (what, count) in &ledger.incomplete {
+        parts.push(format!("({count} {what} incomplete)"));
     }
     if !ledger.is_balanced() {
         parts.push("— which does not add up: a fault of etwatch".to_owned());

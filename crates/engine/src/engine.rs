@@ -8,12 +8,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use etwatch_correlate::Plan;
-use etwatch_event::{FieldId, FieldTable, LogSourceSetId, Vocabulary};
+use etwatch_event::{FieldTable, LogSourceSetId, Vocabulary};
 use etwatch_normalise::{Normaliser, Table, TableError, Taxonomy};
 use etwatch_rules::load::{LoadOptions, Loaded, load};
 use etwatch_rules::sigma::Correlation;
+use etwatch_rules::sigma::detection::Target;
 use etwatch_rules::{Level, Rule, RuleSet};
-use etwatch_state::Outline;
+use etwatch_state::{NeededFacts, Outline, Wanted};
 
 /// Why a run could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -106,10 +107,32 @@ impl Engine {
         Normaliser::new(taxonomy, vocabulary).only(self.needed.clone())
     }
 
-    /// The field for the ancestors of a process, if a rule or table names it.
+    /// What rules and correlations ask of the memory of hosts.
     #[must_use]
-    pub(crate) fn ancestors(&self) -> Option<FieldId> {
-        self.vocabulary.fields.id("AncestorProcessGuid")
+    pub fn wanted(&self) -> Wanted {
+        Wanted {
+            ancestors: self.vocabulary.fields.id("AncestorProcessGuid"),
+            lineages: !self.correlations.is_empty(),
+            needed: self.needed_facts(),
+        }
+    }
+
+    /// The facts of files of which a rule asks.
+    fn needed_facts(&self) -> NeededFacts {
+        let Self { rules, vocabulary, .. } = self;
+        let mut needed = NeededFacts::default();
+        for set in (0..vocabulary.sets().len()).filter_map(LogSourceSetId::from_index) {
+            let applying = rules.applying(set).iter();
+            for expression in applying.filter_map(|rule| rules.expression(*rule)) {
+                expression.atoms(&mut |atom| {
+                    if let Some(Target::Field(field)) = rules.atoms().get(atom).map(|it| it.target)
+                    {
+                        needed.add(set, vocabulary.fields.name(field));
+                    }
+                });
+            }
+        }
+        needed
     }
 
     /// The same with other rules, whose fields are numbered in `fields`: the table of this engine, or

@@ -114,8 +114,7 @@ fn run(
         closed_bytes: 0,
         decoded_again: 0,
     };
-    run.state.tell_ancestors(run.engine.ancestors());
-    run.state.tell_lineages(!run.engine.correlations.is_empty());
+    run.state.tell(run.engine.wanted());
     run.report.sets.resize(run.engine.vocabulary.sets().len(), 0);
     run.report.rules.loaded = run.engine.rules.rules().len();
     run.report.rules.correlations = run.engine.correlations.correlations().len();
@@ -244,7 +243,7 @@ impl Run<'_> {
         }
         if let Some(saver) = &mut self.saver {
             // Time goes on in another run.
-            self.report.note_saving(saver.save(self.correlating.save()));
+            self.report.note_saving(saver.save(&self.correlating.save()));
             return Ok(());
         }
         self.correlating.finish();
@@ -340,8 +339,7 @@ impl Run<'_> {
         self.ordered = self.workers.batch();
         self.report.rules.loaded = engine.rules.rules().len();
         self.report.rules.correlations = engine.correlations.correlations().len();
-        self.state.tell_ancestors(engine.ancestors());
-        self.state.tell_lineages(!engine.correlations.is_empty());
+        self.state.tell(engine.wanted());
         self.engine = engine;
     }
 
@@ -390,7 +388,7 @@ impl Run<'_> {
         if let Some(saver) = &mut self.saver
             && saver.is_due()
         {
-            self.report.note_saving(saver.save(self.correlating.save()));
+            self.report.note_saving(saver.save(&self.correlating.save()));
         }
         self.workers.give_back(batch.events);
         self.workers.give_back_alerts(batch.alerts);

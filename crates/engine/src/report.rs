@@ -125,6 +125,7 @@ struct LedgerForm<'a> {
     unexplained: &'a BTreeMap<&'static str, u64>,
     by_provider: BTreeMap<&'a str, ProviderForm>,
     forgotten: &'a BTreeMap<&'static str, u64>,
+    incomplete: &'a BTreeMap<&'static str, u64>,
     events_lost: u64,
     buffers_lost: u64,
 }
@@ -248,6 +249,7 @@ impl Report {
             unexplained: &self.ledger.unexplained,
             by_provider: self.by_provider(),
             forgotten: &self.ledger.forgotten,
+            incomplete: &self.ledger.incomplete,
             events_lost,
             buffers_lost,
         };

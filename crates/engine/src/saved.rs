@@ -200,8 +200,8 @@ impl Saver {
     ///
     /// # Errors
     /// As [`store`].
-    pub fn save(&mut self, state: SavedState) -> Result<(), SavedError> {
-        let result = store(&self.file.path, &state);
+    pub fn save(&mut self, state: &SavedState) -> Result<(), SavedError> {
+        let result = store(&self.file.path, state);
         self.last = self.clock.elapsed();
         result
     }

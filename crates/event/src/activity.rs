@@ -93,6 +93,12 @@ activities! {
     ScriptPart = "script part",
     /// An account signed on: `TargetUserSid`, `TargetUserName`, `TargetDomainName`, `TargetLogonId`.
     Logon = "logon",
+    /// Windows was started: `StartTime`, if the event tells it.
+    Boot = "boot",
+    /// The host was asked about a file: `FileName`, `Failure`, `Volume`, `FileId`, `FileSize`, `Changed`,
+    /// `Answered`, `Hashes`, `OriginalFileName`, `FileVersion`, `Description`, `Product`, `Company`,
+    /// `Signature`, `SignatureStatus`.
+    FileFacts = "file facts",
 }
 
 /// What the events of a layout are for the memory of their host.
@@ -131,6 +137,7 @@ impl Activity {
                 | Self::FileName
                 | Self::FileNameEnd
                 | Self::KeyName
+                | Self::FileFacts
         )
     }
 }

@@ -60,6 +60,9 @@ pub struct Ledger {
     /// What had to be forgotten of hosts for want of room, by what it was; events that would have been told of
     /// it were not.
     pub forgotten: BTreeMap<Reason, u64>,
+    /// What a recording tells in parts of which some are missing, by what it is; the parts were evaluated each by
+    /// itself.
+    pub incomplete: BTreeMap<Reason, u64>,
     /// Events that Windows itself says it lost, beside the equation: they were never records of the input.
     pub events_lost: u64,
     /// Buffers that Windows itself says it lost, with an unknown number of events in each; likewise.
@@ -81,6 +84,7 @@ impl Ledger {
             (&mut self.dropped, &other.dropped),
             (&mut self.unexplained, &other.unexplained),
             (&mut self.forgotten, &other.forgotten),
+            (&mut self.incomplete, &other.incomplete),
         ];
         for (mine, theirs) in pairs {
             for (reason, count) in theirs {

@@ -70,19 +70,16 @@ pub struct Withheld {
     pub why: String,
 }
 
-/// What a running machine is asked about an event of a category.
+/// What a running machine is asked about a process of an event of a category. (What it is asked about files
+/// follows from what the memory of its host gives.)
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
     /// The categories.
     pub category: Vec<String>,
-    /// The field with the path of the file that is read.
-    #[serde(default)]
-    pub file: Option<String>,
     /// The field with the id of the process that is opened.
-    #[serde(default)]
-    pub process: Option<String>,
-    /// The fields that this gives, where they do not follow from the kind of look-up.
+    pub process: String,
+    /// The fields that this gives.
     pub fields: Vec<String>,
 }
 

@@ -168,6 +168,7 @@ tables!(
     "applications.yaml",
     "defender.yaml",
     "devices.yaml",
+    "host.yaml",
     "kernel.yaml",
     "kernel-file.yaml",
     "kernel-network.yaml",

@@ -2,9 +2,12 @@
 
 use etwatch_event::{Event, FieldId, FieldTable, Guid, Value, Vocabulary};
 
+use crate::accounts::AccountFields;
+use crate::file_facts::AnswerFields;
 use crate::fill::Plans;
 use crate::names::NameFields;
 use crate::processes::ProcessFields;
+use crate::scripts::ScriptFields;
 
 macro_rules! own_fields {
     ($($field:ident = $name:literal,)*) => {
@@ -46,6 +49,7 @@ own_fields! {
     destination_ip = "DestinationIp",
     destination_port = "DestinationPort",
     destination_hostname = "DestinationHostname",
+    start_time = "StartTime",
 }
 
 /// What has to be known of a vocabulary to remember what its events say.
@@ -54,6 +58,9 @@ pub struct Outline {
     pub(crate) own: OwnFields,
     pub(crate) processes: ProcessFields,
     pub(crate) names: NameFields,
+    pub(crate) answers: AnswerFields,
+    pub(crate) accounts: AccountFields,
+    pub(crate) scripts: ScriptFields,
     pub(crate) plans: Plans,
 }
 
@@ -64,6 +71,9 @@ impl Outline {
             own: OwnFields::intern(&mut vocabulary.fields),
             processes: ProcessFields::intern(&mut vocabulary.fields),
             names: NameFields::new(&mut vocabulary.fields),
+            answers: AnswerFields::intern(&mut vocabulary.fields),
+            accounts: AccountFields::intern(&mut vocabulary.fields),
+            scripts: ScriptFields::intern(&mut vocabulary.fields),
             plans: Plans::new(vocabulary),
         }
     }

@@ -9,6 +9,7 @@
 
 use etwatch_event::{Activity, FieldId, Layout, LayoutId, Role, Vocabulary};
 
+use crate::file_facts::FactPlan;
 use crate::processes::Whose;
 
 /// What of a process.
@@ -149,6 +150,8 @@ pub(crate) struct Plan {
     pub(crate) role: Role,
     pub(crate) actor: Party,
     pub(crate) target: Party,
+    /// What it is given of the file that it is about.
+    pub(crate) file: Option<FactPlan>,
 }
 
 impl Plan {
@@ -180,7 +183,8 @@ impl Plan {
             (false, Activity::ProcessStart) => party(Whose::Actor, role.actor, &[OWN, STARTED]),
             (false, _) => party(Whose::Actor, role.actor, &[OWN]),
         };
-        Self { role, actor, target: party(Whose::Target, role.target, &[TARGET]) }
+        let target = party(Whose::Target, role.target, &[TARGET]);
+        Self { role, actor, target, file: FactPlan::of(layout, vocabulary) }
     }
 
     /// Whether events of the layout pass as they are.

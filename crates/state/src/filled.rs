@@ -11,6 +11,7 @@
 
 use etwatch_event::{Activity, Layout, Vocabulary};
 
+use crate::file_facts;
 use crate::fill::{Fill, Plan, Relation};
 use crate::names::given;
 use crate::processes::Whose;
@@ -46,6 +47,11 @@ pub enum FilledFrom {
     Modules,
     /// The process that really created another.
     Creator,
+    /// What the host said of the file whose path is in this field.
+    File {
+        /// The field.
+        path: &'static str,
+    },
 }
 
 /// The fields that events of `layout`, one of `vocabulary`, are given. `AncestorProcessGuid` is not among
@@ -81,6 +87,11 @@ pub fn filled(layout: &Layout, vocabulary: &Vocabulary) -> Vec<Filled> {
             add("CreatorImage", &["ProcessId"], FilledFrom::Creator);
         }
         _ => {}
+    }
+    if let Some((path, facts)) = file_facts::given(layout, vocabulary) {
+        for fact in facts {
+            add(fact.name(), &[path], FilledFrom::File { path });
+        }
     }
     all
 }

@@ -7,11 +7,15 @@ use std::collections::BTreeMap;
 
 use etwatch_event::{Activity, Event, FieldId, Reason, Shape, Timestamp, Value};
 
+use crate::accounts::Accounts;
+use crate::boots::boot;
 use crate::datagrams::Datagrams;
 use crate::fields::{Outline, guid, id, number};
+use crate::file_facts::FileFacts;
 use crate::fill::{Party, Plan};
 use crate::names::ObjectNames;
 use crate::processes::{Process, ProcessEnd, ProcessId, ProcessPart, ProcessTable};
+use crate::scripts::Scripts;
 use crate::threads::Threads;
 
 /// The process of the kernel itself, and the one that stands for idling.
@@ -33,6 +37,9 @@ pub(crate) struct Host {
     pub(crate) names: ObjectNames,
     pub(crate) threads: Threads,
     pub(crate) datagrams: Datagrams,
+    pub(crate) file_facts: FileFacts,
+    pub(crate) accounts: Accounts,
+    pub(crate) scripts: Scripts,
     /// Whether some event named its process as Sysmon does. Then names that are made here are not told: another
     /// event of the same process may have its own.
     pub(crate) has_guids: bool,
@@ -62,6 +69,9 @@ impl Host {
             names: ObjectNames::new(crate::names::Limits::default()),
             threads: Threads::default(),
             datagrams: Datagrams::default(),
+            file_facts: FileFacts::default(),
+            accounts: Accounts::default(),
+            scripts: Scripts::default(),
             has_guids: false,
             waiting: Vec::new(),
             not_waited: 0,
@@ -77,6 +87,10 @@ impl Host {
             Activity::ProcessStart => self.start(event, outline),
             Activity::ImageLoad if !self.waiting.is_empty() => {
                 self.load_image(event, outline);
+                Arrival::Turn
+            }
+            Activity::FileFacts if is_answer(event) => {
+                self.file_facts.take(event, &outline.answers);
                 Arrival::Turn
             }
             _ => Arrival::Turn,
@@ -152,6 +166,14 @@ impl Host {
             }
             Activity::ThreadRundown => {
                 self.begin_thread(event, outline);
+            }
+            Activity::Logon => self.accounts.learn(event, &outline.accounts),
+            Activity::Boot => {
+                let last = self.processes.booted();
+                if let Some(booted) = boot(event, outline.own.start_time, last) {
+                    self.processes.boot(booted);
+                    self.threads.forget_all();
+                }
             }
             _ => {}
         }
@@ -291,10 +313,19 @@ impl Host {
             ("threads", self.threads.evicted),
             ("ends of datagrams", self.datagrams.evicted),
             ("halves to wait for", self.not_waited),
+            ("file facts", self.file_facts.evicted + self.file_facts.refused),
+            ("accounts", self.accounts.evicted),
+            ("scripts in parts", self.scripts.evicted),
         ] {
             if count > 0 {
                 *all.entry(what).or_default() += count;
             }
         }
     }
+}
+
+/// Whether an event is an answer of the host: a record that etwatch wrote, which is of no channel, and not a program that
+/// calls its provider the same.
+pub(crate) fn is_answer(event: &Event<'_>) -> bool {
+    event.origin().shape == Shape::Flat && !event.get(FieldId::CHANNEL).is_present()
 }

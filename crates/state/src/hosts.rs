@@ -24,6 +24,8 @@ pub(crate) struct Hosts {
     count: u32,
     /// What was forgotten with the hosts that were.
     forgotten: BTreeMap<Reason, u64>,
+    /// Scripts of those hosts of which a part was missing.
+    missing: u64,
 }
 
 impl Default for Hosts {
@@ -35,6 +37,7 @@ impl Default for Hosts {
             inputs: Vec::new(),
             count: 0,
             forgotten: BTreeMap::new(),
+            missing: 0,
         }
     }
 }
@@ -72,18 +75,24 @@ impl Hosts {
                 && let Some((_, host)) = self.others.pop_lru()
             {
                 host.add_forgotten(&mut self.forgotten);
+                self.missing += host.scripts.missing();
                 *self.forgotten.entry("hosts").or_default() += 1;
             }
         }
         &mut self.current
     }
 
+    fn iter(&self) -> impl Iterator<Item = &Host> {
+        self.others.iter().map(|(_, host)| host).chain([&self.current])
+    }
     /// What had to be forgotten of all hosts.
     pub(crate) fn forgotten(&self) -> BTreeMap<Reason, u64> {
         let mut all = self.forgotten.clone();
-        for host in self.others.iter().map(|(_, host)| host).chain([&self.current]) {
-            host.add_forgotten(&mut all);
-        }
+        self.iter().for_each(|host| host.add_forgotten(&mut all));
         all
+    }
+    /// Scripts of which a part is missing.
+    pub(crate) fn missing_scripts(&self) -> u64 {
+        self.missing + self.iter().map(|host| host.scripts.missing()).sum::<u64>()
     }
 }

@@ -10,14 +10,21 @@
 //! | `host` | the memory of one host, and what events change in it |
 //! | `release` | an event's turn: what it teaches, what it is told |
 //! | `fill` | which fields of a layout are filled with what is known of a process |
+//! | `file_facts` | what the host has said of files: hashes, version information, signatures |
+//! | `accounts` | what SIDs are called |
+//! | `scripts` | scripts that came in parts |
+//! | `boots` | when Windows was started |
 //! | [`mod@filled`] | which fields events are given here, and by what |
 //! | [`processes`] | [`ProcessTable`]: who is and was running |
 //! | [`names`] | [`ObjectNames`]: names behind handles and addresses |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod accounts;
+mod boots;
 mod datagrams;
 mod fields;
+mod file_facts;
 mod fill;
 pub mod filled;
 mod host;
@@ -26,13 +33,15 @@ pub mod merge;
 pub mod names;
 pub mod processes;
 mod release;
+mod scripts;
 pub mod state;
 mod threads;
 
 pub use fields::Outline;
+pub use file_facts::NeededFacts;
 pub use fill::Relation;
 pub use filled::{Filled, FilledFrom, filled};
 pub use merge::{Heads, Merge};
 pub use names::ObjectNames;
 pub use processes::ProcessTable;
-pub use state::{Settings, State};
+pub use state::{Settings, State, Wanted};

@@ -3,7 +3,8 @@
 //! ```text
 //! learn    end of a process, images, threads, names behind handles
 //! decide   bookkeeping? the other half of something? which log sources?
-//! fill     parents, images, users of its processes; names behind its handles; where a thread starts
+//! fill     parents, images, users of its processes; names behind its handles; where a thread starts;
+//!          facts of the file that it is about
 //! ```
 //!
 //! A record that only tells the engine something goes no further, one of a recorded log always does. What is
@@ -16,10 +17,10 @@ use etwatch_event::{
 
 use crate::fields::{Outline, id, number};
 use crate::fill::{Attribute, Party, Plan};
-use crate::host::Host;
+use crate::host::{Host, is_answer};
 use crate::names::Found;
 use crate::processes::{Process, ProcessId};
-use crate::state::Settings;
+use crate::state::{Settings, Wanted};
 
 /// The ledger's word for a query that a process has made just before.
 const SAME_QUERY: &str = "DNS query repeated within a second";
@@ -28,21 +29,20 @@ const SAME_QUERY: &str = "DNS query repeated within a second";
 pub(crate) struct Release<'s> {
     pub(crate) outline: &'s Outline,
     pub(crate) settings: Settings,
-    /// `AncestorProcessGuid`, if a rule asks for it.
-    pub(crate) ancestors: Option<FieldId>,
-    /// Whether events are to say of which lineage they are.
-    pub(crate) lineages: bool,
+    pub(crate) wanted: &'s Wanted,
     pub(crate) found: &'s mut Found,
 }
 
 /// What an event taught.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Learned {
     /// Whether it has the alternative of its log sources.
     is_alternative: bool,
     /// Its processes, where their ids alone tell which they are.
     actor: Option<ProcessId>,
     target: Option<ProcessId>,
+    /// The script of which it is the part that was missing.
+    script: Option<String>,
 }
 
 impl Release<'_> {
@@ -62,7 +62,7 @@ impl Release<'_> {
         match plan {
             Some(plan) => {
                 let learned = self.pass(host, event, plan, is_late, out, ledger);
-                if self.lineages && out.len() > first {
+                if self.wanted.lineages && out.len() > first {
                     lineage = self.lineage(host, event, plan, &learned);
                 }
             }
@@ -96,7 +96,7 @@ impl Release<'_> {
         let is_etw = event.origin().shape == Shape::Etw;
         self.found.clear();
         let learned = if is_late { Learned::default() } else { self.learn(host, event, plan) };
-        if is_etw && plan.role.activity.is_bookkeeping() {
+        if only_tells(event, plan.role.activity) {
             ledger.bookkeeping += 1;
             ledger.count_of(provider(event), |counts| counts.bookkeeping += 1);
             return learned;
@@ -110,16 +110,48 @@ impl Release<'_> {
             out.push_copy(event);
             return learned;
         }
+        self.write(host, event, plan, &learned, None, out);
+        if let Some(script) = &learned.script {
+            ledger.derived += 1;
+            ledger.count_of(provider(event), |counts| counts.derived += 1);
+            self.write(host, event, plan, &learned, Some(script), out);
+        }
+        learned
+    }
+
+    /// Writes the event with what it lacks, or the one of the whole `script` that is derived from it.
+    fn write(
+        &self,
+        host: &mut Host,
+        event: &Event<'_>,
+        plan: &Plan,
+        learned: &Learned,
+        script: Option<&str>,
+        out: &mut EventBatch,
+    ) {
         let mut filled = out.begin_copy(event);
+        if let Some(script) = script {
+            let fields = &self.outline.scripts;
+            filled.set(fields.text, Value::Text(script));
+            filled.remove(fields.number);
+        }
         if learned.is_alternative
             && let Some(sources) = plan.role.alternative
         {
             filled.set_sources(sources);
         }
         self.fill_names(event, &mut filled);
-        self.fill_processes(host, event, plan, &learned, &mut filled);
+        self.fill_processes(host, event, plan, learned, &mut filled);
+        if event.origin().shape == Shape::Etw {
+            for party in [&plan.actor, &plan.target] {
+                host.accounts.name_recorded(event, party, &mut filled);
+            }
+        }
+        if let Some(file) = &plan.file {
+            let unavailable = self.outline.own.unavailable;
+            file.fill(event, &mut host.file_facts, &self.wanted.needed, unavailable, &mut filled);
+        }
         filled.finish();
-        learned
     }
 
     fn learn(&mut self, host: &mut Host, event: &Event<'_>, plan: &Plan) -> Learned {
@@ -132,6 +164,11 @@ impl Release<'_> {
             let pid = host.pid(event, &plan.actor, outline);
             host.names.take(event, activity, pid, &outline.names, found);
         }
+        let may_derive = self.settings.enrich || event.origin().shape == Shape::Etw;
+        let script = match activity {
+            Activity::ScriptPart if may_derive => host.scripts.take(event, &outline.scripts),
+            _ => None,
+        };
         let is_alternative = match activity {
             Activity::ThreadStart => host.is_remote_thread(event, plan, outline),
             Activity::Transfer | Activity::Connection if plan.role.alternative.is_some() => {
@@ -139,7 +176,7 @@ impl Release<'_> {
             }
             _ => false,
         };
-        Learned { is_alternative, actor, target }
+        Learned { is_alternative, actor, target, script }
     }
 
     fn fill_names(&self, event: &Event<'_>, filled: &mut EventBuilder<'_>) {
@@ -176,15 +213,15 @@ impl Release<'_> {
         };
         let lacks =
             |party: &Party| party.fills.iter().any(|fill| !event.in_slot(fill.slot).is_present());
-        let actor = if lacks(&plan.actor) || self.ancestors.is_some() {
+        let actor = if lacks(&plan.actor) || self.wanted.ancestors.is_some() {
             process(&plan.actor, learned.actor)
         } else {
             None
         };
         if let Some(actor) = actor {
-            fill(event, &plan.actor, actor, host.has_guids, filled);
+            fill(event, &plan.actor, actor, host, filled);
             self.correct_pid(event, plan, actor, filled);
-            if let Some(field) = self.ancestors
+            if let Some(field) = self.wanted.ancestors
                 && !event.get(field).is_present()
             {
                 for guid in
@@ -200,7 +237,7 @@ impl Release<'_> {
             None
         };
         if let Some(target) = target {
-            fill(event, &plan.target, target, host.has_guids, filled);
+            fill(event, &plan.target, target, host, filled);
         }
         match plan.role.activity {
             Activity::ThreadStart => self.fill_start(event, target, filled),
@@ -278,6 +315,15 @@ impl Release<'_> {
     }
 }
 
+/// Whether a record tells the engine something and is no event: of ETW, and what the host was asked. What an event log
+/// has is an event.
+fn only_tells(event: &Event<'_>, activity: Activity) -> bool {
+    match activity {
+        Activity::FileFacts => is_answer(event),
+        other => other.is_bookkeeping() && event.origin().shape == Shape::Etw,
+    }
+}
+
 /// The provider of an event, for the ledger.
 pub(crate) fn provider<'a>(event: &Event<'a>) -> &'a str {
     event.text(FieldId::PROVIDER_NAME).unwrap_or("unknown")
@@ -288,14 +334,14 @@ fn fill(
     event: &Event<'_>,
     party: &Party,
     process: Process<'_>,
-    has_guids: bool,
+    host: &Host,
     filled: &mut EventBuilder<'_>,
 ) {
     for fill in &party.fills {
         if event.in_slot(fill.slot).is_present() {
             continue;
         }
-        set(filled, fill.field, value_of(process, fill.attribute, has_guids));
+        set(filled, fill.field, value_of(process, fill.attribute, host));
     }
 }
 
@@ -316,14 +362,16 @@ fn name_of(process: Process<'_>, has_guids: bool) -> Option<Guid> {
     (process.guid_is_recorded() || !has_guids).then(|| process.guid())
 }
 
-fn value_of(process: Process<'_>, attribute: Attribute, has_guids: bool) -> Option<Value<'_>> {
+fn value_of<'h>(process: Process<'h>, attribute: Attribute, host: &'h Host) -> Option<Value<'h>> {
     use Attribute as A;
+    let Host { has_guids, accounts, .. } = host;
+    let (has_guids, named) = (*has_guids, |user: &'h str| Value::Text(accounts.name(user)));
     match attribute {
         A::Guid => name_of(process, has_guids).map(Value::Guid),
         A::Image => process.image().map(Value::Text),
         A::CommandLine => process.command_line().map(Value::Text),
         A::CurrentDirectory => process.current_directory().map(Value::Text),
-        A::User => process.user().map(Value::Text),
+        A::User => process.user().map(named),
         A::Integrity => process.integrity().map(Value::Text),
         A::LogonId => process.logon_id().map(Value::Hex),
         A::LogonGuid => process.logon_guid().map(Value::Guid),
@@ -335,7 +383,7 @@ fn value_of(process: Process<'_>, attribute: Attribute, has_guids: bool) -> Opti
         A::ParentId => process.parent_pid().map(|pid| Value::Unsigned(pid.into())),
         A::ParentImage => process.parent_image().map(Value::Text),
         A::ParentCommandLine => process.parent_command_line().map(Value::Text),
-        A::ParentUser => process.parent_user().map(Value::Text),
+        A::ParentUser => process.parent_user().map(named),
         A::GrandParentImage => {
             process.parent().and_then(|parent| parent.parent_image()).map(Value::Text)
         }

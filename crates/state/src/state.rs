@@ -10,6 +10,7 @@ use std::sync::Arc;
 use etwatch_event::{Activity, Event, EventBatch, FieldId, Ledger, Shape, Timestamp};
 
 use crate::fields::Outline;
+use crate::file_facts::NeededFacts;
 use crate::host::Arrival;
 use crate::hosts::Hosts;
 use crate::merge::{Merge, Waiting};
@@ -51,13 +52,24 @@ impl Settings {
     }
 }
 
+/// What events are to tell that costs something, and that somebody asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// The field that gets the GUIDs of all ancestors of the process that acted, the nearest first, at most
+    /// 16.
+    pub ancestors: Option<FieldId>,
+    /// Whether events say of which lineage they are, see [`etwatch_event::Attribution`].
+    pub lineages: bool,
+    /// Facts of a file: events of ETW that lack one of them say so.
+    pub needed: NeededFacts,
+}
+
 /// The memory of all hosts of a run.
 #[derive(Debug)]
 pub struct State {
     settings: Settings,
     outline: Arc<Outline>,
-    ancestors: Option<FieldId>,
-    lineages: bool,
+    wanted: Wanted,
     hosts: Hosts,
     merge: Merge,
     now: Timestamp,
@@ -71,8 +83,7 @@ impl State {
         Self {
             settings,
             outline,
-            ancestors: None,
-            lineages: false,
+            wanted: Wanted::default(),
             hosts: Hosts::default(),
             merge: Merge::default(),
             now: Timestamp::UNKNOWN,
@@ -85,21 +96,15 @@ impl State {
         self.hosts.name_input(input, host);
     }
 
-    /// From now on, events get the GUIDs of all ancestors of the process that did them in this field, the
-    /// nearest first, at most 16: it is asked for by some rule.
-    pub fn tell_ancestors(&mut self, field: Option<FieldId>) {
-        self.ancestors = field;
-    }
-
-    /// From now on, events say of which lineage they are, see [`etwatch_event::Attribution`].
-    pub fn tell_lineages(&mut self, wanted: bool) {
-        self.lineages = wanted;
+    /// Says what events are to tell from now on.
+    pub fn tell(&mut self, wanted: Wanted) {
+        self.wanted = wanted;
     }
 
     /// Takes the next event. Those whose turn has come leave to the end of `out`; `ledger` is told what became
     /// of each record.
     pub fn take(&mut self, event: &Event<'_>, out: &mut EventBatch, ledger: &mut Ledger) {
-        let Self { settings, outline, ancestors, lineages, hosts, merge, now, found } = self;
+        let Self { settings, outline, wanted, hosts, merge, now, found } = self;
         let time = event.time();
         *now = (*now).max(time);
         let host = hosts.of(event);
@@ -125,13 +130,7 @@ impl State {
         };
         if is_late || (waits_for == 0 && merge.is_empty()) {
             host.released = host.released.max(time);
-            let mut release = Release {
-                outline,
-                settings: *settings,
-                ancestors: *ancestors,
-                lineages: *lineages,
-                found,
-            };
+            let mut release = Release { outline, settings: *settings, wanted, found };
             return release.turn(host, event, plan, is_late, out, ledger);
         }
         let until = Timestamp::from_filetime(time.filetime().saturating_add(waits_for));
@@ -151,6 +150,10 @@ impl State {
         self.now = Timestamp::from_filetime(u64::MAX);
         self.release(out, ledger);
         ledger.forgotten = self.hosts.forgotten();
+        let missing = self.hosts.missing_scripts();
+        if missing > 0 {
+            *ledger.incomplete.entry("scripts").or_default() += missing;
+        }
         if self.merge.hurried > 0 {
             *ledger.forgotten.entry("halves to wait for").or_default() += self.merge.hurried;
         }
@@ -164,19 +167,13 @@ impl State {
     }
 
     fn release_one(&mut self, waiting: &Waiting, out: &mut EventBatch, ledger: &mut Ledger) {
-        let Self { settings, outline, ancestors, lineages, hosts, merge, found, .. } = self;
+        let Self { settings, outline, wanted, hosts, merge, found, .. } = self;
         let Some(event) = merge.event(waiting) else { return };
         let plan = outline.plans.of(event.layout_id()).filter(|plan| !plan.is_idle());
         let host = hosts.of(&event);
         host.released = host.released.max(waiting.time);
         host.no_longer_waits(waiting.number);
-        let mut release = Release {
-            outline,
-            settings: *settings,
-            ancestors: *ancestors,
-            lineages: *lineages,
-            found,
-        };
+        let mut release = Release { outline, settings: *settings, wanted, found };
         release.turn(host, &event, plan, false, out, ledger);
     }
 }

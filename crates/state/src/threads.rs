@@ -41,6 +41,11 @@ impl Threads {
         }
         is_first
     }
+    /// None of them is there any more.
+    pub(crate) fn forget_all(&mut self) {
+        self.owners.clear();
+        self.begun.clear();
+    }
     /// The process of a thread.
     pub(crate) fn owner(&self, thread: u32) -> Option<u32> {
         self.owners.peek(&thread).copied()

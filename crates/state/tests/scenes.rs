@@ -8,7 +8,7 @@ use etwatch_event::{
     Activity, EventBatch, LayoutId, Ledger, LogSource, LogSourceSet, LogSourceSetId, Origin, Role,
     Shape, Timestamp, Value, Vocabulary,
 };
-use etwatch_state::{Outline, Settings, State};
+use etwatch_state::{Outline, Settings, State, Wanted};
 
 const FIELDS: &[&str] = &[
     "ProcessId",
@@ -188,7 +188,7 @@ fn the_first_image_completes_a_classic_start() {
 fn a_process_is_told_its_parent_and_an_event_its_process() {
     let mut scene = Scene::new(Settings::default());
     let ancestors = scene.vocabulary.fields.id("AncestorProcessGuid");
-    scene.state.tell_ancestors(ancestors);
+    scene.state.tell(Wanted { ancestors, ..Wanted::default() });
     let guid = Value::Text("{00000000-0000-0000-0000-000000000500}");
     scene.shape = Shape::Evtx;
     let parent = [
@@ -382,7 +382,7 @@ fn starts_without_end_that_lack_a_half_take_no_time_without_end() {
 #[test]
 fn json_may_come_out_of_order_by_some_seconds_and_says_whose_it_is() {
     let mut scene = Scene::new(Settings::default());
-    scene.state.tell_lineages(true);
+    scene.state.tell(Wanted { lineages: true, ..Wanted::default() });
     scene.shape = Shape::Flat;
     for (time, pid, parent) in [(5_000, 672, 500), (1_000, 500, 4), (9_999, 700, 672)] {
         scene.comes(time, Activity::ProcessStart, &manifest(pid, parent, time, SHELL));

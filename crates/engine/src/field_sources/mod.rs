@@ -167,6 +167,7 @@ impl Way {
             FilledFrom::Dns => Self::Dns,
             FilledFrom::Modules => Self::Modules,
             FilledFrom::Creator => Self::Creator,
+            FilledFrom::File { path } => Self::File { path: path.to_owned() },
         }
     }
 

@@ -283,6 +283,7 @@ impl Known {
             FilledFrom::Modules => self.modules,
             // Only ETW's header tells who did it.
             FilledFrom::Creator => self.kind != InputKind::Evtx && self.starts.is_some(),
+            FilledFrom::File { .. } => self.kind == InputKind::Live,
         }
     }
 }
@@ -311,11 +312,7 @@ impl RowSources {
             kind == InputKind::Live && asked.category.iter().any(|name| categories.contains(name))
         });
         for asked in asked {
-            let way = match (&asked.file, &asked.process) {
-                (Some(path), _) => Way::File { path: path.clone() },
-                (None, Some(id)) => Way::OpenProcess { id: id.clone() },
-                (None, None) => continue,
-            };
+            let way = Way::OpenProcess { id: asked.process.clone() };
             let lacking = asked.fields.iter().filter(|field| !on.origins.contains_key(*field));
             new.extend(lacking.map(|field| (field.as_str(), way.clone())));
         }

@@ -66,6 +66,19 @@ impl ProcessTable {
         Some(self.id(index))
     }
 
+    /// Windows was started at `time`: whoever was there before has ended by then. Takes time with those that end.
+    pub fn boot(&mut self, time: Timestamp) {
+        self.booted = self.booted.max(time);
+        // Those that were seen since keep their place; no pid finds them any more.
+        while let Some(row) = self.rows.get(self.live.first)
+            && row.since() < time
+            && row.last_seen < time
+        {
+            self.bury(self.live.first, time);
+            self.make_room(NONE);
+        }
+    }
+
     /// The row that a start completes.
     fn row_of_start(&self, part: &ProcessPart<'_>, start: Timestamp) -> Option<u32> {
         let is_it =

@@ -18,6 +18,8 @@
 //! that acts though no start was seen gets a row with the start unknown, so that what is learned of it later
 //! (its image by an image load, its parent's names by a child's event) has a place.
 //!
+//! Ids begin anew when Windows is started: from then on, none finds a process of before. Names are names for ever.
+//!
 //! Parent and creator are kept apart: the parent is what the creator claimed. Links hold the generation of a
 //! row, so that one whose row was given away leads nowhere.
 //!
@@ -144,6 +146,8 @@ pub struct ProcessTable {
     /// By when they ended.
     dead: List,
     kernel: Modules,
+    /// When Windows was started last, as far as was told.
+    booted: Timestamp,
     counts: Counts,
 }
 
@@ -162,6 +166,7 @@ impl ProcessTable {
             live: List::default(),
             dead: List::default(),
             kernel: Modules::default(),
+            booted: Timestamp::UNKNOWN,
             counts: Counts::default(),
         }
     }
@@ -193,6 +198,12 @@ impl ProcessTable {
     #[must_use]
     pub fn by_sequence(&self, sequence: u64) -> Option<Process<'_>> {
         self.view(self.by_sequence.find(Sequence(sequence), &self.rows)?)
+    }
+
+    /// When Windows was started last, as far as [`ProcessTable::boot`] was told.
+    #[must_use]
+    pub fn booted(&self) -> Timestamp {
+        self.booted
     }
 
     /// What the table holds, and what happened to it.
@@ -234,6 +245,9 @@ impl ProcessTable {
         let grace = time::ticks(self.limits.grace);
         let mut nearest: Option<(u64, u32)> = None;
         for (index, row) in self.rows_of(pid) {
+            if row.since() < self.booted && time >= self.booted {
+                continue;
+            }
             let Some(distance) = distance(row, time, grace) else { continue };
             if distance == 0 {
                 return Some(index);
