@@ -115,7 +115,11 @@ impl State {
             Some(plan) if !is_late => host.arrive(event, plan, outline),
             _ => Arrival::Turn,
         };
-        let hold = settings.hold_of(event.origin().shape);
+        let hold = match plan {
+            // The engine's own records lie in the order in which they were made.
+            Some(plan) if plan.role.activity == Activity::FileFacts => settings.hold,
+            _ => settings.hold_of(event.origin().shape),
+        };
         let waits_for = match arrival {
             Arrival::Turn => hold,
             Arrival::Half(_) => hold.max(JOIN_WAIT),
