@@ -87,7 +87,8 @@ fn run(
 ) -> Result<Report, EngineError> {
     let engine = workers.engine().clone();
     let (correlating, state_note) = take_up(&engine, &options);
-    let settings = Settings { enrich: options.enrich, ..Settings::default() };
+    let settings =
+        Settings { enrich: options.enrich, batch: options.batch.max(1), ..Settings::default() };
     let mut run = Run {
         live,
         saver: options.state.clone().map(Saver::start),
@@ -236,7 +237,10 @@ impl Run<'_> {
                 self.take_event(number)?;
             }
         }
-        self.state.finish(&mut self.ordered, &mut self.report.ledger);
+        while self.state.finish(&mut self.ordered, &mut self.report.ledger) {
+            self.hand_on()?;
+            self.follow();
+        }
         self.hand_on()?;
         while !self.matching.is_empty() {
             self.take_matches()?;

@@ -26,6 +26,17 @@ pub use heads::Heads;
 pub const MOST_WAITING: usize = 1 << 16;
 /// The same in bytes.
 pub const MOST_BYTES: usize = 64 << 20;
+/// Beyond this share of both, one goes that waits only in case that older ones still come.
+const SHARE_IN_CASE: usize = 4;
+
+/// What an event waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Patience {
+    /// Its other half, or its turn among what a live host tells: it waits as long as there is room.
+    Needed,
+    /// Older ones that may still come in a recording that need not be in order.
+    InCase,
+}
 /// Rows of a segment.
 const SEGMENT: usize = 512;
 /// Empty segments that are kept to be used again.
@@ -39,6 +50,7 @@ pub struct Waiting {
     /// Which one it is; what came later has a higher number.
     pub number: u64,
     until: Timestamp,
+    patience: Patience,
     segment: u64,
     row: usize,
 }
@@ -84,7 +96,7 @@ impl Merge {
         event: &Event<'_>,
         vocabulary: &Arc<Vocabulary>,
         time: Timestamp,
-        until: Timestamp,
+        (until, patience): (Timestamp, Patience),
     ) -> u64 {
         let has_room = |segment: &Segment| {
             segment.events.len() < SEGMENT && Arc::ptr_eq(segment.events.vocabulary(), vocabulary)
@@ -102,7 +114,7 @@ impl Merge {
         self.bytes += segment.events.payload_bytes() - before;
         let row = segment.events.len() - 1;
         let number = self.came;
-        self.order.push(Reverse(Waiting { time, number, until, segment: place, row }));
+        self.order.push(Reverse(Waiting { time, number, until, patience, segment: place, row }));
         number
     }
 
@@ -126,10 +138,11 @@ impl Merge {
         let Reverse(head) = *self.order.peek()?;
         let is_complete = !self.complete.is_empty() && self.complete.remove(&head.number);
         if head.until > now && !is_complete {
-            if self.order.len() <= MOST_WAITING && self.bytes <= MOST_BYTES {
+            let share = if head.patience == Patience::InCase { SHARE_IN_CASE } else { 1 };
+            if self.order.len() <= MOST_WAITING / share && self.bytes <= MOST_BYTES / share {
                 return None;
             }
-            self.hurried += 1;
+            self.hurried += u64::from(head.patience == Patience::Needed);
         }
         self.order.pop().map(|Reverse(head)| head)
     }

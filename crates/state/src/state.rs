@@ -13,7 +13,7 @@ use crate::fields::Outline;
 use crate::file_facts::NeededFacts;
 use crate::host::Arrival;
 use crate::hosts::Hosts;
-use crate::merge::{Merge, Waiting};
+use crate::merge::{Merge, Patience, Waiting};
 use crate::names::Found;
 use crate::release::{Release, provider};
 
@@ -35,11 +35,22 @@ pub struct Settings {
     /// Whether events of recorded logs get what their host knows (events of ETW always do: without it, they
     /// lack what rules ask for).
     pub enrich: bool,
+    /// When so many events stand at the end of the order, no more of those that waited leave until they were
+    /// taken away.
+    pub batch: usize,
+    /// The same for the bytes that they take.
+    pub batch_bytes: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { hold: 0, json_hold: JSON_HOLD, enrich: true }
+        Self {
+            hold: 0,
+            json_hold: JSON_HOLD,
+            enrich: true,
+            batch: usize::MAX,
+            batch_bytes: usize::MAX,
+        }
     }
 }
 
@@ -138,7 +149,9 @@ impl State {
             return release.turn(host, event, plan, is_late, out, ledger);
         }
         let until = Timestamp::from_filetime(time.filetime().saturating_add(waits_for));
-        let number = merge.push(event, out.vocabulary(), time, until);
+        let in_case = arrival == Arrival::Turn && waits_for > settings.hold;
+        let patience = if in_case { Patience::InCase } else { Patience::Needed };
+        let number = merge.push(event, out.vocabulary(), time, (until, patience));
         if let Arrival::Half(process) = arrival {
             host.wait(process, number);
         } else if plan.is_some_and(|plan| plan.role.activity == Activity::ImageLoad)
@@ -149,10 +162,14 @@ impl State {
         self.release(out, ledger);
     }
 
-    /// There is nothing more: what still waits leaves, and the ledger is told what had to be forgotten.
-    pub fn finish(&mut self, out: &mut EventBatch, ledger: &mut Ledger) {
+    /// There is nothing more: what still waits leaves, and the ledger is told what had to be forgotten. Returns
+    /// whether there is more to leave, once these have been taken away.
+    pub fn finish(&mut self, out: &mut EventBatch, ledger: &mut Ledger) -> bool {
         self.now = Timestamp::from_filetime(u64::MAX);
         self.release(out, ledger);
+        if !self.merge.is_empty() {
+            return true;
+        }
         ledger.forgotten = self.hosts.forgotten();
         let missing = self.hosts.missing_scripts();
         if missing > 0 {
@@ -161,10 +178,14 @@ impl State {
         if self.merge.hurried > 0 {
             *ledger.forgotten.entry("halves to wait for").or_default() += self.merge.hurried;
         }
+        false
     }
 
     fn release(&mut self, out: &mut EventBatch, ledger: &mut Ledger) {
-        while let Some(waiting) = self.merge.next(self.now) {
+        while out.len() < self.settings.batch
+            && out.payload_bytes() < self.settings.batch_bytes
+            && let Some(waiting) = self.merge.next(self.now)
+        {
             self.release_one(&waiting, out, ledger);
             self.merge.done(&waiting);
         }

@@ -398,3 +398,23 @@ fn json_may_come_out_of_order_by_some_seconds_and_says_whose_it_is() {
     let late: Vec<_> = left.iter().map(|(_, own)| own.is_late).collect();
     assert_eq!((late, scene.ledger.late), (vec![false; 4], 0));
 }
+
+#[test]
+fn what_leaves_at_once_is_bounded() {
+    let mut scene = Scene::new(Settings { batch: 10, ..Settings::default() });
+    scene.shape = Shape::Flat;
+    for time in 0..95 {
+        scene.comes(1_000 + time, Activity::FileOpen, &[("ProcessId", Value::Unsigned(672))]);
+    }
+    assert!(scene.out.is_empty());
+    let mut lengths = Vec::new();
+    loop {
+        let more = scene.state.finish(&mut scene.out, &mut scene.ledger);
+        lengths.push(scene.out.len());
+        scene.out.clear();
+        if !more {
+            break;
+        }
+    }
+    assert_eq!(lengths, [10, 10, 10, 10, 10, 10, 10, 10, 10, 5]);
+}
