@@ -87,8 +87,12 @@ fn run(
 ) -> Result<Report, EngineError> {
     let engine = workers.engine().clone();
     let (correlating, state_note) = take_up(&engine, &options);
-    let settings =
-        Settings { enrich: options.enrich, batch: options.batch.max(1), ..Settings::default() };
+    let settings = Settings {
+        enrich: options.enrich,
+        batch: options.batch.max(1),
+        batch_bytes: BATCH_BYTES,
+        ..Settings::default()
+    };
     let mut run = Run {
         live,
         saver: options.state.clone().map(Saver::start),
