@@ -2,6 +2,7 @@
 
 use etwatch_event::{Event, FieldId, FieldTable, Guid, Value, Vocabulary};
 
+use crate::facts::FactFields;
 use crate::fill::Plans;
 use crate::names::NameFields;
 use crate::processes::ProcessFields;
@@ -55,6 +56,7 @@ pub struct Outline {
     pub(crate) processes: ProcessFields,
     pub(crate) names: NameFields,
     pub(crate) plans: Plans,
+    pub(crate) facts: FactFields,
 }
 
 impl Outline {
@@ -64,6 +66,7 @@ impl Outline {
             own: OwnFields::intern(&mut vocabulary.fields),
             processes: ProcessFields::intern(&mut vocabulary.fields),
             names: NameFields::new(&mut vocabulary.fields),
+            facts: FactFields::new(vocabulary),
             plans: Plans::new(vocabulary),
         }
     }

@@ -276,6 +276,7 @@ impl Host {
     /// Adds what had to be forgotten.
     pub(crate) fn add_forgotten(&self, all: &mut BTreeMap<Reason, u64>) {
         let (processes, names) = (self.processes.counts(), self.names.counts());
+        let facts = self.processes.facts.counts();
         for (what, count) in [
             ("processes", processes.evicted_live),
             ("ended processes", processes.evicted_dead),
@@ -288,6 +289,8 @@ impl Host {
             ("threads", self.threads.evicted),
             ("ends of datagrams", self.datagrams.evicted),
             ("halves to wait for", self.not_waited),
+            ("facts of processes", facts.evicted),
+            ("images and endpoints of processes", facts.refused),
         ] {
             if count > 0 {
                 *all.entry(what).or_default() += count;

@@ -11,12 +11,14 @@
 //! | `release` | an event's turn: what it teaches, what it is told |
 //! | `fill` | which fields of a layout are filled with what is known of a process |
 //! | [`mod@filled`] | which fields events are given here, and by what |
+//! | [`facts`] | what a process did so far, as fields |
 //! | [`processes`] | [`ProcessTable`]: who is and was running |
 //! | [`names`] | [`ObjectNames`]: names behind handles and addresses |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod datagrams;
+pub mod facts;
 mod fields;
 mod fill;
 pub mod filled;
@@ -29,6 +31,7 @@ mod release;
 pub mod state;
 mod threads;
 
+pub use facts::Facts;
 pub use fields::Outline;
 pub use fill::Relation;
 pub use filled::{Filled, FilledFrom, filled};

@@ -10,8 +10,11 @@
 //! recorded is never replaced.
 
 use etwatch_event::batch::EventBuilder;
-use etwatch_event::{Activity, Event, EventBatch, FieldId, Guid, Ledger, Shape, Value};
+use etwatch_event::{
+    Activity, Event, EventBatch, FieldId, Guid, Ledger, LogSourceSetId, Shape, Value,
+};
 
+use crate::facts::{Facts, Holder, Telling};
 use crate::fields::{Outline, id, number};
 use crate::fill::{Attribute, Party, Plan};
 use crate::host::Host;
@@ -28,6 +31,8 @@ pub(crate) struct Release<'s> {
     pub(crate) settings: Settings,
     /// `AncestorProcessGuid`, if a rule asks for it.
     pub(crate) ancestors: Option<FieldId>,
+    /// Those that rules ask for.
+    pub(crate) facts: &'s Facts,
     pub(crate) found: &'s mut Found,
 }
 
@@ -54,7 +59,7 @@ impl Release<'_> {
         ledger: &mut Ledger,
     ) {
         match plan {
-            Some(plan) => self.pass(host, event, plan, is_late, out, ledger),
+            Some(plan) => self.remember(host, event, plan, is_late, out, ledger),
             None => {
                 ledger.evaluated += 1;
                 out.push_copy(event);
@@ -62,7 +67,8 @@ impl Release<'_> {
         }
     }
 
-    fn pass(
+    /// The event is told the facts of its processes as they were before it; then its own are counted.
+    fn remember(
         &mut self,
         host: &mut Host,
         event: &Event<'_>,
@@ -71,9 +77,32 @@ impl Release<'_> {
         out: &mut EventBatch,
         ledger: &mut Ledger,
     ) {
-        let is_etw = event.origin().shape == Shape::Etw;
         self.found.clear();
-        let learned = if is_late { Learned::default() } else { self.learn(host, event, plan) };
+        if is_late {
+            return self.pass(host, event, plan, &Learned::default(), out, ledger);
+        }
+        let place = out.len();
+        let learned = self.learn(host, event, plan);
+        host.processes.facts.follow(self.facts.kept(), event.time());
+        self.pass(host, event, plan, &learned, out, ledger);
+        if !self.facts.is_empty() {
+            let left = out.get(place);
+            let (event, outline) = (left.as_ref().unwrap_or(event), self.outline);
+            let Learned { actor, target, .. } = learned;
+            Telling { event, plan, outline, actor, target }.count(host);
+        }
+    }
+
+    fn pass(
+        &mut self,
+        host: &Host,
+        event: &Event<'_>,
+        plan: &Plan,
+        learned: &Learned,
+        out: &mut EventBatch,
+        ledger: &mut Ledger,
+    ) {
+        let is_etw = event.origin().shape == Shape::Etw;
         if is_etw && plan.role.activity.is_bookkeeping() {
             ledger.bookkeeping += 1;
             ledger.count_of(provider(event), |counts| counts.bookkeeping += 1);
@@ -89,13 +118,16 @@ impl Release<'_> {
             return;
         }
         let mut filled = out.begin_copy(event);
+        let mut sources = event.source_set();
         if learned.is_alternative
-            && let Some(sources) = plan.role.alternative
+            && let Some(alternative) = plan.role.alternative
         {
+            sources = alternative;
             filled.set_sources(sources);
         }
         self.fill_names(event, &mut filled);
-        self.fill_processes(host, event, plan, &learned, &mut filled);
+        self.fill_processes(host, event, plan, learned, &mut filled);
+        self.fill_facts(host, event, plan, learned, sources, &mut filled);
         filled.finish();
     }
 
@@ -183,6 +215,37 @@ impl Release<'_> {
             Activity::ThreadStart => self.fill_start(event, target, filled),
             Activity::ProcessStart => self.fill_creation(event, actor, filled),
             _ => {}
+        }
+    }
+
+    /// What its processes did so far, as far as rules ask.
+    fn fill_facts(
+        &self,
+        host: &Host,
+        event: &Event<'_>,
+        plan: &Plan,
+        learned: &Learned,
+        sources: LogSourceSetId,
+        filled: &mut EventBuilder<'_>,
+    ) {
+        let (facts, table) = (self.facts, &host.processes.facts);
+        let process = |party: &Party, seen: Option<ProcessId>, holders: &[Holder]| {
+            if !facts.are_told(holders, sources) {
+                return None;
+            }
+            match seen {
+                Some(seen) => host.processes.get(seen),
+                None => host.process(event, party, self.outline),
+            }
+        };
+        if let Some(actor) = process(&plan.actor, learned.actor, &[Holder::Actor, Holder::Parent]) {
+            facts.tell(Holder::Actor, actor, table, event, filled);
+            if let Some(parent) = actor.parent() {
+                facts.tell(Holder::Parent, parent, table, event, filled);
+            }
+        }
+        if let Some(target) = process(&plan.target, learned.target, &[Holder::Target]) {
+            facts.tell(Holder::Target, target, table, event, filled);
         }
     }
 

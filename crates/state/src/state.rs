@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use etwatch_event::{Activity, Event, EventBatch, FieldId, Ledger, Timestamp};
 
+use crate::facts::Facts;
 use crate::fields::Outline;
 use crate::host::Arrival;
 use crate::hosts::Hosts;
@@ -43,6 +44,7 @@ pub struct State {
     settings: Settings,
     outline: Arc<Outline>,
     ancestors: Option<FieldId>,
+    facts: Facts,
     hosts: Hosts,
     merge: Merge,
     now: Timestamp,
@@ -57,6 +59,7 @@ impl State {
             settings,
             outline,
             ancestors: None,
+            facts: Facts::default(),
             hosts: Hosts::default(),
             merge: Merge::default(),
             now: Timestamp::UNKNOWN,
@@ -75,10 +78,15 @@ impl State {
         self.ancestors = field;
     }
 
+    /// From now on, these facts of processes are kept and told, and no others: some rule asks for them.
+    pub fn tell_facts(&mut self, facts: Facts) {
+        self.facts = facts;
+    }
+
     /// Takes the next event. Those whose turn has come leave to the end of `out`; `ledger` is told what became
     /// of each record.
     pub fn take(&mut self, event: &Event<'_>, out: &mut EventBatch, ledger: &mut Ledger) {
-        let Self { settings, outline, ancestors, hosts, merge, now, found } = self;
+        let Self { settings, outline, ancestors, facts, hosts, merge, now, found } = self;
         let time = event.time();
         *now = (*now).max(time);
         let host = hosts.of(event);
@@ -104,7 +112,7 @@ impl State {
         if is_late || (waits_for == 0 && merge.is_empty()) {
             host.released = host.released.max(time);
             let mut release =
-                Release { outline, settings: *settings, ancestors: *ancestors, found };
+                Release { outline, settings: *settings, ancestors: *ancestors, facts, found };
             return release.turn(host, event, plan, is_late, out, ledger);
         }
         let until = Timestamp::from_filetime(time.filetime().saturating_add(waits_for));
@@ -137,13 +145,14 @@ impl State {
     }
 
     fn release_one(&mut self, waiting: &Waiting, out: &mut EventBatch, ledger: &mut Ledger) {
-        let Self { settings, outline, ancestors, hosts, merge, found, .. } = self;
+        let Self { settings, outline, ancestors, facts, hosts, merge, found, .. } = self;
         let Some(event) = merge.event(waiting) else { return };
         let plan = outline.plans.of(event.layout_id()).filter(|plan| !plan.is_idle());
         let host = hosts.of(&event);
         host.released = host.released.max(waiting.time);
         host.no_longer_waits(waiting.number);
-        let mut release = Release { outline, settings: *settings, ancestors: *ancestors, found };
+        let mut release =
+            Release { outline, settings: *settings, ancestors: *ancestors, facts, found };
         release.turn(host, &event, plan, false, out, ledger);
     }
 }
