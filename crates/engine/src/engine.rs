@@ -11,7 +11,7 @@ use etwatch_event::{FieldId, FieldTable, LogSourceSetId, Vocabulary};
 use etwatch_normalise::{Normaliser, Table, TableError, Taxonomy};
 use etwatch_rules::load::{LoadOptions, Loaded, load};
 use etwatch_rules::{Level, Rule, RuleSet};
-use etwatch_state::Outline;
+use etwatch_state::{Facts, Outline};
 
 /// Why a run could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +104,12 @@ impl Engine {
     #[must_use]
     pub(crate) fn ancestors(&self) -> Option<FieldId> {
         self.vocabulary.fields.id("AncestorProcessGuid")
+    }
+
+    /// The facts of processes that a rule or table names; they are told to events of which some rule asks.
+    #[must_use]
+    pub(crate) fn facts(&self) -> Facts {
+        Facts::named(&self.vocabulary.fields, self.needed.clone())
     }
 
     /// The same with other rules, whose fields are numbered in `fields`: the table of this engine, or

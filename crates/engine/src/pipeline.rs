@@ -109,6 +109,7 @@ fn run(
         decoded_again: 0,
     };
     run.state.tell_ancestors(run.engine.ancestors());
+    run.state.tell_facts(run.engine.facts());
     run.report.sets.resize(run.engine.vocabulary.sets().len(), 0);
     run.report.rules.loaded = run.engine.rules.rules().len();
     let heads = run.look_at(locations);
@@ -304,6 +305,7 @@ impl Run<'_> {
         self.ordered = self.workers.batch();
         self.report.rules.loaded = engine.rules.rules().len();
         self.state.tell_ancestors(engine.ancestors());
+        self.state.tell_facts(engine.facts());
         self.engine = engine;
     }
 
