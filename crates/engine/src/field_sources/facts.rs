@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use etwatch_normalise::InputKind;
 use etwatch_rules::lint::reach::Presence;
-use etwatch_state::facts::{FactKind, FactRow, Holder, MOST, TABLE};
+use etwatch_state::facts::{
+    FactKind, FactRow, Holder, MOST, PROTECTED, SENSITIVE, TABLE, USER_WRITABLE,
+};
 
 use super::FieldSources;
 use super::row::{RowSources, has};
@@ -102,7 +104,7 @@ fn add(row: &RowSources, kind: InputKind, all: &mut Tellers) {
 }
 
 impl FieldSources {
-    /// The table of facts, for `docs/state.md`.
+    /// The table of facts, and the folders and processes that it speaks of, for `docs/state.md`.
     #[must_use]
     pub fn facts_markdown(&self) -> String {
         let fed = InputKind::ALL.map(|kind| Fed::on(&self.rows, kind));
@@ -114,6 +116,16 @@ impl FieldSources {
             let kind = words(fact.kind);
             page.push_str(&format!("| `{name}` | {meaning}; {kind} | {live} | {etl} | {evtx} |\n"));
         }
+        let quoted = |names: &[&str]| {
+            let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+            names.join(", ")
+        };
+        let (folders, others) = (quoted(USER_WRITABLE), quoted(PROTECTED));
+        page.push_str(&format!(
+            "\nOrdinary users can write to {folders}, on any drive, and not to {others}.\n\
+             Sensitive are processes whose image ends so: {}.\n",
+            quoted(SENSITIVE)
+        ));
         page
     }
 }

@@ -50,5 +50,6 @@ pub use entry::MOST;
 pub(crate) use kept::FactTable;
 pub use kept::MOST_BYTES;
 pub use named::Facts;
+pub use places::{PROTECTED, SENSITIVE, USER_WRITABLE};
 pub use table::{Fact, FactKind, FactRow, Holder, TABLE};
 pub(crate) use told::{FactFields, Telling};

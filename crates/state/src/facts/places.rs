@@ -4,7 +4,7 @@
 //! folder of an application beside `Program Files`, may be writable too: this is not known here.
 
 /// Where ordinary users can make files, on any volume.
-pub(crate) const USER_WRITABLE: &[&str] = &[
+pub const USER_WRITABLE: &[&str] = &[
     "\\Users\\",
     "\\Documents and Settings\\",
     "\\ProgramData\\",
@@ -23,10 +23,10 @@ pub(crate) const USER_WRITABLE: &[&str] = &[
 ];
 
 /// What lies within these and is not: Defender's own programs.
-const PROTECTED: &[&str] = &["\\ProgramData\\Microsoft\\Windows Defender\\"];
+pub const PROTECTED: &[&str] = &["\\ProgramData\\Microsoft\\Windows Defender\\"];
 
-/// Processes that keep secrets or whose end is that of the session.
-const SENSITIVE: &[&str] = &[
+/// How the images of processes end that keep secrets or whose end is that of the session.
+pub const SENSITIVE: &[&str] = &[
     "\\System32\\lsass.exe",
     "\\System32\\LsaIso.exe",
     "\\System32\\winlogon.exe",
