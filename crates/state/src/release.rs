@@ -127,7 +127,9 @@ impl Release<'_> {
         }
         self.fill_names(event, &mut filled);
         self.fill_processes(host, event, plan, learned, &mut filled);
-        self.fill_facts(host, event, plan, learned, sources, &mut filled);
+        if !self.facts.is_empty() {
+            self.fill_facts(host, event, plan, learned, sources, &mut filled);
+        }
         filled.finish();
     }
 

@@ -83,8 +83,11 @@ impl FactTable {
         if wanted != self.kept {
             self.change(wanted, time);
         }
-        self.now = self.now.max(time);
+        if !self.kept.is_empty() {
+            self.now = self.now.max(time);
+        }
     }
+    #[cold]
     fn change(&mut self, wanted: FactSet, time: Timestamp) {
         // Without a time nothing could be said of since when it is.
         if !time.is_known() {

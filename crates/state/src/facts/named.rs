@@ -67,8 +67,7 @@ impl Facts {
     /// Whether facts of one of these are told to events of a set of log sources.
     pub(crate) fn are_told(&self, holders: &[Holder], sources: LogSourceSetId) -> bool {
         let is_needed = |needed: &Arc<[bool]>| needed.get(sources.index()).copied().unwrap_or(true);
-        !self.wanted.is_empty()
-            && self.needed.as_ref().is_none_or(is_needed)
+        self.needed.as_ref().is_none_or(is_needed)
             && self.wanted.iter().any(|fact| holders.contains(&fact.holder))
     }
 
