@@ -9,6 +9,7 @@
 //! | [`mod@alert`] | the alert, and what it says of its event |
 //! | [`id`] | the id that a replay gives again |
 //! | [`writer`] | matches to alerts, written in the forms that are asked for |
+//! | [`derived`] | events that etwatch makes, as sinks get them beside alerts |
 //! | `line` | the JSON form of an alert |
 //! | [`sink`] | what every sink does |
 //! | [`object`] | objects of JSON, written member by member |
@@ -19,6 +20,7 @@
 #![warn(missing_docs)]
 
 pub mod alert;
+pub mod derived;
 pub mod id;
 pub mod json;
 mod line;
@@ -29,6 +31,7 @@ pub mod webhook;
 pub mod writer;
 
 pub use alert::{Alert, ProcessFields, Subject};
+pub use derived::DerivedWriter;
 pub use json::JsonSink;
 pub use pretty::PrettySink;
 pub use sink::{Form, Forms, Sink, SinkError};

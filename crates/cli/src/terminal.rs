@@ -190,6 +190,12 @@ fn events(report: &Report, evaluated: &str) -> String {
     }
     parts.extend(beside(ledger, "bookkeeping", ledger.bookkeeping, |of| of.bookkeeping));
     parts.extend(beside(ledger, "joined", ledger.joined, |of| of.joined));
+    if ledger.derived > 0 {
+        parts.push(format!("({} derived)", ledger.derived));
+    }
+    if ledger.known_good > 0 {
+        parts.push(format!("({} known-good contacts left out)", ledger.known_good));
+    }
     if ledger.late > 0 {
         parts.push(format!("({} late)", ledger.late));
     }

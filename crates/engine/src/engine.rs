@@ -7,11 +7,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use etwatch_event::{FieldId, FieldTable, LogSourceSetId, Vocabulary};
+use etwatch_event::{FieldId, FieldTable, LayoutId, LogSourceSetId, Vocabulary};
 use etwatch_normalise::{Normaliser, Table, TableError, Taxonomy};
 use etwatch_rules::load::{LoadOptions, Loaded, load};
 use etwatch_rules::{Level, Rule, RuleSet};
-use etwatch_state::Outline;
+use etwatch_state::flows::KnownGood;
+use etwatch_state::{Derivation, DerivedKind, Outline};
+
+use crate::endpoints::{self, EndpointsError};
 
 /// Why a run could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +23,9 @@ pub enum EngineError {
     /// A built-in table is malformed.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// The built-in list of known-good endpoints is malformed.
+    #[error(transparent)]
+    Endpoints(#[from] EndpointsError),
     /// The pool of workers could not be made.
     #[error("cannot start the workers: {0}")]
     Workers(#[from] rayon::ThreadPoolBuildError),
@@ -48,6 +54,10 @@ pub struct Engine {
     /// The sets of log sources, by number, of which some rule asks; the fields of other events are left out,
     /// unless the memory of their host needs them. None: all fields are kept.
     needed: Option<Arc<[bool]>>,
+    /// All events that can be derived.
+    derivable: Derivation,
+    /// Whether somebody besides rules asks for derived events.
+    tells_derived: bool,
 }
 
 impl Engine {
@@ -81,9 +91,15 @@ impl Engine {
         let taxonomy = Taxonomy::compile(&Table::built_in()?, &mut vocabulary)?;
         let outline = Arc::new(Outline::new(&mut vocabulary));
         let rules = Arc::new(rule_set(rules, &vocabulary, min_level));
+        let derivable = Derivation {
+            flows: derived_kind("network_flow", &taxonomy, &vocabulary),
+            beacons: derived_kind("beacon", &taxonomy, &vocabulary),
+            known_good: Arc::new(endpoints::built_in()?),
+        };
         let (vocabulary, taxonomy) = (Arc::new(vocabulary), Arc::new(taxonomy));
         let needed = Some(needed(&rules, &vocabulary));
-        Ok(Self { vocabulary, taxonomy, outline, rules, needed })
+        let tells_derived = false;
+        Ok(Self { vocabulary, taxonomy, outline, rules, needed, derivable, tells_derived })
     }
 
     /// The same for somebody who wants to see the events themselves: the fields of events of which no rule asks
@@ -91,6 +107,44 @@ impl Engine {
     #[must_use]
     pub fn with_all_fields(self) -> Self {
         Self { needed: None, ..self }
+    }
+
+    /// The same for somebody who wants to see derived events themselves: they are made though no rule asks.
+    #[must_use]
+    pub fn with_derived(self) -> Self {
+        Self { tells_derived: true, ..self }
+    }
+
+    /// The same with another list of known-good endpoints, of which nothing is derived.
+    #[must_use]
+    pub fn with_known_good(mut self, known_good: KnownGood) -> Self {
+        self.derivable.known_good = Arc::new(known_good);
+        self
+    }
+
+    /// The events that are to be derived: those of which some rule or somebody else asks.
+    #[must_use]
+    pub fn derivation(&self) -> Derivation {
+        let is_asked = |kind: &DerivedKind| {
+            self.tells_derived || !self.rules.applying(kind.sources).is_empty()
+        };
+        Derivation {
+            flows: self.derivable.flows.filter(is_asked),
+            beacons: self.derivable.beacons.filter(is_asked),
+            known_good: Arc::clone(&self.derivable.known_good),
+        }
+    }
+
+    /// What a derived event with this layout is called, if somebody besides rules asks for such events.
+    pub(crate) fn told_as(&self, layout: LayoutId) -> Option<&'static str> {
+        let is = |kind: Option<DerivedKind>| kind.is_some_and(|kind| kind.layout == layout);
+        let Derivation { flows, beacons, .. } = self.derivable;
+        match () {
+            () if !self.tells_derived => None,
+            () if is(flows) => Some("network_flow"),
+            () if is(beacons) => Some("beacon"),
+            () => None,
+        }
     }
 
     /// A normaliser that keeps what this engine needs.
@@ -125,8 +179,23 @@ impl Engine {
         let rules = Arc::new(rule_set(rules, &vocabulary, min_level));
         let (taxonomy, outline) = (Arc::clone(&self.taxonomy), Arc::clone(&self.outline));
         let needed = self.needed.as_ref().map(|_| needed(&rules, &vocabulary));
-        Self { vocabulary, taxonomy, outline, rules, needed }
+        let (derivable, tells_derived) = (self.derivable.clone(), self.tells_derived);
+        Self { vocabulary, taxonomy, outline, rules, needed, derivable, tells_derived }
     }
+}
+
+/// The events of a category, of which the tables have one kind.
+fn derived_kind(
+    category: &str,
+    taxonomy: &Taxonomy,
+    vocabulary: &Vocabulary,
+) -> Option<DerivedKind> {
+    let is_of = |sources: LogSourceSetId| {
+        let members = vocabulary.log_sources(sources);
+        members.iter().any(|member| member.category.as_deref() == Some(category))
+    };
+    let kind = taxonomy.kinds().find(|kind| is_of(kind.sources))?;
+    Some(DerivedKind { layout: kind.layout, sources: kind.sources })
 }
 
 /// Of which sets of log sources some rule asks.

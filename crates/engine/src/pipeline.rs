@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use etwatch_alert::{Forms, Sink};
+use etwatch_alert::{DerivedWriter, Forms, Sink};
 use etwatch_capture::source::Location;
 use etwatch_capture::{Limits, Source, SourceError, open};
 use etwatch_event::{EventBatch, Timestamp};
@@ -107,8 +107,11 @@ fn run(
         resting: Resting::default(),
         closed_bytes: 0,
         decoded_again: 0,
+        told: 0,
+        derived: DerivedWriter::new(&workers.engine().vocabulary),
     };
     run.state.tell_ancestors(run.engine.ancestors());
+    run.state.derive(run.engine.derivation());
     run.report.sets.resize(run.engine.vocabulary.sets().len(), 0);
     run.report.rules.loaded = run.engine.rules.rules().len();
     let heads = run.look_at(locations);
@@ -142,6 +145,10 @@ struct Run<'a> {
     open: usize,
     resting: Resting,
     closed_bytes: u64,
+    /// Events of the batch that is delivered which need no more be looked at for derived ones.
+    told: usize,
+    /// Writes derived events.
+    derived: DerivedWriter,
     /// Events decoded once more since `held` was last changed.
     decoded_again: u64,
 }
@@ -304,6 +311,7 @@ impl Run<'_> {
         self.ordered = self.workers.batch();
         self.report.rules.loaded = engine.rules.rules().len();
         self.state.tell_ancestors(engine.ancestors());
+        self.state.derive(engine.derivation());
         self.engine = engine;
     }
 
@@ -334,6 +342,7 @@ impl Run<'_> {
     fn take_matches(&mut self) -> Result<(), EngineError> {
         let Some(pending) = self.matching.pop_front() else { return Ok(()) };
         let mut batch = pending.wait()?;
+        self.told = 0;
         if self.observer.events(&batch.events, &self.context.files).is_break() {
             return Err(EngineError::Stopped);
         }
@@ -343,9 +352,27 @@ impl Run<'_> {
         while batch.write_on(&self.context) {
             self.deliver(&batch)?;
         }
+        self.tell_derived(&batch, usize::MAX)?;
         self.workers.give_back(batch.events);
         self.workers.give_back_alerts(batch.alerts);
         self.observer.progress(self.progress);
+        Ok(())
+    }
+
+    /// Hands derived events to all sinks, those of the batch up to a row that were not told yet.
+    fn tell_derived(&mut self, batch: &MatchedBatch, row: usize) -> Result<(), EngineError> {
+        while let Some(event) = batch.events.get(self.told).filter(|_| self.told <= row) {
+            self.told += 1;
+            let Some(kind) = batch.engine().told_as(event.layout_id()) else { continue };
+            let file = self.context.files.get(event.origin().input as usize);
+            let file = file.map(String::as_str).unwrap_or_default();
+            for form in self.context.forms.each() {
+                let text = self.derived.write(event, file, kind, form);
+                for sink in self.sinks.iter_mut().filter(|sink| sink.form() == form) {
+                    self.report.take_note(sink.accept(text))?;
+                }
+            }
+        }
         Ok(())
     }
 
@@ -353,6 +380,7 @@ impl Run<'_> {
     fn deliver(&mut self, batch: &MatchedBatch) -> Result<(), EngineError> {
         let matches = batch.matches.get(batch.before..).unwrap_or_default();
         for (index, found) in matches.iter().take(batch.alerts.len()).enumerate() {
+            self.tell_derived(batch, found.row as usize)?;
             let Some(rule) = batch.rules().get(found.rule) else { continue };
             self.progress.alerts += 1;
             self.report.count(rule);

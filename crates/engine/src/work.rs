@@ -177,6 +177,11 @@ impl MatchedBatch {
     pub fn rules(&self) -> &RuleSet {
         &self.shared.engine.rules
     }
+    /// What it was matched with.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.shared.engine
+    }
     /// Writes the next alerts in place of those that were taken; returns whether there are any.
     pub fn write_on(&mut self, context: &AlertContext) -> bool {
         self.before += self.alerts.len();

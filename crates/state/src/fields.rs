@@ -2,6 +2,7 @@
 
 use etwatch_event::{Event, FieldId, FieldTable, Guid, Value, Vocabulary};
 
+use crate::derived::DerivedFields;
 use crate::fill::Plans;
 use crate::names::NameFields;
 use crate::processes::ProcessFields;
@@ -55,6 +56,7 @@ pub struct Outline {
     pub(crate) processes: ProcessFields,
     pub(crate) names: NameFields,
     pub(crate) plans: Plans,
+    pub(crate) derived: DerivedFields,
 }
 
 impl Outline {
@@ -65,6 +67,7 @@ impl Outline {
             processes: ProcessFields::intern(&mut vocabulary.fields),
             names: NameFields::new(&mut vocabulary.fields),
             plans: Plans::new(vocabulary),
+            derived: DerivedFields::intern(&mut vocabulary.fields),
         }
     }
 }

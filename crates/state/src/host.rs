@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use etwatch_event::{Activity, Event, FieldId, Reason, Shape, Timestamp, Value};
 
 use crate::datagrams::Datagrams;
+use crate::derived::Derived;
 use crate::fields::{Outline, guid, id, number};
 use crate::fill::{Party, Plan};
 use crate::names::ObjectNames;
@@ -31,6 +32,8 @@ pub(crate) struct Host {
     pub(crate) names: ObjectNames,
     pub(crate) threads: Threads,
     pub(crate) datagrams: Datagrams,
+    /// What is remembered to make events of it, once it is needed.
+    pub(crate) derived: Option<Box<Derived>>,
     /// Whether some event named its process as Sysmon does. Then names that are made here are not told: another
     /// event of the same process may have its own.
     pub(crate) has_guids: bool,
@@ -59,6 +62,7 @@ impl Host {
             names: ObjectNames::new(crate::names::Limits::default()),
             threads: Threads::default(),
             datagrams: Datagrams::default(),
+            derived: None,
             has_guids: false,
             waiting: Vec::new(),
             not_waited: 0,
@@ -275,6 +279,9 @@ impl Host {
 
     /// Adds what had to be forgotten.
     pub(crate) fn add_forgotten(&self, all: &mut BTreeMap<Reason, u64>) {
+        if let Some(derived) = &self.derived {
+            derived.add_forgotten(all);
+        }
         let (processes, names) = (self.processes.counts(), self.names.counts());
         for (what, count) in [
             ("processes", processes.evicted_live),

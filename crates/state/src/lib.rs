@@ -12,14 +12,22 @@
 //! | `fill` | which fields of a layout are filled with what is known of a process |
 //! | [`mod@filled`] | which fields events are given here, and by what |
 //! | [`processes`] | [`ProcessTable`]: who is and was running |
+//! | [`mod@derived`] | flows and beacons as events of their own |
+//! | [`flows`] | what passed between processes and other hosts |
+//! | [`beacons`] | who calls the same endpoint by a timer |
+//! | `fair` | a table that no group of its entries can take for itself |
 //! | [`names`] | [`ObjectNames`]: names behind handles and addresses |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod beacons;
 mod datagrams;
+pub mod derived;
+mod fair;
 mod fields;
 mod fill;
 pub mod filled;
+pub mod flows;
 mod host;
 mod hosts;
 pub mod merge;
@@ -29,6 +37,7 @@ mod release;
 pub mod state;
 mod threads;
 
+pub use derived::{Derivation, DerivedKind};
 pub use fields::Outline;
 pub use fill::Relation;
 pub use filled::{Filled, FilledFrom, filled};

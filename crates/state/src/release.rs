@@ -12,6 +12,8 @@
 use etwatch_event::batch::EventBuilder;
 use etwatch_event::{Activity, Event, EventBatch, FieldId, Guid, Ledger, Shape, Value};
 
+use crate::derived::Derivation;
+use crate::derived::learn::Known;
 use crate::fields::{Outline, id, number};
 use crate::fill::{Attribute, Party, Plan};
 use crate::host::Host;
@@ -29,6 +31,8 @@ pub(crate) struct Release<'s> {
     /// `AncestorProcessGuid`, if a rule asks for it.
     pub(crate) ancestors: Option<FieldId>,
     pub(crate) found: &'s mut Found,
+    /// Which events are made here.
+    pub(crate) derivation: &'s Derivation,
 }
 
 /// What an event taught.
@@ -53,12 +57,22 @@ impl Release<'_> {
         out: &mut EventBatch,
         ledger: &mut Ledger,
     ) {
+        let (derivation, fields) = (self.derivation, &self.outline.derived);
+        if !is_late
+            && let Some(derived) = &mut host.derived
+            && derived.is_due(event.time())
+        {
+            derived.close(event.time(), false, derivation, fields, out, ledger);
+        }
         match plan {
             Some(plan) => self.pass(host, event, plan, is_late, out, ledger),
             None => {
                 ledger.evaluated += 1;
                 out.push_copy(event);
             }
+        }
+        if let Some(derived) = &mut host.derived {
+            derived.left(derivation, fields, out, ledger);
         }
     }
 
@@ -111,11 +125,16 @@ impl Release<'_> {
         }
         let is_alternative = match activity {
             Activity::ThreadStart => host.is_remote_thread(event, plan, outline),
-            Activity::Transfer | Activity::Connection if plan.role.alternative.is_some() => {
+            Activity::Connection if plan.role.alternative.is_some() => {
                 host.is_first_datagram(event, outline)
             }
             _ => false,
         };
+        if !self.derivation.is_idle() {
+            let is_first = is_alternative && activity == Activity::Connection;
+            let known = Known { actor, is_first, name: found.destination_hostname() };
+            host.learn_contact(event, plan, outline, &known, self.derivation);
+        }
         Learned { is_alternative, actor, target }
     }
 

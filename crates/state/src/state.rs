@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use etwatch_event::{Activity, Event, EventBatch, FieldId, Ledger, Timestamp};
 
+use crate::derived::Derivation;
 use crate::fields::Outline;
 use crate::host::Arrival;
 use crate::hosts::Hosts;
@@ -43,6 +44,7 @@ pub struct State {
     settings: Settings,
     outline: Arc<Outline>,
     ancestors: Option<FieldId>,
+    derivation: Derivation,
     hosts: Hosts,
     merge: Merge,
     now: Timestamp,
@@ -57,6 +59,7 @@ impl State {
             settings,
             outline,
             ancestors: None,
+            derivation: Derivation::default(),
             hosts: Hosts::default(),
             merge: Merge::default(),
             now: Timestamp::UNKNOWN,
@@ -75,12 +78,23 @@ impl State {
         self.ancestors = field;
     }
 
+    /// From now on, these events are made of what hosts' events tell.
+    pub fn derive(&mut self, derivation: Derivation) {
+        if derivation.is_idle() {
+            self.hosts.each(|host| host.derived = None);
+        }
+        self.derivation = derivation;
+    }
+
     /// Takes the next event. Those whose turn has come leave to the end of `out`; `ledger` is told what became
     /// of each record.
     pub fn take(&mut self, event: &Event<'_>, out: &mut EventBatch, ledger: &mut Ledger) {
-        let Self { settings, outline, ancestors, hosts, merge, now, found } = self;
+        let Self { settings, outline, ancestors, derivation, hosts, merge, now, found } = self;
         let time = event.time();
         *now = (*now).max(time);
+        if let Some(mut gone) = hosts.take_gone() {
+            gone.derive_rest(derivation, outline, out, ledger);
+        }
         let host = hosts.of(event);
         let is_late = time.is_known() && time < host.released;
         ledger.late += u64::from(is_late);
@@ -103,8 +117,8 @@ impl State {
         };
         if is_late || (waits_for == 0 && merge.is_empty()) {
             host.released = host.released.max(time);
-            let mut release =
-                Release { outline, settings: *settings, ancestors: *ancestors, found };
+            let (settings, ancestors) = (*settings, *ancestors);
+            let mut release = Release { outline, settings, ancestors, found, derivation };
             return release.turn(host, event, plan, is_late, out, ledger);
         }
         let until = Timestamp::from_filetime(time.filetime().saturating_add(waits_for));
@@ -123,6 +137,11 @@ impl State {
     pub fn finish(&mut self, out: &mut EventBatch, ledger: &mut Ledger) {
         self.now = Timestamp::from_filetime(u64::MAX);
         self.release(out, ledger);
+        let Self { hosts, derivation, outline, .. } = self;
+        if let Some(mut gone) = hosts.take_gone() {
+            gone.derive_rest(derivation, outline, out, ledger);
+        }
+        hosts.each_in_order(|host| host.derive_rest(derivation, outline, out, ledger));
         ledger.forgotten = self.hosts.forgotten();
         if self.merge.hurried > 0 {
             *ledger.forgotten.entry("halves to wait for").or_default() += self.merge.hurried;
@@ -137,13 +156,14 @@ impl State {
     }
 
     fn release_one(&mut self, waiting: &Waiting, out: &mut EventBatch, ledger: &mut Ledger) {
-        let Self { settings, outline, ancestors, hosts, merge, found, .. } = self;
+        let Self { settings, outline, ancestors, derivation, hosts, merge, found, .. } = self;
         let Some(event) = merge.event(waiting) else { return };
         let plan = outline.plans.of(event.layout_id()).filter(|plan| !plan.is_idle());
         let host = hosts.of(&event);
         host.released = host.released.max(waiting.time);
         host.no_longer_waits(waiting.number);
-        let mut release = Release { outline, settings: *settings, ancestors: *ancestors, found };
+        let (settings, ancestors) = (*settings, *ancestors);
+        let mut release = Release { outline, settings, ancestors, found, derivation };
         release.turn(host, &event, plan, false, out, ledger);
     }
 }
