@@ -125,7 +125,7 @@ impl Track {
     }
 
     /// The rhythm, if it is to be told now.
-    fn to_tell(&mut self) -> Option<Rhythm> {
+    fn tell(&mut self) -> Option<Rhythm> {
         if !self.count.is_multiple_of(LOOKS) {
             return None;
         }
@@ -175,7 +175,7 @@ impl Beacons {
         if !track.hear(call.time) {
             return None;
         }
-        let rhythm = track.to_tell()?;
+        let rhythm = track.tell()?;
         let (count, first, last) = (track.count, track.first, track.beat);
         Some(Beacon { name, rhythm, count, first, last })
     }
