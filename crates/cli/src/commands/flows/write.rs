@@ -103,14 +103,17 @@ pub(super) fn table(rows: &[Row]) -> String {
     out
 }
 
-/// CSV (RFC 4180): what holds a comma, a quote or the end of a line stands in quotes; what could act on a
-/// terminal is shown by its code.
+/// CSV (RFC 4180): what holds a comma or a quote stands in quotes. What could act is disarmed: on a terminal by
+/// being shown by its code, as a formula of a spreadsheet by a `'` before it.
 pub(super) fn csv(rows: &[Row]) -> String {
     let mut out = COLUMNS.join(",");
     out.push_str("\r\n");
     for row in rows {
         let cells = cells(row, |time| time.to_string()).map(|cell| {
-            let cell = escape(&cell);
+            let mut cell = escape(&cell);
+            if cell.starts_with(['=', '+', '-', '@']) {
+                cell.insert(0, '\'');
+            }
             if cell.contains([',', '"']) {
                 format!("\"{}\"", cell.replace('"', "\"\""))
             } else {
