@@ -122,11 +122,15 @@ impl Engine {
         self
     }
 
-    /// The events that are to be derived: those of which some rule or somebody else asks.
+    /// The events that are to be derived: those whose log source some rule names, or all if somebody else asks.
     #[must_use]
     pub fn derivation(&self) -> Derivation {
+        // A rule for all of Windows applies to them as well, but is no reason to make them.
+        let names_it = |rule: &Rule| rule.log_source.category.is_some();
         let is_asked = |kind: &DerivedKind| {
-            self.tells_derived || !self.rules.applying(kind.sources).is_empty()
+            let applying = self.rules.applying(kind.sources).iter();
+            let mut rules = applying.filter_map(|index| self.rules.get(*index));
+            self.tells_derived || rules.any(names_it)
         };
         Derivation {
             flows: self.derivable.flows.filter(is_asked),

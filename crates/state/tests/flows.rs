@@ -70,7 +70,12 @@ impl Net {
         let ids: Vec<_> = FIELDS.iter().map(|name| vocabulary.fields.intern(name)).collect();
         let alternative = Some(LogSourceSetId::NONE);
         let layouts = Activity::ALL.iter().map(|(activity, _)| {
-            let role = Role { activity: *activity, actor: Some(ids[0]), target: None, alternative };
+            let role = Role {
+                activity: *activity,
+                actor: ids.first().copied(),
+                target: None,
+                alternative,
+            };
             (*activity, vocabulary.add_layout_of(&ids, role))
         });
         let layouts = layouts.collect();

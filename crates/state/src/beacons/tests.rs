@@ -102,6 +102,7 @@ fn beacons_with_jitter_and_missing_beats_are_found() {
                 near += u64::from((first.rhythm.period / middle - 1.0).abs() < 0.15);
                 assert!(told.len() <= 24, "once an hour at most");
             }
+            println!("{jitter:?} {period} s: {found} of {SEEDS}, period of {near}");
             assert!(found * 100 >= SEEDS * 95, "{jitter:?} {period} s: {found} of {SEEDS}");
             assert!(near * 100 >= found * 90, "{jitter:?} {period} s: period of {near} of {found}");
         }
@@ -202,6 +203,7 @@ fn people_updates_and_chance_are_no_beacons() {
             false_ones.extend(found.into_iter().map(|(host, it)| (what, seed, host, it)));
         }
     }
+    println!("{} of {endpoints} endpoints in 4 times {DAYS} days", false_ones.len());
     assert!(endpoints > 4_000, "too little to tell: {endpoints}");
     // One in a day of all of them together would be too much; this is one in a hundred days.
     assert!(false_ones.len() <= 1, "{} of {endpoints}: {false_ones:#?}", false_ones.len());
