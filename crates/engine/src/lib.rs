@@ -18,10 +18,12 @@
 //! | `resting` | the inputs that hold decoded events while others have their turn |
 //! | [`work`] | what a worker does with a piece and with a batch |
 //! | [`etw`] | slices of ETW logs to records, by the schemas of their log |
+//! | `derived` | derived events on their way to sinks |
 //! | [`report`] | what a run led to: ledger, counts, damage |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod derived;
 pub mod endpoints;
 pub mod engine;
 pub mod etw;

@@ -9,13 +9,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use etwatch_alert::{DerivedWriter, Forms, Sink};
+use etwatch_alert::{Forms, Sink};
 use etwatch_capture::source::Location;
 use etwatch_capture::{Limits, Source, SourceError, open};
 use etwatch_event::{EventBatch, Timestamp};
 use etwatch_state::{Heads, Settings, State};
 use rayon::prelude::*;
 
+use crate::derived::DerivedTeller;
 use crate::engine::{Engine, EngineError};
 use crate::input::Input;
 use crate::live::LiveEngine;
@@ -107,8 +108,7 @@ fn run(
         resting: Resting::default(),
         closed_bytes: 0,
         decoded_again: 0,
-        told: 0,
-        derived: DerivedWriter::new(&workers.engine().vocabulary),
+        derived: DerivedTeller::new(&workers.engine().vocabulary),
     };
     run.state.tell_ancestors(run.engine.ancestors());
     run.state.derive(run.engine.derivation());
@@ -145,10 +145,8 @@ struct Run<'a> {
     open: usize,
     resting: Resting,
     closed_bytes: u64,
-    /// Events of the batch that is delivered which need no more be looked at for derived ones.
-    told: usize,
-    /// Writes derived events.
-    derived: DerivedWriter,
+    /// Hands derived events on.
+    derived: DerivedTeller,
     /// Events decoded once more since `held` was last changed.
     decoded_again: u64,
 }
@@ -342,7 +340,7 @@ impl Run<'_> {
     fn take_matches(&mut self) -> Result<(), EngineError> {
         let Some(pending) = self.matching.pop_front() else { return Ok(()) };
         let mut batch = pending.wait()?;
-        self.told = 0;
+        self.derived.begin();
         if self.observer.events(&batch.events, &self.context.files).is_break() {
             return Err(EngineError::Stopped);
         }
@@ -361,19 +359,7 @@ impl Run<'_> {
 
     /// Hands derived events to all sinks, those of the batch up to a row that were not told yet.
     fn tell_derived(&mut self, batch: &MatchedBatch, row: usize) -> Result<(), EngineError> {
-        while let Some(event) = batch.events.get(self.told).filter(|_| self.told <= row) {
-            self.told += 1;
-            let Some(kind) = batch.engine().told_as(event.layout_id()) else { continue };
-            let file = self.context.files.get(event.origin().input as usize);
-            let file = file.map(String::as_str).unwrap_or_default();
-            for form in self.context.forms.each() {
-                let text = self.derived.write(event, file, kind, form);
-                for sink in self.sinks.iter_mut().filter(|sink| sink.form() == form) {
-                    self.report.take_note(sink.accept(text))?;
-                }
-            }
-        }
-        Ok(())
+        self.derived.tell(batch, row, &self.context, self.sinks, &mut self.report)
     }
 
     /// Hands the alerts that are written to all sinks.
