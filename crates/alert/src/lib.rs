@@ -9,6 +9,7 @@
 //! | [`mod@alert`] | the alert, and what it says of its event |
 //! | [`id`] | the id that a replay gives again |
 //! | [`writer`] | matches to alerts, written in the forms that are asked for |
+//! | [`derived`] | events that etwatch makes, as sinks get them beside alerts |
 //! | `line` | the JSON form of an alert |
 //! | `evidence` | what alerts of correlations tell of an event |
 //! | [`correlation`] | alerts of correlations |
@@ -22,6 +23,7 @@
 
 pub mod alert;
 pub mod correlation;
+pub mod derived;
 mod evidence;
 pub mod id;
 pub mod json;
@@ -33,6 +35,7 @@ pub mod webhook;
 pub mod writer;
 
 pub use alert::{Alert, ProcessFields, Subject};
+pub use derived::DerivedWriter;
 pub use json::JsonSink;
 pub use pretty::PrettySink;
 pub use sink::{Form, Forms, Sink, SinkError};

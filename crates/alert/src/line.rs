@@ -53,6 +53,16 @@ impl EventText {
     }
 }
 
+impl EventText {
+    /// Adds all of it, behind what tells it from an alert.
+    pub(crate) fn push(&self, out: &mut String) {
+        out.push_str(&self.time);
+        out.push_str(&self.acting);
+        out.push_str(",\"event\":");
+        out.push_str(&self.event);
+    }
+}
+
 /// The line of an alert; `rule` is its [`rule_text`], `event` that of its event.
 pub(crate) fn push_line(out: &mut String, alert: &Alert<'_>, rule: &str, event: &EventText) {
     let matched = 96 * alert.matched.len() + 96;

@@ -127,12 +127,17 @@ pub(crate) fn push_lines(text: &mut String, alert: &Alert<'_>) {
     text.push('\n');
 }
 
-fn when_and_where(rule: &Rule, subject: &Subject<'_>) -> String {
+/// When and on which host.
+pub(crate) fn when(subject: &Subject<'_>) -> String {
     // 2026-04-09T11:20:31.1234567Z: to the second is enough here.
     let time = subject.time.map(|time| time.to_string());
     let time = time.as_deref().and_then(|time| time.get(..19)).unwrap_or("at an unknown time");
     let host = harmless(subject.host.as_deref().unwrap_or("an unknown host"));
-    let mut parts = vec![format!("{} on {host}", time.replace('T', " "))];
+    format!("{} on {host}", time.replace('T', " "))
+}
+
+fn when_and_where(rule: &Rule, subject: &Subject<'_>) -> String {
+    let mut parts = vec![when(subject)];
     let sources = subject.event.log_sources().iter().map(ToString::to_string);
     let kinds: Vec<_> =
         sources.filter_map(|source| source.split('/').nth(1).map(str::to_owned)).collect();
@@ -144,7 +149,7 @@ fn when_and_where(rule: &Rule, subject: &Subject<'_>) -> String {
     parts.join(", ")
 }
 
-fn process_lines(process: &Process<'_>) -> Vec<String> {
+pub(crate) fn process_lines(process: &Process<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     let image = process.image.as_deref().unwrap_or("a process without a known image");
     let pid = process.pid.map_or(String::new(), |pid| format!(" (pid {pid})"));

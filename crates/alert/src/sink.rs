@@ -62,6 +62,11 @@ impl Forms {
         let asked = |form| sinks.iter().any(|sink| sink.form() == form);
         Self { json: asked(Form::Json), pretty: asked(Form::Pretty) }
     }
+    /// Each of them.
+    pub fn each(self) -> impl Iterator<Item = Form> {
+        let asked = [(Form::Json, self.json), (Form::Pretty, self.pretty)];
+        asked.into_iter().filter(|(_, is_asked)| *is_asked).map(|(form, _)| form)
+    }
 }
 
 /// Somewhere alerts go.

@@ -49,6 +49,7 @@ Examples:
   etwatch test rules                          do rules match what they should, and nothing else
   etwatch events case.evtx --count            what is in a recording
   etwatch process cmd.exe --over case.evtx    what a process did
+  etwatch flows case.etl                      bytes by process, endpoint and hour
   etwatch tree case.evtx                      who started whom, and the alerts below them"
 )]
 struct Arguments {

@@ -202,6 +202,9 @@ fn events(report: &Report, evaluated: &str) -> String {
     if ledger.derived > 0 {
         parts.push(format!("({} derived)", ledger.derived));
     }
+    if ledger.known_good > 0 {
+        parts.push(format!("({} known-good contacts left out)", ledger.known_good));
+    }
     if ledger.late > 0 {
         parts.push(format!("({} late)", ledger.late));
     }

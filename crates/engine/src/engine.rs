@@ -8,13 +8,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use etwatch_correlate::Plan;
-use etwatch_event::{FieldTable, LogSourceSetId, Vocabulary};
+use etwatch_event::{FieldTable, LayoutId, LogSourceSetId, Vocabulary};
 use etwatch_normalise::{Normaliser, Table, TableError, Taxonomy};
 use etwatch_rules::load::{LoadOptions, Loaded, load};
 use etwatch_rules::sigma::Correlation;
 use etwatch_rules::sigma::detection::Target;
 use etwatch_rules::{Level, Rule, RuleSet};
-use etwatch_state::{Facts, NeededFacts, Outline, Wanted};
+use etwatch_state::flows::KnownGood;
+use etwatch_state::{Derivation, DerivedKind, Facts, NeededFacts, Outline, Wanted};
+
+use crate::endpoints::{self, EndpointsError};
 
 /// Why a run could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +26,9 @@ pub enum EngineError {
     /// A built-in table is malformed.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// The built-in list of known-good endpoints is malformed.
+    #[error(transparent)]
+    Endpoints(#[from] EndpointsError),
     /// The pool of workers could not be made.
     #[error("cannot start the workers: {0}")]
     Workers(#[from] rayon::ThreadPoolBuildError),
@@ -53,6 +59,10 @@ pub struct Engine {
     /// The sets of log sources, by number, of which some rule asks; the fields of other events are left out,
     /// unless the memory of their host needs them. None: all fields are kept.
     needed: Option<Arc<[bool]>>,
+    /// All events that can be derived.
+    derivable: Derivation,
+    /// Whether somebody besides rules asks for derived events.
+    tells_derived: bool,
 }
 
 impl Engine {
@@ -88,9 +98,24 @@ impl Engine {
         let taxonomy = Taxonomy::compile(&Table::built_in()?, &mut vocabulary)?;
         let outline = Arc::new(Outline::new(&mut vocabulary));
         let (rules, correlations) = rule_set(rules, correlations, &vocabulary, min_level);
+        let derivable = Derivation {
+            flows: derived_kind("network_flow", &taxonomy, &vocabulary),
+            beacons: derived_kind("beacon", &taxonomy, &vocabulary),
+            known_good: Arc::new(endpoints::built_in()?),
+        };
         let (vocabulary, taxonomy) = (Arc::new(vocabulary), Arc::new(taxonomy));
         let needed = Some(needed(&rules, &vocabulary));
-        Ok(Self { vocabulary, taxonomy, outline, rules, correlations, needed })
+        let tells_derived = false;
+        Ok(Self {
+            vocabulary,
+            taxonomy,
+            outline,
+            rules,
+            correlations,
+            needed,
+            derivable,
+            tells_derived,
+        })
     }
 
     /// The same for somebody who wants to see the events themselves: the fields of events of which no rule asks
@@ -98,6 +123,48 @@ impl Engine {
     #[must_use]
     pub fn with_all_fields(self) -> Self {
         Self { needed: None, ..self }
+    }
+
+    /// The same for somebody who wants to see derived events themselves: they are made though no rule asks.
+    #[must_use]
+    pub fn with_derived(self) -> Self {
+        Self { tells_derived: true, ..self }
+    }
+
+    /// The same with another list of known-good endpoints, of which nothing is derived.
+    #[must_use]
+    pub fn with_known_good(mut self, known_good: KnownGood) -> Self {
+        self.derivable.known_good = Arc::new(known_good);
+        self
+    }
+
+    /// The events that are to be derived: those whose log source some rule names, or all if somebody else asks.
+    #[must_use]
+    pub fn derivation(&self) -> Derivation {
+        // A rule for all of Windows applies to them as well, but is no reason to make them.
+        let names_it = |rule: &Rule| rule.log_source.category.is_some();
+        let is_asked = |kind: &DerivedKind| {
+            let applying = self.rules.applying(kind.sources).iter();
+            let mut rules = applying.filter_map(|index| self.rules.get(*index));
+            self.tells_derived || rules.any(names_it)
+        };
+        Derivation {
+            flows: self.derivable.flows.filter(is_asked),
+            beacons: self.derivable.beacons.filter(is_asked),
+            known_good: Arc::clone(&self.derivable.known_good),
+        }
+    }
+
+    /// What a derived event with this layout is called, if somebody besides rules asks for such events.
+    pub(crate) fn told_as(&self, layout: LayoutId) -> Option<&'static str> {
+        let is = |kind: Option<DerivedKind>| kind.is_some_and(|kind| kind.layout == layout);
+        let Derivation { flows, beacons, .. } = self.derivable;
+        match () {
+            () if !self.tells_derived => None,
+            () if is(flows) => Some("network_flow"),
+            () if is(beacons) => Some("beacon"),
+            () => None,
+        }
     }
 
     /// A normaliser that keeps what this engine needs.
@@ -161,8 +228,32 @@ impl Engine {
         let (rules, correlations) = rule_set(rules, correlations, &vocabulary, min_level);
         let (taxonomy, outline) = (Arc::clone(&self.taxonomy), Arc::clone(&self.outline));
         let needed = self.needed.as_ref().map(|_| needed(&rules, &vocabulary));
-        Self { vocabulary, taxonomy, outline, rules, correlations, needed }
+        let (derivable, tells_derived) = (self.derivable.clone(), self.tells_derived);
+        Self {
+            vocabulary,
+            taxonomy,
+            outline,
+            rules,
+            correlations,
+            needed,
+            derivable,
+            tells_derived,
+        }
     }
+}
+
+/// The events of a category, of which the tables have one kind.
+fn derived_kind(
+    category: &str,
+    taxonomy: &Taxonomy,
+    vocabulary: &Vocabulary,
+) -> Option<DerivedKind> {
+    let is_of = |sources: LogSourceSetId| {
+        let members = vocabulary.log_sources(sources);
+        members.iter().any(|member| member.category.as_deref() == Some(category))
+    };
+    let kind = taxonomy.kinds().find(|kind| is_of(kind.sources))?;
+    Some(DerivedKind { layout: kind.layout, sources: kind.sources })
 }
 
 /// Of which sets of log sources some rule asks.

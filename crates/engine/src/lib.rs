@@ -10,6 +10,7 @@
 //! | [`mod@engine`] | rules and tables, loaded and numbered for each other |
 //! | [`mod@known_fields`] | which fields log sources have, for the examination of rules |
 //! | [`mod@field_sources`] | where each field of a log source comes from, or why from nowhere |
+//! | [`endpoints`] | known-good endpoints as they are written |
 //! | [`live`] | an engine whose rules can be loaded again while it runs |
 //! | [`options`] | how a replay is run, and who is told how it goes |
 //! | [`pipeline`] | the wiring of a replay |
@@ -17,11 +18,14 @@
 //! | `resting` | the inputs that hold decoded events while others have their turn |
 //! | [`work`] | what a worker does with a piece and with a batch |
 //! | [`etw`] | slices of ETW logs to records, by the schemas of their log |
+//! | `derived` | derived events on their way to sinks |
 //! | [`report`] | what a run led to: ledger, counts, damage |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod correlating;
+mod derived;
+pub mod endpoints;
 pub mod engine;
 pub mod etw;
 pub mod field_sources;

@@ -18,6 +18,7 @@ use etwatch_state::{Heads, Settings, State};
 use rayon::prelude::*;
 
 use crate::correlating::{Correlating, Gap};
+use crate::derived::DerivedTeller;
 use crate::engine::{Engine, EngineError};
 use crate::input::Input;
 use crate::live::LiveEngine;
@@ -118,8 +119,10 @@ fn run(
         resting: Resting::default(),
         closed_bytes: 0,
         decoded_again: 0,
+        derived: DerivedTeller::new(&workers.engine().vocabulary),
     };
     run.state.tell(run.engine.wanted());
+    run.state.derive(run.engine.derivation());
     run.report.sets.resize(run.engine.vocabulary.sets().len(), 0);
     run.report.rules.loaded = run.engine.rules.rules().len();
     run.report.rules.correlations = run.engine.correlations.correlations().len();
@@ -174,6 +177,8 @@ struct Run<'a> {
     open: usize,
     resting: Resting,
     closed_bytes: u64,
+    /// Hands derived events on.
+    derived: DerivedTeller,
     /// Events decoded once more since `held` was last changed.
     decoded_again: u64,
 }
@@ -348,6 +353,7 @@ impl Run<'_> {
         self.report.rules.loaded = engine.rules.rules().len();
         self.report.rules.correlations = engine.correlations.correlations().len();
         self.state.tell(engine.wanted());
+        self.state.derive(engine.derivation());
         self.engine = engine;
     }
 
@@ -379,6 +385,7 @@ impl Run<'_> {
     fn take_matches(&mut self) -> Result<(), EngineError> {
         let Some((pending, gaps)) = self.matching.pop_front() else { return Ok(()) };
         let mut batch = pending.wait()?;
+        self.derived.begin();
         if self.observer.events(&batch.events, &self.context.files).is_break() {
             return Err(EngineError::Stopped);
         }
@@ -392,6 +399,7 @@ impl Run<'_> {
         while batch.write_on(&self.context) {
             self.deliver(&batch)?;
         }
+        self.tell_derived(&batch, usize::MAX)?;
         self.deliver_correlations(None)?;
         if let Some(saver) = &mut self.saver
             && saver.is_due()
@@ -404,10 +412,16 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Hands derived events to all sinks, those of the batch up to a row that were not told yet.
+    fn tell_derived(&mut self, batch: &MatchedBatch, row: usize) -> Result<(), EngineError> {
+        self.derived.tell(batch, row, &self.context, self.sinks, &mut self.report)
+    }
+
     /// Hands the alerts that are written to all sinks.
     fn deliver(&mut self, batch: &MatchedBatch) -> Result<(), EngineError> {
         let matches = batch.matches.get(batch.before..).unwrap_or_default();
         for (index, found) in matches.iter().take(batch.alerts.len()).enumerate() {
+            self.tell_derived(batch, found.row as usize)?;
             let Some(rule) = batch.rules().get(found.rule) else { continue };
             self.deliver_correlations(Some(found.row))?;
             self.progress.alerts += 1;

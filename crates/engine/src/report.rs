@@ -124,6 +124,7 @@ struct LedgerForm<'a> {
     late: u64,
     unexplained: &'a BTreeMap<&'static str, u64>,
     by_provider: BTreeMap<&'a str, ProviderForm>,
+    known_good: u64,
     forgotten: &'a BTreeMap<&'static str, u64>,
     incomplete: &'a BTreeMap<&'static str, u64>,
     events_lost: u64,
@@ -233,7 +234,7 @@ impl Report {
     #[must_use]
     pub fn to_json(&self) -> String {
         let Ledger { read, bookkeeping, joined, evaluated, split, derived, late, .. } = self.ledger;
-        let Ledger { events_lost, buffers_lost, .. } = self.ledger;
+        let Ledger { known_good, events_lost, buffers_lost, .. } = self.ledger;
         let ledger = LedgerForm {
             read,
             skipped: &self.ledger.skipped,
@@ -248,6 +249,7 @@ impl Report {
             late,
             unexplained: &self.ledger.unexplained,
             by_provider: self.by_provider(),
+            known_good,
             forgotten: &self.ledger.forgotten,
             incomplete: &self.ledger.incomplete,
             events_lost,

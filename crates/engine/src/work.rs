@@ -199,6 +199,11 @@ impl MatchedBatch {
     pub fn correlations(&self) -> &Arc<Plan> {
         &self.shared.engine.correlations
     }
+    /// What it was matched with.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.shared.engine
+    }
     /// Writes the next alerts in place of those that were taken; returns whether there are any.
     pub fn write_on(&mut self, context: &AlertContext) -> bool {
         self.before += self.alerts.len();

@@ -80,11 +80,13 @@ activities! {
     KeyUse = "registry key use",
     /// Something was done to a value of a key: `KeyObject`, `KeyName`, `ValueName`, `TargetObject`.
     ValueUse = "registry value use",
-    /// A connection was made or accepted, or a datagram passed: `Protocol`, `Initiated`, `SourceIp`,
-    /// `SourcePort`, `DestinationIp`, `DestinationPort`, `DestinationHostname`.
+    /// A connection was made or accepted, or a datagram passed, which has a `size` as well: `Protocol`,
+    /// `Initiated`, `SourceIp`, `SourcePort`, `DestinationIp`, `DestinationPort`, `DestinationHostname`.
     Connection = "connection",
-    /// Bytes passed: the same fields, and `size`.
-    Transfer = "transfer",
+    /// The actor sent bytes: the same fields, and `size`. The source is the local end.
+    Send = "send",
+    /// The actor received bytes: the same.
+    Receive = "receive",
     /// A connection ended: the same fields.
     Disconnection = "disconnection",
     /// A name was looked up: `QueryName`, `QueryType`, `QueryStatus`, `QueryResults`.

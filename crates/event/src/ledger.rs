@@ -57,6 +57,8 @@ pub struct Ledger {
     /// Which providers the records came from that are counted as bookkeeping, joined, split or derived, as far
     /// as they were decoded.
     pub by_provider: BTreeMap<Box<str>, ProviderCounts>,
+    /// Contacts with known-good endpoints, of which nothing was derived; their events are part of `evaluated`.
+    pub known_good: u64,
     /// What had to be forgotten of hosts for want of room, by what it was; events that would have been told of
     /// it were not.
     pub forgotten: BTreeMap<Reason, u64>,
@@ -105,6 +107,7 @@ impl Ledger {
         self.split += other.split;
         self.derived += other.derived;
         self.late += other.late;
+        self.known_good += other.known_good;
         self.events_lost += other.events_lost;
         self.buffers_lost += other.buffers_lost;
     }

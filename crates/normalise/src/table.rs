@@ -167,6 +167,7 @@ tables!(
     "application.yaml",
     "applications.yaml",
     "defender.yaml",
+    "derived.yaml",
     "devices.yaml",
     "host.yaml",
     "kernel.yaml",

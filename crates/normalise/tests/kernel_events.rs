@@ -145,7 +145,7 @@ fn compare(file: &str) -> BTreeMap<String, usize> {
 fn events_of_real_recordings_say_the_same_under_both_names() {
     let compared = compare(CUT);
     for activity in
-        ["ProcessStart", "ProcessEnd", "ThreadStart", "ImageLoad", "Transfer", "FileName"]
+        ["ProcessStart", "ProcessEnd", "ThreadStart", "ImageLoad", "Send", "Receive", "FileName"]
     {
         assert!(compared.get(activity).is_some_and(|count| *count > 0), "{activity} {compared:?}");
     }

@@ -3,6 +3,7 @@
 use etwatch_event::{Event, FieldId, FieldTable, Guid, Value, Vocabulary};
 
 use crate::accounts::AccountFields;
+use crate::derived::DerivedFields;
 use crate::facts::FactFields;
 use crate::file_facts::AnswerFields;
 use crate::fill::Plans;
@@ -64,6 +65,7 @@ pub struct Outline {
     pub(crate) scripts: ScriptFields,
     pub(crate) plans: Plans,
     pub(crate) facts: FactFields,
+    pub(crate) derived: DerivedFields,
 }
 
 impl Outline {
@@ -78,6 +80,7 @@ impl Outline {
             scripts: ScriptFields::intern(&mut vocabulary.fields),
             facts: FactFields::new(vocabulary),
             plans: Plans::new(vocabulary),
+            derived: DerivedFields::intern(&mut vocabulary.fields),
         }
     }
 }

@@ -10,6 +10,7 @@ use etwatch_event::{Activity, Event, FieldId, Reason, Shape, Timestamp, Value};
 use crate::accounts::Accounts;
 use crate::boots::boot;
 use crate::datagrams::Datagrams;
+use crate::derived::Derived;
 use crate::fields::{Outline, guid, id, number};
 use crate::file_facts::FileFacts;
 use crate::fill::{Party, Plan};
@@ -40,6 +41,8 @@ pub(crate) struct Host {
     pub(crate) file_facts: FileFacts,
     pub(crate) accounts: Accounts,
     pub(crate) scripts: Scripts,
+    /// What is remembered to make events of it, once it is needed.
+    pub(crate) derived: Option<Box<Derived>>,
     /// Whether some event named its process as Sysmon does. Then names that are made here are not told: another
     /// event of the same process may have its own.
     pub(crate) has_guids: bool,
@@ -72,6 +75,7 @@ impl Host {
             file_facts: FileFacts::default(),
             accounts: Accounts::default(),
             scripts: Scripts::default(),
+            derived: None,
             has_guids: false,
             waiting: Vec::new(),
             not_waited: 0,
@@ -300,6 +304,9 @@ impl Host {
 
     /// Adds what had to be forgotten.
     pub(crate) fn add_forgotten(&self, all: &mut BTreeMap<Reason, u64>) {
+        if let Some(derived) = &self.derived {
+            derived.add_forgotten(all);
+        }
         let (processes, names) = (self.processes.counts(), self.names.counts());
         let facts = self.processes.facts.counts();
         for (what, count) in [

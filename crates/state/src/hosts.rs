@@ -22,6 +22,8 @@ pub(crate) struct Hosts {
     inputs: Vec<Box<str>>,
     /// How many there were so far.
     count: u32,
+    /// A host that was forgotten, until somebody has looked after what it leaves behind.
+    gone: Option<Box<Host>>,
     /// What was forgotten with the hosts that were.
     forgotten: BTreeMap<Reason, u64>,
     /// Scripts of those hosts of which a part was missing.
@@ -36,6 +38,7 @@ impl Default for Hosts {
             others: LruCache::unbounded(),
             inputs: Vec::new(),
             count: 0,
+            gone: None,
             forgotten: BTreeMap::new(),
             missing: 0,
         }
@@ -77,6 +80,7 @@ impl Hosts {
                 host.add_forgotten(&mut self.forgotten);
                 self.missing += host.scripts.missing();
                 *self.forgotten.entry("hosts").or_default() += 1;
+                self.gone = host.derived.is_some().then(|| Box::new(host));
             }
         }
         &mut self.current
@@ -85,6 +89,26 @@ impl Hosts {
     fn iter(&self) -> impl Iterator<Item = &Host> {
         self.others.iter().map(|(_, host)| host).chain([&self.current])
     }
+    /// The host that was forgotten since this was last asked, if something is to be made of it yet.
+    pub(crate) fn take_gone(&mut self) -> Option<Box<Host>> {
+        self.gone.take()
+    }
+
+    /// Calls `visit` for each host.
+    pub(crate) fn each(&mut self, mut visit: impl FnMut(&mut Host)) {
+        visit(&mut self.current);
+        self.others.iter_mut().for_each(|(_, host)| visit(host));
+    }
+
+    /// The same in the order of the hosts' last events, then of their names.
+    pub(crate) fn each_in_order(&mut self, mut visit: impl FnMut(&mut Host)) {
+        let current = (&*self.name, &mut self.current);
+        let others = self.others.iter_mut().map(|(name, host)| (&**name, host));
+        let mut all: Vec<_> = others.chain([current]).collect();
+        all.sort_by(|(one, a), (other, b)| (a.released, one).cmp(&(b.released, other)));
+        all.into_iter().for_each(|(_, host)| visit(host));
+    }
+
     /// What had to be forgotten of all hosts.
     pub(crate) fn forgotten(&self) -> BTreeMap<Reason, u64> {
         let mut all = self.forgotten.clone();

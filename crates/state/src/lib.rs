@@ -17,18 +17,26 @@
 //! | [`mod@filled`] | which fields events are given here, and by what |
 //! | [`facts`] | what a process did so far, as fields |
 //! | [`processes`] | [`ProcessTable`]: who is and was running |
+//! | [`mod@derived`] | flows and beacons as events of their own |
+//! | [`flows`] | what passed between processes and other hosts |
+//! | [`beacons`] | who calls the same endpoint by a timer |
+//! | `fair` | a table that no group of its entries can take for itself |
 //! | [`names`] | [`ObjectNames`]: names behind handles and addresses |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod accounts;
+pub mod beacons;
 mod boots;
 mod datagrams;
+pub mod derived;
 pub mod facts;
+mod fair;
 mod fields;
 mod file_facts;
 mod fill;
 pub mod filled;
+pub mod flows;
 mod host;
 mod hosts;
 pub mod merge;
@@ -39,6 +47,7 @@ mod scripts;
 pub mod state;
 mod threads;
 
+pub use derived::{Derivation, DerivedKind};
 pub use facts::Facts;
 pub use fields::Outline;
 pub use file_facts::NeededFacts;

@@ -39,6 +39,7 @@ use queries::Queries;
 use remembered::Remembered;
 
 pub use fields::NameFields;
+pub(crate) use fields::address_of;
 pub use found::Found;
 pub use remembered::TableLimits;
 

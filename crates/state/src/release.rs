@@ -15,6 +15,8 @@ use etwatch_event::{
     Activity, Attribution, Event, EventBatch, FieldId, Guid, Ledger, LogSourceSetId, Shape, Value,
 };
 
+use crate::derived::Derivation;
+use crate::derived::learn::Known;
 use crate::facts::{Holder, Telling};
 use crate::fields::{Outline, id, number};
 use crate::fill::{Attribute, Party, Plan};
@@ -32,6 +34,8 @@ pub(crate) struct Release<'s> {
     pub(crate) settings: Settings,
     pub(crate) wanted: &'s Wanted,
     pub(crate) found: &'s mut Found,
+    /// Which events are made here.
+    pub(crate) derivation: &'s Derivation,
 }
 
 /// What an event taught.
@@ -60,10 +64,18 @@ impl Release<'_> {
     ) {
         let first = out.len();
         let mut lineage = [0; 4];
+        let (derivation, fields) = (self.derivation, &self.outline.derived);
+        if !is_late
+            && let Some(derived) = &mut host.derived
+            && derived.is_due(event.time())
+        {
+            derived.close(event.time(), false, derivation, fields, out, ledger);
+        }
+        let own = out.len();
         match plan {
             Some(plan) => {
                 let learned = self.remember(host, event, plan, is_late, out, ledger);
-                if self.wanted.lineages && out.len() > first {
+                if self.wanted.lineages && out.len() > own {
                     lineage = self.lineage(host, event, plan, &learned);
                 }
             }
@@ -72,7 +84,13 @@ impl Release<'_> {
                 out.push_copy(event);
             }
         }
+        let end = out.len();
+        if let Some(derived) = &mut host.derived {
+            derived.left(derivation, fields, out, ledger);
+        }
         for index in first..out.len() {
+            // What is derived is of no process's making now.
+            let lineage = if (own..end).contains(&index) { lineage } else { [0; 4] };
             out.attribute(index, Attribution { host: host.number, is_late, lineage });
         }
     }
@@ -203,11 +221,16 @@ impl Release<'_> {
         };
         let is_alternative = match activity {
             Activity::ThreadStart => host.is_remote_thread(event, plan, outline),
-            Activity::Transfer | Activity::Connection if plan.role.alternative.is_some() => {
+            Activity::Connection if plan.role.alternative.is_some() => {
                 host.is_first_datagram(event, outline)
             }
             _ => false,
         };
+        if !self.derivation.is_idle() {
+            let is_first = is_alternative && activity == Activity::Connection;
+            let known = Known { actor, is_first, name: found.destination_hostname() };
+            host.learn_contact(event, plan, outline, &known, self.derivation);
+        }
         Learned { is_alternative, actor, target, script }
     }
 

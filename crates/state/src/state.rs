@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use etwatch_event::{Activity, Event, EventBatch, FieldId, Ledger, Shape, Timestamp};
 
+use crate::derived::Derivation;
 use crate::facts::Facts;
 use crate::fields::Outline;
 use crate::file_facts::NeededFacts;
@@ -84,6 +85,7 @@ pub struct State {
     settings: Settings,
     outline: Arc<Outline>,
     wanted: Wanted,
+    derivation: Derivation,
     hosts: Hosts,
     merge: Merge,
     now: Timestamp,
@@ -98,6 +100,7 @@ impl State {
             settings,
             outline,
             wanted: Wanted::default(),
+            derivation: Derivation::default(),
             hosts: Hosts::default(),
             merge: Merge::default(),
             now: Timestamp::UNKNOWN,
@@ -115,12 +118,23 @@ impl State {
         self.wanted = wanted;
     }
 
+    /// From now on, these events are made of what hosts' events tell.
+    pub fn derive(&mut self, derivation: Derivation) {
+        if derivation.is_idle() {
+            self.hosts.each(|host| host.derived = None);
+        }
+        self.derivation = derivation;
+    }
+
     /// Takes the next event. Those whose turn has come leave to the end of `out`; `ledger` is told what became
     /// of each record.
     pub fn take(&mut self, event: &Event<'_>, out: &mut EventBatch, ledger: &mut Ledger) {
-        let Self { settings, outline, wanted, hosts, merge, now, found } = self;
+        let Self { settings, outline, wanted, derivation, hosts, merge, now, found } = self;
         let time = event.time();
         *now = (*now).max(time);
+        if let Some(mut gone) = hosts.take_gone() {
+            gone.derive_rest(derivation, outline, out, ledger);
+        }
         let host = hosts.of(event);
         let is_late = time.is_known() && time < host.released;
         ledger.late += u64::from(is_late);
@@ -148,7 +162,7 @@ impl State {
         };
         if is_late || (waits_for == 0 && merge.is_empty()) {
             host.released = host.released.max(time);
-            let mut release = Release { outline, settings: *settings, wanted, found };
+            let mut release = Release { outline, settings: *settings, wanted, found, derivation };
             return release.turn(host, event, plan, is_late, out, ledger);
         }
         let until = Timestamp::from_filetime(time.filetime().saturating_add(waits_for));
@@ -173,6 +187,11 @@ impl State {
         if !self.merge.is_empty() {
             return true;
         }
+        let Self { hosts, derivation, outline, .. } = self;
+        if let Some(mut gone) = hosts.take_gone() {
+            gone.derive_rest(derivation, outline, out, ledger);
+        }
+        hosts.each_in_order(|host| host.derive_rest(derivation, outline, out, ledger));
         ledger.forgotten = self.hosts.forgotten();
         let missing = self.hosts.missing_scripts();
         if missing > 0 {
@@ -195,13 +214,13 @@ impl State {
     }
 
     fn release_one(&mut self, waiting: &Waiting, out: &mut EventBatch, ledger: &mut Ledger) {
-        let Self { settings, outline, wanted, hosts, merge, found, .. } = self;
+        let Self { settings, outline, wanted, derivation, hosts, merge, found, .. } = self;
         let Some(event) = merge.event(waiting) else { return };
         let plan = outline.plans.of(event.layout_id()).filter(|plan| !plan.is_idle());
         let host = hosts.of(&event);
         host.released = host.released.max(waiting.time);
         host.no_longer_waits(waiting.number);
-        let mut release = Release { outline, settings: *settings, wanted, found };
+        let mut release = Release { outline, settings: *settings, wanted, found, derivation };
         release.turn(host, &event, plan, false, out, ledger);
     }
 }

@@ -15,7 +15,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use etwatch_event::Activity::{
-    Connection, FileUse, ImageLoad, KeyUse, ProcessAccess, ProcessStart, ThreadStart, Transfer,
+    Connection, FileUse, ImageLoad, KeyUse, ProcessAccess, ProcessStart, Send, ThreadStart,
 };
 use etwatch_event::Shape;
 use etwatch_event::Value::{Hex, Text, Unsigned};
@@ -81,7 +81,7 @@ fn live(scene: &mut Scene, number: u32, paths: &[String], is_start: bool) {
         let end = [("DestinationIp", Text("192.0.2.7")), ("DestinationPort", Unsigned(port))];
         scene.comes(millis, Connection, &[own, end[0], end[1]]);
     }
-    scene.comes(millis, Transfer, &[own, ("EventID", Unsigned(10)), ("size", Unsigned(100))]);
+    scene.comes(millis, Send, &[own, ("EventID", Unsigned(10)), ("size", Unsigned(100))]);
     scene.comes_as("file_event", millis, FileUse, &[own, ("TargetFilename", Text("C:\\a"))]);
     let (source, target) =
         (("SourceProcessId", Unsigned(pid)), ("TargetProcessId", Unsigned(4_000)));

@@ -36,7 +36,7 @@ enum Act {
     Thread { target: usize, is_unbacked: bool },
     Access { target: usize, image: usize, rights: u64 },
     File { name: usize, is_written: bool },
-    Transfer { id: u64, size: u64 },
+    Transfer { is_sent: bool, size: u64 },
     Connect { is_begun: bool, is_datagram: bool, end: u64, size: u64 },
 }
 
@@ -120,7 +120,7 @@ impl Model {
     }
     fn bytes(&self, process: usize, is_out: bool) -> String {
         let bytes = self.of(process).map(|act| match act {
-            Act::Transfer { id, size } if [10, 26].contains(&id) == is_out => size,
+            Act::Transfer { is_sent, size } if is_sent == is_out => size,
             Act::Connect { is_begun, is_datagram: true, size, .. } if is_begun == is_out => size,
             _ => 0,
         });
@@ -238,9 +238,9 @@ fn tell(scene: &mut Scene, millis: u64, pid: usize, act: Act) {
             let fields = [own, ("TargetFilename", Text(["C:\\a", "C:\\b"][name]))];
             scene.comes_as(category, millis, Activity::FileUse, &fields);
         }
-        Act::Transfer { id, size } => {
-            let fields = [own, ("EventID", Unsigned(id)), ("size", Unsigned(size))];
-            scene.comes(millis, Activity::Transfer, &fields);
+        Act::Transfer { is_sent, size } => {
+            let activity = if is_sent { Activity::Send } else { Activity::Receive };
+            scene.comes(millis, activity, &[own, ("size", Unsigned(size))]);
         }
         Act::Connect { is_begun, is_datagram, end, size } => {
             let fields = [
@@ -269,8 +269,7 @@ fn act() -> impl Strategy<Value = Act> {
         (pid, image, prop_oneof![Just(0x10), Just(0x1000)])
             .prop_map(|(target, image, rights)| Act::Access { target, image, rights }),
         (0..2_usize, any::<bool>()).prop_map(|(name, is_written)| Act::File { name, is_written }),
-        (prop_oneof![Just(10), Just(26), Just(11), Just(27)], 0..1_000_u64)
-            .prop_map(|(id, size)| Act::Transfer { id, size }),
+        (any::<bool>(), 0..1_000_u64).prop_map(|(is_sent, size)| Act::Transfer { is_sent, size }),
         (any::<bool>(), any::<bool>(), 0..4_u64, 0..1_000_u64).prop_map(
             |(is_begun, is_datagram, end, size)| Act::Connect { is_begun, is_datagram, end, size }
         ),

@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod convert;
 pub(crate) mod events;
 pub(crate) mod fields;
+pub(crate) mod flows;
 mod outputs;
 pub(crate) mod process;
 pub(crate) mod replay;
@@ -18,7 +19,7 @@ pub(crate) mod tree;
 use std::path::PathBuf;
 
 use etwatch_capture::{Found, find};
-use etwatch_engine::Report;
+use etwatch_engine::{Engine, Report, endpoints};
 
 use crate::config::Config;
 use crate::terminal;
@@ -44,6 +45,7 @@ pub(crate) enum Command {
     Events(Box<events::Events>),
     Process(Box<process::Process>),
     Tree(tree::Tree),
+    Flows(flows::FlowsCommand),
     Schemas(schemas::Schemas),
     Fields(fields::Fields),
     Convert(convert::Convert),
@@ -61,11 +63,32 @@ impl Command {
             Self::Events(command) => command.run(config),
             Self::Process(command) => command.run(config),
             Self::Tree(command) => command.run(config),
+            Self::Flows(command) => command.run(config),
             Self::Schemas(command) => command.run(),
             Self::Fields(command) => command.run(),
             Self::Convert(command) => command.run(),
             Self::Completions(command) => command.run(whole),
         }
+    }
+}
+
+/// Which endpoints are known to be good; a flag of commands that derive events.
+#[derive(Debug, clap::Args)]
+struct EndpointFlags {
+    /// Endpoints to leave out of flows and beacons, in place of the built-in ones (docs/flows.md)
+    #[arg(long, value_name = "FILE")]
+    endpoints: Option<PathBuf>,
+}
+
+impl EndpointFlags {
+    /// The same engine, with those of the file if there is one.
+    ///
+    /// # Errors
+    /// What is wrong with the file, for a message.
+    fn apply(&self, engine: Engine) -> Result<Engine, String> {
+        let Some(path) = &self.endpoints else { return Ok(engine) };
+        let known_good = endpoints::load(path).map_err(|error| error.to_string())?;
+        Ok(engine.with_known_good(known_good))
     }
 }
 

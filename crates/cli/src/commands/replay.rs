@@ -10,7 +10,9 @@ use etwatch_engine::{Options, Report, replay};
 
 use crate::commands::outputs::{Asked, Outputs};
 use crate::commands::rule_flags::{RuleFlags, Rules};
-use crate::commands::{DONE, FAILED, INPUT_LOST, NOTHING_TESTED, USAGE, find_inputs};
+use crate::commands::{
+    DONE, EndpointFlags, FAILED, INPUT_LOST, NOTHING_TESTED, USAGE, find_inputs,
+};
 use crate::config::{Config, Format, WORKERS};
 use crate::terminal::{self, Bar};
 
@@ -21,6 +23,7 @@ Examples:
   etwatch replay fixtures                              the shipped recordings, the shipped rules
   etwatch replay triage/*.evtx --min-level high        a case, serious alerts alone
   zcat day.jsonl.gz | etwatch replay - --format json   from a pipe, for a program
+  etwatch replay day.etl --derived --format json       flows and beacons beside the alerts
   etwatch replay logs --rules sigma --output alerts.jsonl --format none --summary run.json
 
 Recordings: .evtx; .etl; JSON in lines, arrays or documents, as Sysmon-like flat fields, as evtx_dump,
@@ -71,6 +74,11 @@ pub(crate) struct Replay {
     /// Leave events of recorded logs as they are: no parents and images from what was recorded before
     #[arg(long)]
     no_enrich: bool,
+    /// Write derived events (flows, beacons) to all outputs too, beside the alerts
+    #[arg(long)]
+    derived: bool,
+    #[command(flatten)]
+    endpoints: EndpointFlags,
 }
 
 impl Replay {
@@ -89,6 +97,8 @@ impl Replay {
         let usage = |message: String| (USAGE, message);
         let found = find_inputs(&self.paths).map_err(usage)?;
         let Rules { engine, loaded, paths } = self.rules.load(config)?;
+        let engine = self.endpoints.apply(engine).map_err(usage)?;
+        let engine = if self.derived { engine.with_derived() } else { engine };
         // What is named, and what was found in folders.
         let mut rules = paths;
         rules.extend(engine.rules.rules().iter().map(|rule| PathBuf::from(&rule.file)));

@@ -134,6 +134,8 @@ pub enum Way {
     Modules,
     /// The process that really created another.
     Creator,
+    /// Derived from what other events tell.
+    Derived,
     /// Read from the file whose path is in this field, while it is there.
     File {
         /// The field with the path.

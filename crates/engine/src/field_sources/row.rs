@@ -18,6 +18,9 @@ use super::layouts::Layouts;
 use super::recorded::{plain, recorded};
 use super::{Origin, Way};
 
+/// The provider of events that are made here.
+const ETWATCH: &str = "etwatch";
+
 /// A row of the taxonomy, or the other events of a log, which have no ids here.
 #[derive(Debug)]
 pub(super) struct RowSources {
@@ -176,6 +179,10 @@ impl Writer<'_> {
     /// what its event log gives.
     fn on(&self, kind: InputKind, inputs: &Inputs) -> OnInput {
         let mut on = OnInput::default();
+        if self.log.provider.iter().any(|name| name == ETWATCH) {
+            self.add_derived(kind, inputs, &mut on);
+            return on;
+        }
         if kind != InputKind::Evtx {
             self.add_sessions(kind, inputs, &mut on);
         }
@@ -186,6 +193,19 @@ impl Writer<'_> {
             on.withheld = None;
         }
         on
+    }
+
+    /// What is made here of what any of them gives.
+    fn add_derived(&self, kind: InputKind, inputs: &Inputs, on: &mut OnInput) {
+        let Some(row) = self.row else { return };
+        let categories: Vec<_> = row.category.iter().map(String::as_str).collect();
+        on.is_there = true;
+        for field in &row.fields {
+            if inputs.why_absent(&categories, Some(field), kind).is_none() {
+                let origin = Origin { provider: None, ids: Vec::new(), way: Way::Derived };
+                on.origins.insert(field.clone(), vec![origin]);
+            }
+        }
     }
 
     /// What sessions of ETW give.

@@ -60,6 +60,7 @@ impl Origin {
             Way::Handle => "name behind the handle".to_owned(),
             Way::Dns => "last answer of DNS, a guess".to_owned(),
             Way::Modules => "modules of the target".to_owned(),
+            Way::Derived => "made of connections and what passes over them".to_owned(),
             Way::Creator => "real creator, if it is not the parent".to_owned(),
             Way::File { path } => format!("read from the file in `{path}`"),
             Way::OpenProcess { id } => format!("asked of the process in `{id}`"),

@@ -19,9 +19,6 @@ use crate::processes::ProcessId;
 const RIGHTS: u64 = 0x1 | 0x2 | 0x8 | 0x10 | 0x20 | 0x40 | 0x80 | 0x200 | 0x800;
 /// The keyword of an audit that tells of a failure.
 const AUDIT_FAILURE: u64 = 0x10_0000_0000_0000;
-/// The ids of bytes that were sent over TCP, and of those that were received: IPv4, IPv6.
-const SENT: [u64; 2] = [10, 26];
-const RECEIVED: [u64; 2] = [11, 27];
 /// The first addresses of the kernel, in Windows of 64 bits.
 const KERNEL: u64 = 1 << 63;
 /// Within this time, a thread with the same number is the same: 50 ms, in units of 100 ns.
@@ -109,7 +106,9 @@ impl Telling<'_> {
             Activity::ProcessAccess => self.count_access(host),
             Activity::FileOpen | Activity::FileUse => self.count_file(host),
             Activity::ProcessStart => self.count_child(host),
-            Activity::Transfer | Activity::Connection => self.count_traffic(facts, host),
+            Activity::Send | Activity::Receive | Activity::Connection => {
+                self.count_traffic(facts, host);
+            }
             _ => {}
         }
     }
@@ -237,14 +236,12 @@ impl Telling<'_> {
 
     fn count_traffic(&self, facts: FactSet, host: &mut Host) {
         let Some(process) = self.actor(host) else { return };
-        let is_connection = self.plan.role.activity == Activity::Connection;
         let has_begun = !self.word(self.outline.facts.initiated, "false");
-        let (is_sent, is_received) = if is_connection {
-            let is_datagram = self.word(self.outline.own.protocol, "udp");
-            (is_datagram && has_begun, is_datagram && !has_begun)
-        } else {
-            let is = |ids: [u64; 2]| self.transfer().is_some_and(|id| ids.contains(&id));
-            (is(SENT), is(RECEIVED))
+        let is_datagram = || self.word(self.outline.own.protocol, "udp");
+        let (is_sent, is_received) = match self.plan.role.activity {
+            Activity::Send => (true, false),
+            Activity::Receive => (false, true),
+            _ => (is_datagram() && has_begun, is_datagram() && !has_begun),
         };
         let table = &mut host.processes.facts;
         if let Some(size) = number(self.event, self.outline.facts.size).filter(|size| *size > 0) {
@@ -266,11 +263,6 @@ impl Telling<'_> {
             let hash = table.hash((address, port));
             table.add_to(process, |entry| &mut entry.endpoints, hash);
         }
-    }
-    /// The number of an event of bytes that passed: its id, of a classic one its opcode.
-    fn transfer(&self) -> Option<u64> {
-        let id = number(self.event, FieldId::EVENT_ID).filter(|id| *id != 0);
-        id.or_else(|| number(self.event, FieldId::OPCODE))
     }
     fn address(&self) -> Option<IpAddr> {
         match self.event.get(self.outline.own.destination_ip).first()? {

@@ -88,7 +88,7 @@ impl<'a> Said<'a> {
 }
 
 /// Reads an address; the zone of a local one is left out.
-pub(super) fn address_of(text: &str) -> Option<IpAddr> {
+pub(crate) fn address_of(text: &str) -> Option<IpAddr> {
     let plain = text.split_once('%').map_or(text, |(address, _)| address);
     plain.parse().ok().map(|address: IpAddr| address.to_canonical())
 }

@@ -87,6 +87,11 @@ pub(super) struct ActFields {
     destination: [Field; 3],
 }
 
+/// Whether bytes pass.
+fn is_passing(activity: Activity) -> bool {
+    matches!(activity, Activity::Send | Activity::Receive)
+}
+
 impl ActFields {
     /// Those that `table` has.
     pub(super) fn of(table: &FieldTable) -> Self {
@@ -142,7 +147,7 @@ impl Telling<'_, '_> {
             // They are told by the head of the story.
             Kind::Start | Kind::Rundown | Kind::End => {}
             Kind::Connection => self.connection(story, room),
-            _ if matches!(activity, Activity::Transfer | Activity::Disconnection) => {
+            _ if is_passing(activity) || activity == Activity::Disconnection => {
                 self.connection(story, room);
             }
             Kind::RemoteThread => {
@@ -246,7 +251,7 @@ impl Telling<'_, '_> {
     /// that was received, whose source sent it.
     fn connection(&self, story: &mut Story, room: &mut usize) {
         let Self { event, fields, .. } = self;
-        let transfer = event.layout().role().activity == Activity::Transfer;
+        let transfer = is_passing(event.layout().role().activity);
         let bytes = number(event, fields.size).filter(|_| transfer).unwrap_or(0);
         let is = |ids: &[u64]| {
             let says = |field| number(event, Some(field)).is_some_and(|id| ids.contains(&id));

@@ -1,0 +1,82 @@
+//! Connections that are open: who began them, and when something was last sent.
+//!
+//! Only the beginning of a connection tells who began it and under which name the other end was looked up; what
+//! passes over it tells the two ends alone. A connection whose beginning was not seen has neither.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use etwatch_event::Timestamp;
+
+use super::contact::{Contact, End, Protocol};
+use super::who::{Who, WhoKey};
+use crate::fair::Fair;
+
+/// Connections of a host that are followed.
+const MOST: usize = 16_384;
+/// A connection over which nothing passed for so long is forgotten.
+const SILENCE: Duration = Duration::from_secs(24 * 3_600);
+
+/// The two ends of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Ends {
+    protocol: Protocol,
+    local: Option<End>,
+    remote: End,
+}
+
+impl Ends {
+    pub(crate) fn of(contact: &Contact) -> Self {
+        Self { protocol: contact.protocol, local: contact.local, remote: contact.remote }
+    }
+}
+
+/// A connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Connection {
+    pub(crate) who: Arc<Who>,
+    /// Whether this host began; `None` if that was not seen.
+    pub(crate) initiated: Option<bool>,
+    /// The name of the other end, in small letters.
+    pub(crate) name: Option<Arc<str>>,
+    /// Whether it is known to be good.
+    pub(crate) is_good: bool,
+    /// When something was last sent.
+    pub(crate) sent: Timestamp,
+    /// When it was last heard of.
+    pub(crate) seen: Timestamp,
+    /// The hour and place of its flow.
+    pub(crate) flow: Option<(u64, u32)>,
+}
+
+/// All connections of a host.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    open: Fair<WhoKey, Ends, Connection>,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self { open: Fair::new(MOST) }
+    }
+}
+
+impl Connections {
+    pub(crate) fn get_mut(&mut self, who: &WhoKey, ends: &Ends) -> Option<&mut Connection> {
+        self.open.get_mut(who, ends)
+    }
+    pub(crate) fn open(&mut self, who: &WhoKey, ends: Ends, connection: Connection) {
+        self.open.put(who, ends, connection);
+    }
+    pub(crate) fn close(&mut self, who: &WhoKey, ends: &Ends) {
+        self.open.remove(who, ends);
+    }
+    /// Forgets those that were silent for too long.
+    pub(crate) fn sweep(&mut self, now: Timestamp) {
+        self.open.sweep(|connection| now.since(connection.seen) > SILENCE);
+    }
+    /// Connections that were forgotten for want of room.
+    pub(crate) fn evicted(&self) -> u64 {
+        self.open.evicted
+    }
+}
