@@ -49,6 +49,9 @@ impl Place {
     }
 }
 
+/// Fields that go to their places one by one, by their places in the record.
+type Later = Box<[(usize, Place)]>;
+
 /// What records of one kind may be.
 #[derive(Debug)]
 pub(crate) struct Route {
@@ -63,7 +66,7 @@ pub(crate) struct Route {
     /// Where each field goes.
     pub(crate) moves: Box<[Move]>,
     /// Those that do not go there at once, with what their names stand for.
-    pub(crate) later: Box<[(usize, Place)]>,
+    pub(crate) later: Later,
     /// For each condition of the row the fields it looks at.
     tested: Box<[Box<[usize]>]>,
     /// How many fields have to stand where their names do, so that those that are looked at are found.
@@ -211,7 +214,7 @@ fn moves(
     names: &FieldNames,
     layout: Option<&Layout>,
     vocabulary: &Vocabulary,
-) -> (Box<[Move]>, Box<[(usize, Place)]>) {
+) -> (Box<[Move]>, Later) {
     let places = names.iter().map(|name| Place::of(name, vocabulary));
     // A name with blanks stands for others, which may stand there as well: then they go one by one.
     if names.iter().any(|name| name.contains(' ')) {

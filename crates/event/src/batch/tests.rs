@@ -158,6 +158,9 @@ fn fields_of_a_record_go_where_moves_say_whatever_their_kind() {
         (0..4).for_each(|_| record.push_next(value));
         record.finish();
     }
+    let mut by_now = Vocabulary::clone(&vocabulary);
+    let odd_by_now = by_now.fields.intern("Odd");
+    let mut grown = EventBatch::new(Arc::new(by_now));
     let mut batch = EventBatch::new(vocabulary);
     for record in records.iter() {
         let (mut event, moved) = batch.begin_from(layout, sources, &record, &later);
@@ -175,6 +178,9 @@ fn fields_of_a_record_go_where_moves_say_whatever_their_kind() {
         let odd: Vec<_> = event.get_named("Odd").iter().collect();
         assert_eq!(odd, [value, Value::Unsigned(5)]);
         assert_eq!(event.fields().count(), 3);
+        grown.push_copy(&event);
+        let copy = grown.get(row).unwrap();
+        assert_eq!(copy.get(odd_by_now).iter().collect::<Vec<_>>(), odd);
         assert_eq!(batch.get(2 * row + 1).unwrap().fields().count(), 0);
     }
 }
