@@ -59,11 +59,8 @@ impl Line {
     fn decode(&mut self, path: &Path) -> u64 {
         let mut read = 0;
         for slice in slices(path) {
-            let Self { stores, decoder, records, .. } = self;
-            let mut take = |records: &RecordBatch| {
-                black_box(records.len());
-            };
-            read += decoder.decode_parts(slice, stores, records, &mut take).ledger.read;
+            read += self.decoder.decode(slice, &self.stores, &mut self.records).ledger.read;
+            black_box(self.records.len());
         }
         read
     }
@@ -76,11 +73,10 @@ impl Line {
         let mut read = 0;
         for slice in slices(path) {
             let context = context_of(slice.trace());
-            let Self { stores, decoder, normaliser, records, events, ordered, .. } = self;
-            events.clear();
-            let mut take = |records: &RecordBatch| normaliser.add(records, 0, &context, events);
-            read += decoder.decode_parts(slice, stores, records, &mut take).ledger.read;
-            each(events, ordered);
+            read += self.decoder.decode(slice, &self.stores, &mut self.records).ledger.read;
+            self.events.clear();
+            self.normaliser.add(&self.records, 0, &context, &mut self.events);
+            each(&self.events, &mut self.ordered);
         }
         read
     }

@@ -18,9 +18,6 @@ use etwatch_normalise::{Context, Volumes};
 /// Logs of which a worker keeps the decoder.
 const KEPT: usize = 4;
 
-/// Records of a part, see [`SliceDecoder::decode_parts`]: some 70 KB.
-const PART: usize = 128;
-
 /// The ledger's word for records whose text lies in the symbols of a program.
 const MESSAGE: &str = "WPP message";
 
@@ -99,46 +96,13 @@ impl SliceDecoder {
         self.decode_each(slice, stores, records, &mut |_, _| {})
     }
 
-    /// The same in parts: `take` is given the records of each, after which they are cleared. A record lies in the
-    /// processor's cache still when it is taken, which those of a whole slice together do not.
-    pub fn decode_parts(
-        &mut self,
-        slice: EtlSlice,
-        stores: &SchemaStores,
-        records: &mut RecordBatch,
-        take: &mut dyn FnMut(&RecordBatch),
-    ) -> Decoded {
-        let decoded = self.decode_with(slice, stores, records, &mut |_, _, records| {
-            if records.len() >= PART {
-                take(records);
-                records.clear();
-            }
-        });
-        take(records);
-        records.clear();
-        decoded
-    }
-
-    /// As [`SliceDecoder::decode`], and shows each raw record with what became of it, in the order of the records.
+    /// The same, and shows each raw record with what became of it, in the order of the records.
     pub fn decode_each(
         &mut self,
         slice: EtlSlice,
         stores: &SchemaStores,
         records: &mut RecordBatch,
         show: &mut dyn FnMut(&RawRecord<'_>, &Outcome),
-    ) -> Decoded {
-        let mut show = |record: &RawRecord<'_>, outcome: &Outcome, _: &mut RecordBatch| {
-            show(record, outcome);
-        };
-        self.decode_with(slice, stores, records, &mut show)
-    }
-
-    fn decode_with(
-        &mut self,
-        slice: EtlSlice,
-        stores: &SchemaStores,
-        records: &mut RecordBatch,
-        show: &mut dyn FnMut(&RawRecord<'_>, &Outcome, &mut RecordBatch),
     ) -> Decoded {
         records.clear();
         let store = stores.of(slice.trace());
@@ -154,7 +118,7 @@ impl SliceDecoder {
             if let Some(reason) = why_unexplained(&outcome) {
                 *unexplained.unexplained.entry(reason).or_default() += 1;
             }
-            show(record, &outcome, records);
+            show(record, &outcome);
         });
         decoded.ledger.add(&unexplained);
         // The one that was used last stands first.

@@ -353,16 +353,12 @@ impl Shared {
             _ => false,
         };
         let Decoders { pieces, slices, records, normaliser, host } = &mut decoders;
-        let context = if of_log { &host.1 } else { &nothing_known };
-        let mut take = |records: &RecordBatch| normaliser.add(records, input, context, &mut events);
         let decoded = match piece {
-            Piece::Etl(slice) => slices.decode_parts(slice, &self.schemas, records, &mut take),
-            piece => {
-                let decoded = pieces.decode(piece, records);
-                take(records);
-                decoded
-            }
+            Piece::Etl(slice) => slices.decode(slice, &self.schemas, records),
+            piece => pieces.decode(piece, records),
         };
+        let context = if of_log { &host.1 } else { &nothing_known };
+        normaliser.add(records, input, context, &mut events);
         self.decoders.give_back(decoders);
         DecodedPiece { events, decoded }
     }
