@@ -4,6 +4,12 @@
 //! once (a field of several values), come again later, or twice in the list; some have a slot, some a number, some
 //! neither, and some have blanks.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that fails must stop at the place"
+)]
+
 use std::sync::Arc;
 
 use etwatch_event::{EventBatch, FieldNames, RecordBatch, Shape, Value, Vocabulary};
@@ -68,8 +74,11 @@ fn events(names: &[&str], order: &[usize], sharing: bool) -> EventBatch {
     events
 }
 
-/// All that rules and alerts see of an event.
-fn shown(events: &EventBatch) -> Vec<(usize, Vec<(String, Vec<String>)>)> {
+/// A set of log sources, the fields and their values.
+type Shown = (usize, Vec<(String, Vec<String>)>);
+
+/// All that rules and alerts see of events.
+fn shown(events: &EventBatch) -> Vec<Shown> {
     let of_event = |event: etwatch_event::Event<'_>| {
         let fields = event.fields().map(|(name, values)| {
             let named: Vec<_> = event.get_named(name).iter().collect();
