@@ -99,19 +99,6 @@ impl Arena {
         self.bytes.extend_from_slice(bytes);
         span(at, bytes.len())
     }
-    /// Copies a cell of another arena to `place`. (It is written part by part where it is known what it is:
-    /// passed on as a whole, it would be read again before the processor has put its parts together.)
-    #[inline]
-    pub(crate) fn copy(&mut self, cell: &Cell, text: &str, bytes: &[u8], place: &mut Cell) {
-        match cell {
-            Cell::Text(span) => *place = Cell::Text(self.push_text(span.text(text))),
-            Cell::Bytes(span) => *place = Cell::Bytes(self.push_bytes(span.bytes(bytes))),
-            Cell::Guid(span) => *place = Cell::Guid(self.push_bytes(span.bytes(bytes))),
-            Cell::Sid(span) => *place = Cell::Sid(self.push_bytes(span.bytes(bytes))),
-            Cell::Ip6(span) => *place = Cell::Ip6(self.push_bytes(span.bytes(bytes))),
-            other => *place = *other,
-        }
-    }
     /// Stores `value`; the cell is relative to the current row.
     #[inline]
     pub(crate) fn push(&mut self, value: Value<'_>) -> Cell {
@@ -119,7 +106,8 @@ impl Arena {
         self.put(value, &mut cell);
         cell
     }
-    /// Stores `value` in `place`, which is written part by part as in [`Arena::copy`].
+    /// Stores `value` in `place`. (It is written part by part where it is known what it is: passed on as a whole,
+    /// it would be read again before the processor has put its parts together.)
     #[inline(always)]
     pub(crate) fn put(&mut self, value: Value<'_>, place: &mut Cell) {
         match value {

@@ -6,6 +6,8 @@
 //! text of an event lies in one piece, ready to be folded in one go.
 
 mod builder;
+mod copying;
+mod names;
 
 use std::sync::Arc;
 
@@ -17,7 +19,9 @@ use crate::time::Timestamp;
 use crate::view::Event;
 use crate::vocabulary::{LayoutId, Vocabulary};
 
-pub use builder::{EventBuilder, NewName};
+pub use builder::EventBuilder;
+pub use copying::Move;
+pub(crate) use names::{ListNumber, SharedNames};
 
 /// Where an event comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +66,8 @@ pub(crate) struct Row {
     /// the record.
     pub(crate) recorded: Option<(usize, usize)>,
     pub(crate) attribution: Attribution,
+    /// The list with names of fields that the layout does not know.
+    pub(crate) names: ListNumber,
     ends: Ends,
 }
 
@@ -69,6 +75,7 @@ pub(crate) struct Row {
 #[derive(Debug)]
 pub struct EventBatch {
     vocabulary: Arc<Vocabulary>,
+    names: SharedNames,
     arena: Arena,
     rows: Vec<Row>,
     cells: Vec<Cell>,
@@ -84,6 +91,7 @@ impl EventBatch {
     pub fn new(vocabulary: Arc<Vocabulary>) -> Self {
         Self {
             vocabulary,
+            names: SharedNames::default(),
             arena: Arena::default(),
             rows: Vec::new(),
             cells: Vec::new(),
@@ -94,6 +102,7 @@ impl EventBatch {
     }
     /// Forgets the events, keeps the memory.
     pub fn clear(&mut self) {
+        self.names.clear();
         self.arena.clear();
         self.rows.clear();
         self.cells.clear();
@@ -116,6 +125,13 @@ impl EventBatch {
         &self.vocabulary
     }
 
+    /// Goes on writing the row that began at `start`. It is written where it will stay; a builder that is
+    /// dropped takes it away again.
+    fn write(&mut self, row: Row, start: Ends) -> EventBuilder<'_> {
+        self.places.clear();
+        self.rows.push(row);
+        EventBuilder { batch: self, start, layout: row.layout, names: row.names, finished: false }
+    }
     fn last_ends(&self) -> Ends {
         self.rows.last().map_or(Ends::default(), |row| row.ends)
     }
@@ -124,49 +140,9 @@ impl EventBatch {
     pub fn begin(&mut self, layout: LayoutId, sources: LogSourceSetId) -> EventBuilder<'_> {
         let start = self.last_ends();
         self.arena.begin_row();
-        self.places.clear();
-        let vocabulary = Arc::clone(&self.vocabulary);
-        let slots = vocabulary.layout(layout).map_or(0, |layout| layout.fields().len());
+        let slots = self.vocabulary.layout(layout).map_or(0, |layout| layout.fields().len());
         self.cells.resize(start.cells + slots, Cell::Absent);
-        let row = Row { layout, sources, ..Row::default() };
-        EventBuilder { batch: self, vocabulary, row, start, finished: false }
-    }
-
-    /// Copies an event of another batch to the end of this one. The other's vocabulary is the same, or
-    /// one that this one's has grown from: fields that have a number by now get it.
-    pub fn push_copy(&mut self, event: &Event<'_>) {
-        self.copy_ranges(event);
-        let ends = self.ends();
-        self.rows.push(Row { ends, ..*event.row });
-    }
-
-    /// Begins an event as a copy of one of another batch, see [`EventBatch::push_copy`]. Texts and bytes that it
-    /// gets from now on are no part of what was recorded, see [`Event::is_recorded`].
-    pub fn begin_copy(&mut self, event: &Event<'_>) -> EventBuilder<'_> {
-        let start = self.last_ends();
-        self.places.clear();
-        self.copy_ranges(event);
-        let of_row = self.overflow.get(start.overflow..).unwrap_or_default();
-        self.places.keep_up(of_row, event.text);
-        let vocabulary = Arc::clone(&self.vocabulary);
-        let recorded = event.row.recorded.or(Some((event.text.len(), event.bytes.len())));
-        let row = Row { recorded, ..*event.row };
-        EventBuilder { batch: self, vocabulary, row, start, finished: false }
-    }
-
-    fn copy_ranges(&mut self, event: &Event<'_>) {
-        self.arena.begin_row();
-        self.arena.text.push_str(event.text);
-        self.arena.bytes.extend_from_slice(event.bytes);
-        self.cells.extend_from_slice(event.cells);
-        if std::ptr::eq(event.vocabulary, &raw const *self.vocabulary) {
-            self.overflow.extend_from_slice(event.overflow);
-        } else {
-            let fields = &self.vocabulary.fields;
-            let numbered = event.overflow.iter().map(|entry| entry.numbered(event.text, fields));
-            self.overflow.extend(numbered);
-        }
-        self.many.extend_from_slice(event.many);
+        self.write(Row { layout, sources, ..Row::default() }, start)
     }
 
     fn ends(&self) -> Ends {
@@ -198,6 +174,7 @@ impl EventBatch {
         };
         Self {
             vocabulary: Arc::clone(&self.vocabulary),
+            names: self.names.clone(),
             arena: self.arena.tail(start.text, start.bytes),
             rows: self.rows.get(first..).unwrap_or_default().iter().map(moved).collect(),
             cells: self.cells.get(start.cells..).unwrap_or_default().to_vec(),
@@ -223,6 +200,7 @@ impl EventBatch {
             + (self.cells.capacity() + self.many.capacity()) * size_of::<Cell>()
             + self.overflow.capacity() * size_of::<Overflow>()
             + self.places.heap_bytes()
+            + self.names.heap_bytes()
     }
 
     /// Sets the time of the event at `index`, for a record that did not say it.
@@ -252,6 +230,7 @@ impl EventBatch {
     fn view<'b>(&'b self, row: &'b Row, start: Ends) -> Option<Event<'b>> {
         Some(Event {
             vocabulary: &self.vocabulary,
+            names: self.names.get(row.names),
             layout: self.vocabulary.layout(row.layout)?,
             row,
             text: self.arena.text.get(start.text..row.ends.text)?,

@@ -34,6 +34,11 @@ impl FieldNames {
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()
     }
+    /// The name at `index`.
+    #[must_use]
+    pub fn name(&self, index: usize) -> Option<&str> {
+        self.spans.get(index).map(|span| span.text(&self.text))
+    }
     pub(crate) fn text(&self) -> &str {
         &self.text
     }

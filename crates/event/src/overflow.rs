@@ -10,6 +10,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::arena::{Cell, Span};
 use crate::field::{FieldId, FieldTable};
+use crate::names::FieldNames;
 
 /// Rows with fewer entries than this are searched from the first to the last.
 const SEARCHED: usize = 32;
@@ -17,7 +18,10 @@ const SEARCHED: usize = 32;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum OverflowName {
     Known(FieldId),
+    /// In the text of the event.
     Text(Span),
+    /// In the list of names that the event shares with others.
+    Shared(u32),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -33,20 +37,38 @@ pub(crate) enum Name<'n> {
     Text(&'n str),
 }
 
+/// Where the names of an event lie.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NameTexts<'t> {
+    /// The event's own text.
+    pub(crate) text: &'t str,
+    /// The list that it shares with others.
+    pub(crate) shared: Option<&'t FieldNames>,
+}
+
+impl<'t> NameTexts<'t> {
+    /// What a name stands for.
+    #[inline]
+    pub(crate) fn name(self, name: OverflowName) -> Name<'t> {
+        match name {
+            OverflowName::Known(id) => Name::Known(id),
+            OverflowName::Text(span) => Name::Text(span.text(self.text)),
+            OverflowName::Shared(index) => {
+                let name = self.shared.and_then(|names| names.name(index as usize));
+                Name::Text(name.unwrap_or_default())
+            }
+        }
+    }
+}
+
 impl Overflow {
-    /// The same with the number that its name has in `fields`, if it has one; `text` is the event's.
-    pub(crate) fn numbered(self, text: &str, fields: &FieldTable) -> Self {
-        let name = match self.name {
-            OverflowName::Text(span) => fields.id(span.text(text)).map(OverflowName::Known),
-            OverflowName::Known(_) => None,
+    /// The same with the number that its name has in `fields`, if it has one.
+    pub(crate) fn numbered(self, texts: NameTexts<'_>, fields: &FieldTable) -> Self {
+        let name = match texts.name(self.name) {
+            Name::Text(name) => fields.id(name).map(OverflowName::Known),
+            Name::Known(_) => None,
         };
         Self { name: name.unwrap_or(self.name), ..self }
-    }
-    fn name<'t>(&self, text: &'t str) -> Name<'t> {
-        match self.name {
-            OverflowName::Known(id) => Name::Known(id),
-            OverflowName::Text(span) => Name::Text(span.text(text)),
-        }
     }
 }
 
@@ -67,20 +89,26 @@ impl Places {
     pub(crate) fn heap_bytes(&self) -> usize {
         self.table.allocation_size()
     }
-    /// The position of `name` in `row`, whose names lie in `text`.
-    pub(crate) fn find(&self, name: Name<'_>, row: &[Overflow], text: &str) -> Option<usize> {
+    /// The position of `name` in `row`, whose names lie in `texts`.
+    pub(crate) fn find(
+        &self,
+        name: Name<'_>,
+        row: &[Overflow],
+        texts: NameTexts<'_>,
+    ) -> Option<usize> {
         if row.len() < SEARCHED {
-            return row.iter().position(|entry| entry.name(text) == name);
+            return row.iter().position(|entry| texts.name(entry.name) == name);
         }
-        let is_it = |place: &usize| row.get(*place).is_some_and(|entry| entry.name(text) == name);
+        let is_it =
+            |place: &usize| row.get(*place).is_some_and(|entry| texts.name(entry.name) == name);
         self.table.find(self.hasher.hash_one(name), is_it).copied()
     }
     /// Takes note of what was added to `row`.
-    pub(crate) fn keep_up(&mut self, row: &[Overflow], text: &str) {
+    pub(crate) fn keep_up(&mut self, row: &[Overflow], texts: NameTexts<'_>) {
         if row.len() < SEARCHED {
             return;
         }
-        let hash = |entry: &Overflow| self.hasher.hash_one(entry.name(text));
+        let hash = |entry: &Overflow| self.hasher.hash_one(texts.name(entry.name));
         for (place, entry) in row.iter().enumerate().skip(self.table.len()) {
             let of_place = |place: &usize| row.get(*place).map_or(0, hash);
             self.table.insert_unique(hash(entry), place, of_place);

@@ -85,8 +85,8 @@ struct Row {
     fields_end: usize,
     /// Where the names of the fields lie, if not in the text.
     names: Option<Arc<FieldNames>>,
-    /// Whether some field does not have the name of its place in them.
-    displaced: bool,
+    /// From which field on they need not have the names of their places in them.
+    displaced: Option<usize>,
 }
 
 /// Records and the arena that holds their text.
@@ -155,11 +155,15 @@ impl RecordBatch {
             Some(before) => self.rows.get(before)?.fields_end,
             None => 0,
         };
+        let (text_end, bytes_end) = match self.rows.get(index + 1) {
+            Some(next) => (next.text_start, next.bytes_start),
+            None => (self.arena.text.len(), self.arena.bytes.len()),
+        };
         Some(Record {
             row,
             fields: self.fields.get(start..row.fields_end)?,
-            text: self.arena.text.get(row.text_start..)?,
-            bytes: self.arena.bytes.get(row.bytes_start..)?,
+            text: self.arena.text.get(row.text_start..text_end)?,
+            bytes: self.arena.bytes.get(row.bytes_start..bytes_end)?,
         })
     }
     /// The records in the order in which they were read.
@@ -218,8 +222,8 @@ impl<'a> Record<'a> {
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }
-    pub(crate) fn cell(&self, index: usize) -> Option<&'a Cell> {
-        self.fields.get(index).map(|field| &field.value)
+    pub(crate) fn raw_fields(&self) -> &'a [RawField] {
+        self.fields
     }
     /// The text and the bytes that its cells point into.
     pub(crate) fn arena(&self) -> (&'a str, &'a [u8]) {
@@ -228,7 +232,18 @@ impl<'a> Record<'a> {
     /// The names of its fields, if it shares them with other records and each has the name of its place.
     #[must_use]
     pub fn shared_names(&self) -> Option<&'a Arc<FieldNames>> {
-        self.row.names.as_ref().filter(|_| !self.row.displaced)
+        self.names().filter(|_| self.row.displaced.is_none())
+    }
+    /// The names of its fields, if it shares them with other records. A name may be missing, and several fields
+    /// that follow each other have one name if it has several values.
+    #[must_use]
+    pub fn names(&self) -> Option<&'a Arc<FieldNames>> {
+        self.row.names.as_ref()
+    }
+    /// How many of its fields, from the first on, have the names of their places in [`Record::names`].
+    #[must_use]
+    pub fn in_place(&self) -> usize {
+        self.row.displaced.map_or(self.len(), |displaced| displaced.min(self.len()))
     }
     /// Names and values in the order of the recording; a name may occur several times.
     #[inline]

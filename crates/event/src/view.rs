@@ -2,11 +2,14 @@
 //!
 //! A view borrows the ranges of its row; it copies nothing, and its offsets are relative to the row.
 
+use std::sync::Arc;
+
 use crate::arena::{Cell, read};
 use crate::batch::{Attribution, Origin, Row};
 use crate::field::FieldId;
 use crate::logsource::{LogSource, LogSourceSetId};
-use crate::overflow::{Overflow, OverflowName};
+use crate::names::FieldNames;
+use crate::overflow::{Name, NameTexts, Overflow, OverflowName};
 use crate::time::Timestamp;
 use crate::value::Value;
 use crate::vocabulary::{Layout, LayoutId, Vocabulary};
@@ -15,6 +18,7 @@ use crate::vocabulary::{Layout, LayoutId, Vocabulary};
 #[derive(Clone, Copy, Debug)]
 pub struct Event<'a> {
     pub(crate) vocabulary: &'a Vocabulary,
+    pub(crate) names: Option<&'a Arc<FieldNames>>,
     pub(crate) layout: &'a Layout,
     pub(crate) row: &'a Row,
     pub(crate) text: &'a str,
@@ -55,10 +59,15 @@ impl<'a> Event<'a> {
     pub fn vocabulary(&self) -> &'a Vocabulary {
         self.vocabulary
     }
+    pub(crate) fn name_texts(&self) -> NameTexts<'a> {
+        NameTexts { text: self.text, shared: self.names.map(|names| &**names) }
+    }
+    #[inline]
     fn of(&self, cell: &'a Cell) -> FieldValues<'a> {
         FieldValues { cell, many: self.many, text: self.text, bytes: self.bytes }
     }
     /// The values of a field.
+    #[inline]
     #[must_use]
     pub fn get(&self, field: FieldId) -> FieldValues<'a> {
         let cell = match self.layout.slot(field) {
@@ -77,10 +86,8 @@ impl<'a> Event<'a> {
         if let Some(id) = self.vocabulary.fields.id(name) {
             return self.get(id);
         }
-        let named = |entry: &&Overflow| match entry.name {
-            OverflowName::Text(span) => span.text(self.text) == name,
-            OverflowName::Known(_) => false,
-        };
+        let (texts, name) = (self.name_texts(), Name::Text(name));
+        let named = |entry: &&Overflow| texts.name(entry.name) == name;
         self.of(self.overflow.iter().find(named).map_or(&Cell::Absent, |entry| &entry.value))
     }
     /// Whether these values of the event come from its record, and not from what was known of its host. (A
@@ -103,12 +110,10 @@ impl<'a> Event<'a> {
     /// The text of a field's first value that has one.
     #[must_use]
     pub fn text(&self, field: FieldId) -> Option<&'a str> {
-        self.get(field).iter().find_map(|value| match value {
-            Value::Text(text) => Some(text),
-            _ => None,
-        })
+        self.get(field).text()
     }
-    /// The text of the event in one piece: names and values, ready to be folded in one go.
+    /// The text of the event in one piece, ready to be folded in one go: that of all values, and names and values
+    /// that are none any more.
     #[must_use]
     pub fn row_text(&self) -> &'a str {
         self.text
@@ -145,10 +150,11 @@ impl<'a> Event<'a> {
         let this = *self;
         let slots = this.layout.fields().iter().zip(this.cells);
         let slots = slots.map(move |(id, cell)| (this.vocabulary.fields.name(*id), this.of(cell)));
+        let texts = this.name_texts();
         let overflow = this.overflow.iter().map(move |entry| {
-            let name = match entry.name {
-                OverflowName::Known(id) => this.vocabulary.fields.name(id),
-                OverflowName::Text(span) => span.text(this.text),
+            let name = match texts.name(entry.name) {
+                Name::Known(id) => this.vocabulary.fields.name(id),
+                Name::Text(name) => name,
             };
             (name, this.of(&entry.value))
         });
@@ -176,6 +182,7 @@ pub struct FieldValues<'a> {
 
 impl<'a> FieldValues<'a> {
     /// Whether the field is there, be it without a value.
+    #[inline]
     #[must_use]
     pub fn is_present(&self) -> bool {
         *self.cell != Cell::Absent
@@ -217,8 +224,24 @@ impl<'a> FieldValues<'a> {
         }
     }
     /// The first value.
+    #[inline]
     #[must_use]
     pub fn first(&self) -> Option<Value<'a>> {
-        self.iter().next()
+        match self.cell {
+            Cell::Many(_) => self.iter().next(),
+            cell => read(*cell, self.text, self.bytes),
+        }
+    }
+    /// The first value that is text.
+    #[inline]
+    fn text(&self) -> Option<&'a str> {
+        match self.cell {
+            Cell::Text(span) => Some(span.text(self.text)),
+            Cell::Many(_) => self.iter().find_map(|value| match value {
+                Value::Text(text) => Some(text),
+                _ => None,
+            }),
+            _ => None,
+        }
     }
 }

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use etwatch_event::batch::{EventBuilder, NewName};
+use etwatch_event::batch::EventBuilder;
 use etwatch_event::field::HEADER_FIELDS;
 use etwatch_event::{
     EventBatch, FieldId, LayoutId, LogSourceSetId, Origin, RawValue, Record, RecordBatch, Value,
@@ -77,28 +77,24 @@ impl Normaliser {
         events: &mut EventBatch,
     ) {
         let Self { taxonomy, vocabulary, routes, room } = self;
-        let shared = record.shared_names();
-        let route = shared.and_then(|names| routes.of(record, names, taxonomy, vocabulary));
+        let route = record.names().and_then(|names| routes.of(record, names, taxonomy, vocabulary));
         if let Some(Route { computer, sources, is_needed: false, .. }) = route {
             let host = computer.and_then(|index| record.field(index));
             return add_bare(record, input, *sources, host.map(|(_, host)| host), events);
         }
         let (mut event, row) = if let Some(route) = route {
-            let mut event = events.begin(route.layout, route.sources);
-            for (index, place) in route.places.iter().enumerate() {
-                match place {
-                    Place::Field(_, Some(slot)) if event.copy_first(*slot, record, index) => {}
-                    Place::New(Some(id)) => event.copy_new(NewName::Known(*id), record, index),
-                    Place::New(None) => {
-                        let name = record.name(index).unwrap_or_default();
-                        event.copy_new(NewName::Text(name), record, index);
-                    }
-                    _ => {
-                        if let Some((name, value)) = record.field(index) {
-                            push(&mut event, *place, name, value, vocabulary, &mut room.text);
-                        }
-                    }
+            let Route { layout, sources, moves, later, .. } = route;
+            let (mut event, moved) = events.begin_from(*layout, *sources, record, moves);
+            let mut push = |index: usize, place: Option<Place>| {
+                if let Some((name, value)) = record.field(index) {
+                    let place = place.unwrap_or_else(|| Place::of(name, vocabulary));
+                    push(&mut event, place, name, value, vocabulary, &mut room.text);
                 }
+            };
+            if record.shared_names().is_some() {
+                later.iter().for_each(|(index, place)| push(*index, Some(*place)));
+            } else {
+                (moved..record.len()).for_each(|index| push(index, None));
             }
             (event, route.row)
         } else {
@@ -109,9 +105,8 @@ impl Normaliser {
                 return add_bare(record, input, decision.sources, host, events);
             }
             let mut event = events.begin(decision.layout, decision.sources);
-            let layout = vocabulary.layout(decision.layout);
             for (name, value) in record.fields() {
-                let place = Place::of(name, layout, vocabulary);
+                let place = Place::of(name, vocabulary);
                 push(&mut event, place, name, value, vocabulary, &mut room.text);
             }
             (event, decision.row)
@@ -254,10 +249,10 @@ fn push(
     text: &mut String,
 ) {
     match place {
-        Place::Field(id, _) if id.index() < HEADER_FIELDS.len() => push_header(event, id, value),
-        Place::Field(id, _) | Place::New(Some(id)) => event.push_raw(id, value),
+        Place::Field(id) if id.index() < HEADER_FIELDS.len() => push_header(event, id, value),
+        Place::Field(id) => event.push_raw(id, value),
         Place::Blanks => push_blank_name(event, name, value, vocabulary, text),
-        Place::Unknown | Place::New(None) => event.push_raw_named(name, value),
+        Place::Unknown => event.push_raw_named(name, value),
     }
 }
 

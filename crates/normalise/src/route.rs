@@ -15,7 +15,7 @@
 use std::sync::Arc;
 
 use etwatch_event::{FieldId, FieldNames, Layout, LayoutId, RawValue, Record, Role, Vocabulary};
-use etwatch_event::{LogSourceSetId, field::HEADER_FIELDS};
+use etwatch_event::{LogSourceSetId, batch::Move, field::HEADER_FIELDS, value::same_text};
 use hashbrown::HashMap;
 
 use crate::convert::number;
@@ -27,29 +27,30 @@ const KEPT: usize = 1_024;
 /// How many ids records of one list of names have; beyond, all are forgotten.
 const KEPT_IDS: usize = 16;
 
-/// Where a field goes.
+/// What a field's name stands for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Place {
-    /// To a field that has a number, and a slot if the layout knows it.
-    Field(FieldId, Option<usize>),
-    /// The first field of its name, which has a number and no slot, or no number.
-    New(Option<FieldId>),
-    /// Its name has blanks in it and no number.
+    /// A field that has a number.
+    Field(FieldId),
+    /// It has blanks in it and no number.
     Blanks,
-    /// No table or rule knows its name.
+    /// No table or rule knows it.
     Unknown,
 }
 
 impl Place {
-    /// Where the field of this name goes in a row of `layout`.
-    pub(crate) fn of(name: &str, layout: Option<&Layout>, vocabulary: &Vocabulary) -> Self {
+    /// What this name stands for.
+    pub(crate) fn of(name: &str, vocabulary: &Vocabulary) -> Self {
         match vocabulary.fields.id(name) {
-            Some(id) => Self::Field(id, layout.and_then(|layout| layout.slot(id))),
+            Some(id) => Self::Field(id),
             None if name.contains(' ') => Self::Blanks,
             None => Self::Unknown,
         }
     }
 }
+
+/// Fields that go to their places one by one, by their places in the record.
+type Later = Box<[(usize, Place)]>;
 
 /// What records of one kind may be.
 #[derive(Debug)]
@@ -63,9 +64,13 @@ pub(crate) struct Route {
     /// Which field is the name of the host.
     pub(crate) computer: Option<usize>,
     /// Where each field goes.
-    pub(crate) places: Box<[Place]>,
+    pub(crate) moves: Box<[Move]>,
+    /// Those that do not go there at once, with what their names stand for.
+    pub(crate) later: Later,
     /// For each condition of the row the fields it looks at.
     tested: Box<[Box<[usize]>]>,
+    /// How many fields have to stand where their names do, so that those that are looked at are found.
+    looked_at: usize,
 }
 
 /// What tells records with the same names apart.
@@ -102,7 +107,8 @@ impl Routes {
     pub(crate) fn is_needed(&self, decision: &Decision, vocabulary: &Vocabulary) -> bool {
         is_needed(self.needed.as_deref(), decision, vocabulary)
     }
-    /// The route of a record with these shared names; `None` if it has to be decided name by name.
+    /// The route of a record with these shared names; `None` if it has to be decided name by name, as where a
+    /// field that is looked at has not the name of its place.
     pub(crate) fn of(
         &mut self,
         record: &Record<'_>,
@@ -122,10 +128,15 @@ impl Routes {
             routes: Vec::new(),
         });
         let OfNames { names, provider, channel, opcode, routes } = of_names;
-        if **provider != *record.provider() || **channel != *record.channel() {
+        if !same_text(provider, record.provider()) || !same_text(channel, record.channel()) {
             return None;
         }
-        let opcode = opcode.filter(|_| may_be_classic(record)).and_then(|at| number_at(record, at));
+        // From here on, a field may not have the name of its place.
+        let end = if record.shared_names().is_some() { usize::MAX } else { record.in_place() };
+        let opcode = match opcode.filter(|_| may_be_classic(record)) {
+            Some(at) if at >= end => return None,
+            at => at.and_then(|at| number_at(record, at)),
+        };
         let key = (record.event_id(), opcode);
         let found = match routes.iter().position(|(of, _)| *of == key) {
             Some(found) => found,
@@ -144,6 +155,9 @@ impl Routes {
             }
         };
         let (_, tried) = routes.get(found)?;
+        if tried.iter().any(|route| route.looked_at > end) {
+            return None;
+        }
         tried.iter().find(|route| route.holds(record, taxonomy, scratch))
     }
 
@@ -170,21 +184,17 @@ impl Route {
         vocabulary: &Vocabulary,
     ) -> Self {
         let Decision { row, layout, sources } = *decision;
-        let of_layout = vocabulary.layout(layout);
+        let (moves, later) = moves(names, vocabulary.layout(layout), vocabulary);
         let fields_named = |wanted: &str| {
             let all = names.iter().enumerate().filter(|(_, name)| *name == wanted);
             all.map(|(index, _)| index).collect()
         };
         let tests = row.and_then(|row| taxonomy.row(row)).map(|row| row.tests.as_slice());
-        Self {
-            row,
-            layout,
-            sources,
-            is_needed: true,
-            computer: names.iter().position(is_computer),
-            places: places(names, of_layout, vocabulary),
-            tested: tests.unwrap_or_default().iter().map(|(name, _)| fields_named(name)).collect(),
-        }
+        let computer = names.iter().position(is_computer);
+        let tested: Box<[Box<[usize]>]> =
+            tests.unwrap_or_default().iter().map(|(name, _)| fields_named(name)).collect();
+        let looked_at = tested.iter().flatten().chain(&computer).max().map_or(0, |last| last + 1);
+        Self { row, layout, sources, is_needed: true, computer, moves, later, tested, looked_at }
     }
 
     fn holds(&self, record: &Record<'_>, taxonomy: &Taxonomy, scratch: &mut String) -> bool {
@@ -199,19 +209,35 @@ impl Route {
     }
 }
 
-/// Where the fields of these names go.
-fn places(names: &FieldNames, layout: Option<&Layout>, vocabulary: &Vocabulary) -> Box<[Place]> {
-    // A name with blanks stands for others, which may stand there as well.
-    let is_plain = names.iter().all(|name| !name.contains(' '));
-    let of_name = |(index, name): (usize, &str)| {
-        let is_first = is_plain && names.iter().take(index).all(|before| before != name);
-        match Place::of(name, layout, vocabulary) {
-            Place::Field(id, None) if is_first => Place::New(Some(id)),
-            Place::Unknown if is_first => Place::New(None),
-            place => place,
+/// Where the fields of these names go: the first of its name at once, another one of that name later.
+fn moves(
+    names: &FieldNames,
+    layout: Option<&Layout>,
+    vocabulary: &Vocabulary,
+) -> (Box<[Move]>, Later) {
+    let places = names.iter().map(|name| Place::of(name, vocabulary));
+    // A name with blanks stands for others, which may stand there as well: then they go one by one.
+    if names.iter().any(|name| name.contains(' ')) {
+        return (Box::default(), places.enumerate().collect());
+    }
+    let mut later = Vec::new();
+    let move_of = |(index, place)| {
+        let name = names.name(index);
+        let is_first = names.iter().take(index).all(|before| Some(before) != name);
+        match place {
+            Place::Field(id) if is_first => {
+                let slot = layout.and_then(|layout| layout.slot(id));
+                slot.map_or(Move::Beyond(id), Move::Slot)
+            }
+            Place::Unknown if is_first => Move::Named,
+            _ => {
+                later.push((index, place));
+                Move::Later
+            }
         }
     };
-    names.iter().enumerate().map(of_name).collect()
+    let moves = places.enumerate().map(move_of).collect();
+    (moves, later.into())
 }
 
 fn is_needed(needed: Option<&[bool]>, decision: &Decision, vocabulary: &Vocabulary) -> bool {

@@ -105,7 +105,7 @@ impl Accounts {
             if let Some(sid @ Value::Sid(_)) = event.in_slot(fill.slot).first() {
                 let mut made = String::new();
                 if let Some(sid) = sid.text(&mut made) {
-                    filled.set(fill.field, Value::Text(self.name(sid)));
+                    filled.set_slot(fill.slot, Value::Text(self.name(sid)));
                 }
             }
         }

@@ -126,7 +126,6 @@ const TARGET: &[(&str, Attribute)] = &[
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fill {
     pub(crate) name: &'static str,
-    pub(crate) field: FieldId,
     pub(crate) slot: usize,
     pub(crate) attribute: Attribute,
 }
@@ -172,7 +171,7 @@ impl Plan {
                     A::Image => party.image = Some(field),
                     _ => {}
                 }
-                party.fills.push(Fill { name, field, slot, attribute: *attribute });
+                party.fills.push(Fill { name, slot, attribute: *attribute });
             }
             party
         };
@@ -230,7 +229,9 @@ mod tests {
         let plans = Plans::new(&vocabulary);
         let filled = layouts.map(|layout| {
             let fills = plans.of(layout).map(|plan| plan.actor.fills.as_slice());
-            fills.unwrap_or_default().iter().map(|fill| fill.field).collect::<Vec<_>>()
+            let fields = vocabulary.layout(layout).map(Layout::fields).unwrap_or_default();
+            let field = |fill: &Fill| fields[fill.slot];
+            fills.unwrap_or_default().iter().map(field).collect::<Vec<_>>()
         });
         assert_eq!(filled, [vec![image], vec![source_guid, source_image], vec![]]);
         assert!(plans.of(layouts[2]).is_some_and(Plan::is_idle));

@@ -279,15 +279,15 @@ impl Host {
         (recorded.is_none() || !process.guid_is_recorded()).then_some(process)
     }
 
-    /// A process of an event has been seen to be there, and the event may tell its name and image in passing.
-    /// Returns it if the event names it by its id alone.
+    /// A process of an event, see [`Host::pid`], has been seen to be there, and the event may tell its name and
+    /// image in passing. Returns it if the event names it by its id alone.
     pub(crate) fn sight(
         &mut self,
         event: &Event<'_>,
         party: &Party,
+        pid: u32,
         outline: &Outline,
     ) -> Option<ProcessId> {
-        let pid = self.pid(event, party, outline)?;
         let seen = self.processes.seen(pid, event.time())?;
         let known = self.processes.get(seen)?;
         let tells = |field: FieldId| event.get(field).is_present();

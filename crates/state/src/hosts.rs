@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use etwatch_event::value::same_text;
 use etwatch_event::{Event, FieldId, Reason};
 use lru::LruCache;
 
@@ -63,7 +64,7 @@ impl Hosts {
         let name = event.text(FieldId::COMPUTER).unwrap_or_else(of_input);
         // A recording may claim names of any length, and each is kept.
         let name = name.get(..name.floor_char_boundary(NAME_BYTES)).unwrap_or(name);
-        if *name != *self.name {
+        if !same_text(name, &self.name) {
             let (name, host) = match self.others.pop_entry(name) {
                 Some(known) => known,
                 None => {

@@ -207,11 +207,12 @@ impl Release<'_> {
     fn learn(&mut self, host: &mut Host, event: &Event<'_>, plan: &Plan) -> Learned {
         let Self { outline, found, .. } = self;
         host.learn(event, plan, outline);
-        let actor = host.sight(event, &plan.actor, outline);
-        let target = host.sight(event, &plan.target, outline);
+        let pid = host.pid(event, &plan.actor, outline);
+        let actor = pid.and_then(|pid| host.sight(event, &plan.actor, pid, outline));
+        let target = host.pid(event, &plan.target, outline);
+        let target = target.and_then(|pid| host.sight(event, &plan.target, pid, outline));
         let activity = plan.role.activity;
         if activity != Activity::Other {
-            let pid = host.pid(event, &plan.actor, outline);
             host.names.take(event, activity, pid, &outline.names, found);
         }
         let may_derive = self.settings.enrich || event.origin().shape == Shape::Etw;
@@ -344,7 +345,8 @@ impl Release<'_> {
             && event.get(self.outline.own.issuing_thread_id).is_present()
             && id(event, field) != Some(actor.pid())
         {
-            set(filled, field, Some(Value::Unsigned(actor.pid().into())));
+            let pid = Some(Value::Unsigned(actor.pid().into()));
+            set(pid, |value| filled.set(field, value));
         }
     }
 
@@ -385,7 +387,8 @@ impl Release<'_> {
             && process.is_spoofed()
         {
             if let Some(creator) = process.creator_pid() {
-                set(filled, own.creator_process_id, Some(Value::Unsigned(creator.into())));
+                let pid = Some(Value::Unsigned(creator.into()));
+                set(pid, |value| filled.set(own.creator_process_id, value));
             }
             if let Some(image) = process.creator().and_then(|creator| creator.image()) {
                 filled.set(own.creator_image, Value::Text(image));
@@ -427,18 +430,19 @@ fn fill(
         if event.in_slot(fill.slot).is_present() {
             continue;
         }
-        set(filled, fill.field, value_of(process, fill.attribute, host));
+        let value = value_of(process, fill.attribute, host);
+        set(value, |value| filled.set_slot(fill.slot, value));
     }
 }
 
 /// Sets what was not recorded. Numbers become text, so that they can be told from those that were.
-fn set(filled: &mut EventBuilder<'_>, field: FieldId, value: Option<Value<'_>>) {
-    let mut digits = itoa::Buffer::new();
+#[inline]
+fn set(value: Option<Value<'_>>, set: impl FnOnce(Value<'_>)) {
     match value {
-        Some(Value::Unsigned(number)) => filled.set(field, Value::Text(digits.format(number))),
+        Some(Value::Unsigned(number)) => set(Value::Text(itoa::Buffer::new().format(number))),
         // Logon ids alone, of starts that lack them.
-        Some(Value::Hex(number)) => filled.set(field, Value::Text(&format!("{number:#x}"))),
-        Some(value) => filled.set(field, value),
+        Some(Value::Hex(number)) => set(Value::Text(&format!("{number:#x}"))),
+        Some(value) => set(value),
         None => {}
     }
 }

@@ -1,37 +1,31 @@
 //! Writing one event, or changing a copy of one.
 //!
 //! The cells of the row are those of its layout; what has no slot goes to the overflow list. Text is always
-//! appended: a value that is replaced leaves its text behind, which no cell points to any more.
+//! appended: a value that is replaced leaves its text behind, which no cell points to any more. Where a row begins
+//! with the fields of a record or of another event, see `copying`.
 
 use std::sync::Arc;
 
-use super::{Ends, EventBatch, Origin, Row};
+use super::{Ends, EventBatch, ListNumber, Origin, Row};
 use crate::arena::{Cell, Span, join, span};
 use crate::field::FieldId;
 use crate::logsource::LogSourceSetId;
-use crate::overflow::{Name, Overflow, OverflowName};
-use crate::record::{RawValue, Record};
+use crate::names::FieldNames;
+use crate::overflow::{Name, NameTexts, Overflow, OverflowName};
+use crate::record::RawValue;
 use crate::time::Timestamp;
 use crate::value::Value;
 use crate::view::FieldValues;
-use crate::vocabulary::Vocabulary;
-
-/// The name of a field that an event does not have yet.
-#[derive(Clone, Copy, Debug)]
-pub enum NewName<'n> {
-    /// One that has a number.
-    Known(FieldId),
-    /// Another.
-    Text(&'n str),
-}
+use crate::vocabulary::LayoutId;
 
 /// Writes one event; dropped without [`EventBuilder::finish`], it leaves no trace.
 #[derive(Debug)]
 pub struct EventBuilder<'a> {
     pub(super) batch: &'a mut EventBatch,
-    pub(super) vocabulary: Arc<Vocabulary>,
-    pub(super) row: Row,
     pub(super) start: Ends,
+    pub(super) layout: LayoutId,
+    /// As in the row, which stands at the end of the batch.
+    pub(super) names: ListNumber,
     pub(super) finished: bool,
 }
 
@@ -40,38 +34,6 @@ impl EventBuilder<'_> {
     pub fn push(&mut self, field: FieldId, value: Value<'_>) {
         let cell = self.batch.arena.push(value);
         self.add(field, cell);
-    }
-    /// Gives the field in this slot of the layout its first value, that of the field at `index` of
-    /// `record`; false if it has one already, or there is no such slot or field.
-    #[inline]
-    pub fn copy_first(&mut self, slot: usize, record: &Record<'_>, index: usize) -> bool {
-        let EventBatch { cells, arena, .. } = &mut *self.batch;
-        let place = cells.get_mut(self.start.cells + slot);
-        let (Some(place @ Cell::Absent), Some(cell)) = (place, record.cell(index)) else {
-            return false;
-        };
-        let (text, bytes) = record.arena();
-        arena.copy(cell, text, bytes, place);
-        true
-    }
-    /// Gives a field that has no slot its first value, that of the field at `index` of `record`. Whoever calls
-    /// knows that the event has no such field yet: it is not looked for.
-    #[inline]
-    pub fn copy_new(&mut self, name: NewName<'_>, record: &Record<'_>, index: usize) {
-        let Some(cell) = record.cell(index) else { return };
-        let name = match name {
-            NewName::Known(field) => OverflowName::Known(field),
-            NewName::Text(text) => OverflowName::Text(self.batch.arena.push_text(text)),
-        };
-        let (text, bytes) = record.arena();
-        let mut entry = Overflow { name, value: Cell::Absent };
-        self.batch.arena.copy(cell, text, bytes, &mut entry.value);
-        if entry.value == Cell::Absent {
-            // Present without values.
-            entry.value = Cell::Many(Span::default());
-        }
-        self.batch.overflow.push(entry);
-        self.keep_up();
     }
     /// Adds a value to a field whose name is not in the table.
     pub fn push_named(&mut self, name: &str, value: Value<'_>) {
@@ -114,6 +76,14 @@ impl EventBuilder<'_> {
         }
         self.put(field, cell);
     }
+    /// The same for the field in this slot of the layout; nothing is done if there is no such slot.
+    #[inline]
+    pub fn set_slot(&mut self, slot: usize, value: Value<'_>) {
+        let EventBatch { arena, cells, .. } = &mut *self.batch;
+        if let Some(place) = cells.get_mut(self.start.cells + slot) {
+            arena.put(value, place);
+        }
+    }
     /// Takes the field's values away.
     pub fn remove(&mut self, field: FieldId) {
         self.put(field, Cell::Absent);
@@ -138,23 +108,36 @@ impl EventBuilder<'_> {
     }
     /// Says when it happened.
     pub fn set_time(&mut self, time: Timestamp) {
-        self.row.time = time;
+        self.row(|row| row.time = time);
     }
     /// Says which log sources it has.
     pub fn set_sources(&mut self, sources: LogSourceSetId) {
-        self.row.sources = sources;
+        self.row(|row| row.sources = sources);
     }
     /// Says where it comes from.
     pub fn set_origin(&mut self, origin: Origin) {
-        self.row.origin = origin;
+        self.row(|row| row.origin = origin);
     }
     /// The event is complete.
     pub fn finish(mut self) {
-        self.row.ends = self.batch.ends();
-        self.batch.rows.push(self.row);
+        let ends = self.batch.ends();
+        self.row(|row| row.ends = ends);
         self.finished = true;
     }
 
+    /// Its row, the last one, changed by `change`.
+    #[inline]
+    fn row(&mut self, change: impl FnOnce(&mut Row)) {
+        if let Some(row) = self.batch.rows.last_mut() {
+            change(row);
+        }
+    }
+    /// Names of fields are from now on those of this list, too.
+    pub(super) fn share_names(&mut self, names: &Arc<FieldNames>) {
+        let names = self.batch.names.add(names);
+        self.names = names;
+        self.row(|row| row.names = names);
+    }
     #[inline]
     fn raw(&mut self, value: RawValue<'_>) -> Cell {
         match value {
@@ -163,23 +146,31 @@ impl EventBuilder<'_> {
         }
     }
     fn slot(&self, field: FieldId) -> Option<usize> {
-        let layout = self.vocabulary.layout(self.row.layout)?;
+        let layout = self.batch.vocabulary.layout(self.layout)?;
         layout.slot(field).map(|slot| self.start.cells + slot)
     }
     fn overflow_entry(&self, name: Name<'_>) -> Option<usize> {
-        let of_row = self.batch.overflow.get(self.start.overflow..)?;
-        let text = self.batch.arena.text.get(self.start.text..)?;
-        let place = self.batch.places.find(name, of_row, text)?;
+        let EventBatch { overflow, arena, names, places, .. } = &*self.batch;
+        let of_row = overflow.get(self.start.overflow..)?;
+        if of_row.is_empty() {
+            return None;
+        }
+        let text = arena.text.get(self.start.text..)?;
+        let shared = names.get(self.names).map(|names| &**names);
+        let place = places.find(name, of_row, NameTexts { text, shared })?;
         Some(self.start.overflow + place)
     }
     fn push_overflow(&mut self, name: OverflowName, value: Cell) {
         self.batch.overflow.push(Overflow { name, value });
         self.keep_up();
     }
-    fn keep_up(&mut self) {
-        let of_row = self.batch.overflow.get(self.start.overflow..).unwrap_or_default();
-        let text = self.batch.arena.text.get(self.start.text..).unwrap_or_default();
-        self.batch.places.keep_up(of_row, text);
+    /// Takes note of where the names lie that were added to the overflow list.
+    pub(super) fn keep_up(&mut self) {
+        let EventBatch { overflow, arena, names, places, .. } = &mut *self.batch;
+        let of_row = overflow.get(self.start.overflow..).unwrap_or_default();
+        let text = arena.text.get(self.start.text..).unwrap_or_default();
+        let shared = names.get(self.names).map(|names| &**names);
+        places.keep_up(of_row, NameTexts { text, shared });
     }
     fn cell(&self, field: FieldId) -> &Cell {
         let found = match self.slot(field) {
@@ -232,6 +223,7 @@ impl Drop for EventBuilder<'_> {
             self.batch.cells.truncate(self.start.cells);
             self.batch.overflow.truncate(self.start.overflow);
             self.batch.many.truncate(self.start.many);
+            self.batch.rows.pop();
         }
     }
 }

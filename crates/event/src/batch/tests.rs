@@ -136,8 +136,8 @@ fn a_row_with_many_fields_of_its_own_finds_each_of_them_again() {
 }
 
 #[test]
-fn values_of_every_kind_are_copied_from_a_record_once() {
-    let (vocabulary, layout, sources, image, _) = vocabulary();
+fn fields_of_a_record_go_where_moves_say_whatever_their_kind() {
+    let (vocabulary, layout, sources, image, other) = vocabulary();
     let sid = [1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0];
     let values = [
         Value::Text("a"),
@@ -149,24 +149,85 @@ fn values_of_every_kind_are_copied_from_a_record_once() {
         Value::Signed(-1),
         Value::Null,
     ];
+    let names = Arc::new(["Image", "B", "Odd", "Odd", "More"].into_iter().collect());
+    let later = [Move::Slot(HEADER_SLOTS), Move::Beyond(other), Move::Named, Move::Later];
     let mut records = crate::RecordBatch::default();
-    let mut record = records.begin();
-    values.iter().for_each(|value| record.push("Image", *value));
-    record.finish();
-    let record = records.get(0).unwrap();
+    for value in values {
+        let mut record = records.begin();
+        record.share_names(&names);
+        (0..4).for_each(|_| record.push_next(value));
+        record.finish();
+    }
+    let mut by_now = Vocabulary::clone(&vocabulary);
+    let odd_by_now = by_now.fields.intern("Odd");
+    let mut grown = EventBatch::new(Arc::new(by_now));
     let mut batch = EventBatch::new(vocabulary);
-    for index in 0..values.len() {
-        let mut event = batch.begin(layout, sources);
-        event.push_named("Before", Value::Text("so that places differ"));
-        event.push_named("Before", Value::Bytes(&[7]));
-        assert!(event.copy_first(HEADER_SLOTS, &record, index));
-        assert!(!event.copy_first(HEADER_SLOTS, &record, index), "there is a value already");
-        assert!(!event.copy_first(0, &record, values.len()), "there is no such field");
-        assert!(!event.copy_first(HEADER_SLOTS + 1, &record, 0), "there is no such slot");
+    for record in records.iter() {
+        let (mut event, moved) = batch.begin_from(layout, sources, &record, &later);
+        assert_eq!(moved, 4);
+        event.push_named("Odd", Value::Unsigned(5));
+        event.finish();
+        let (event, moved) = batch.begin_from(layout, sources, &record, &[]);
+        assert_eq!(moved, 0);
         event.finish();
     }
-    for (event, value) in batch.iter().zip(values) {
-        assert_eq!(event.get(image).iter().collect::<Vec<_>>(), [value]);
+    for (row, value) in values.into_iter().enumerate() {
+        let event = batch.get(2 * row).unwrap();
+        assert_eq!(event.get(image).only(), Some(value));
+        assert_eq!(event.get(other).only(), Some(value));
+        let odd: Vec<_> = event.get_named("Odd").iter().collect();
+        assert_eq!(odd, [value, Value::Unsigned(5)]);
+        assert_eq!(event.fields().count(), 3);
+        grown.push_copy(&event);
+        let copy = grown.get(row).unwrap();
+        assert_eq!(copy.get(odd_by_now).iter().collect::<Vec<_>>(), odd);
+        assert_eq!(batch.get(2 * row + 1).unwrap().fields().count(), 0);
+    }
+}
+
+#[test]
+fn values_of_one_name_are_one_field_and_names_may_be_missing() {
+    let (vocabulary, layout, sources, image, other) = vocabulary();
+    let names = Arc::new(["Image", "List", "Gone", "Bare", "B"].into_iter().collect());
+    let moves = [
+        Move::Slot(HEADER_SLOTS),
+        Move::Named,
+        Move::Named,
+        Move::Named,
+        Move::Beyond(other),
+        Move::Later,
+    ];
+    let mut records = crate::RecordBatch::default();
+    let mut record = records.begin();
+    record.share_names(&names);
+    record.push_next(Value::Text("a.exe"));
+    record.push_named(1, Value::Text("first"));
+    [2, 3, 4].iter().for_each(|number| record.push_again(Value::Unsigned(*number)));
+    record.push_named(3, Value::Null);
+    record.empty_last();
+    record.push_named(4, Value::Text("b"));
+    record.push_named(0, Value::Text("again")); // goes back: no place for it
+    record.finish();
+    let record = records.get(0).unwrap();
+    assert_eq!((record.in_place(), record.len()), (2, 8));
+
+    let mut batch = EventBatch::new(Arc::clone(&vocabulary));
+    let (mut event, moved) = batch.begin_from(layout, sources, &record, &moves);
+    assert_eq!(moved, 7);
+    event.push_named("List", Value::Text("last"));
+    event.finish();
+    let mut copy = EventBatch::new(vocabulary);
+    copy.push_copy(&batch.get(0).unwrap());
+    for event in [batch.get(0).unwrap(), copy.get(0).unwrap()] {
+        assert_eq!(event.text(image), Some("a.exe"));
+        let list: Vec<_> = event.get_named("List").iter().collect();
+        let numbers = [2, 3, 4].map(Value::Unsigned);
+        assert_eq!((list[0], list[4]), (Value::Text("first"), Value::Text("last")));
+        assert_eq!(list[1..4], numbers);
+        assert!(event.get_named("Bare").is_present());
+        assert_eq!(event.get_named("Bare").first(), None);
+        assert!(!event.get_named("Gone").is_present());
+        assert_eq!(event.text(other), Some("b"));
     }
 }
 

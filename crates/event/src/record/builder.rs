@@ -61,8 +61,10 @@ impl RecordBuilder<'_> {
     #[inline]
     pub fn push_named(&mut self, index: usize, value: Value<'_>) {
         if let Some(name) = self.names().and_then(|names| names.span(index)) {
-            let displaced = index != self.len();
-            self.row(|row| row.displaced |= displaced);
+            let place = self.len();
+            if index != place {
+                self.displace(place);
+            }
             self.push_field(name, value);
         }
     }
@@ -74,9 +76,13 @@ impl RecordBuilder<'_> {
             return;
         }
         if let Some(name) = self.batch.fields.last().map(|field| field.name) {
-            self.row(|row| row.displaced = true);
+            self.displace(self.len());
             self.push_field(name, value);
         }
+    }
+    /// From this field on, they need not have the names of their places.
+    fn displace(&mut self, place: usize) {
+        self.row(|row| row.displaced = row.displaced.or(Some(place)));
     }
     /// Adds a field that is there but has no values.
     pub fn push_empty(&mut self, name: &str) {
