@@ -4,7 +4,7 @@
 //! Input: `ETWATCH_BENCH_ETL`, a folder of `.etl` files, of which those with 10,000 records and more are
 //! read; without it nothing is measured. Unit: records. The memory is a new one in each round. All fields of
 //! all events are kept, and again only those of events of which the rules in `ETWATCH_BENCH_RULES` ask, if
-//! there are any: this is what a replay does.
+//! there are any: this is what a replay does. All facts of processes named by rules, beside none.
 
 #![allow(missing_docs, reason = "criterion's macros make public items")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark that fails must stop")]
@@ -23,7 +23,8 @@ use etwatch_engine::etw::{SchemaStores, SliceDecoder, context_of};
 use etwatch_event::{EventBatch, Ledger, RecordBatch, Vocabulary};
 use etwatch_normalise::Normaliser;
 use etwatch_rules::load::LoadOptions;
-use etwatch_state::{Settings, State};
+use etwatch_state::facts::{Holder, TABLE};
+use etwatch_state::{Facts, Settings, State, Wanted};
 
 fn slices(path: &Path) -> impl Iterator<Item = EtlSlice> {
     let mut source = open(&Location::File(path.to_owned()), Limits::default()).unwrap();
@@ -146,14 +147,49 @@ fn measure(c: &mut Criterion, kept: &str, line: &mut Line) {
                 ledger.evaluated
             });
         });
+        let facts = |told: bool| {
+            let vocabulary = &line.engine.vocabulary;
+            // What is only kept is told to events of no set of log sources.
+            let needed = (!told).then(|| vec![false; vocabulary.sets().len()].into());
+            Facts::named(&vocabulary.fields, needed)
+        };
+        for (name, facts) in [("facts kept", facts(false)), ("facts kept and told", facts(true))] {
+            if facts.is_empty() {
+                continue;
+            }
+            group.bench_function(format!("remember alone, {} {name}", facts.len()), |b| {
+                b.iter(|| {
+                    let (mut state, mut ledger) = (line.state(), Ledger::default());
+                    state.tell(Wanted { facts: facts.clone(), ..line.engine.wanted() });
+                    for events in &batches {
+                        remember(&mut state, events, &mut line.ordered, &mut ledger);
+                    }
+                    state.finish(&mut line.ordered, &mut ledger);
+                    line.ordered.clear();
+                    ledger.evaluated
+                });
+            });
+        }
         group.finish();
     }
 }
 
 fn ordered(c: &mut Criterion) {
-    let all =
-        Engine::new(Vec::new(), Vec::new(), Vocabulary::default(), None).unwrap().with_all_fields();
-    measure(c, "all fields", &mut Line::new(all));
+    let engine = |vocabulary| {
+        Engine::new(Vec::new(), Vec::new(), vocabulary, None).unwrap().with_all_fields()
+    };
+    measure(c, "all fields", &mut Line::new(engine(Vocabulary::default())));
+    for (holders, whose) in
+        [(&Holder::ALL[..1], "of the actor"), (&Holder::ALL[..], "of all three")]
+    {
+        let mut vocabulary = Vocabulary::default();
+        for row in &TABLE {
+            for holder in holders {
+                vocabulary.fields.intern(&row.field(*holder));
+            }
+        }
+        measure(c, &format!("facts {whose}"), &mut Line::new(engine(vocabulary)));
+    }
     if let Some(rules) = std::env::var_os("ETWATCH_BENCH_RULES") {
         let (engine, _) = Engine::load(&[rules.into()], &LoadOptions::default(), None).unwrap();
         println!("{} rules", engine.rules.rules().len());

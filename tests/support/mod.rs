@@ -18,7 +18,7 @@ use etwatch_rules::load::{LoadOptions, Loaded};
 #[allow(unused_imports, reason = "each test target uses a part of it")]
 pub(crate) use corpus::{corpus, root};
 
-use alert::Alert;
+pub(crate) use alert::Alert;
 
 /// Alerts as JSON lines, in order.
 #[derive(Clone, Default)]

@@ -14,7 +14,7 @@ use etwatch_rules::load::{LoadOptions, Loaded, load};
 use etwatch_rules::sigma::Correlation;
 use etwatch_rules::sigma::detection::Target;
 use etwatch_rules::{Level, Rule, RuleSet};
-use etwatch_state::{NeededFacts, Outline, Wanted};
+use etwatch_state::{Facts, NeededFacts, Outline, Wanted};
 
 /// Why a run could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -114,6 +114,7 @@ impl Engine {
             ancestors: self.vocabulary.fields.id("AncestorProcessGuid"),
             lineages: !self.correlations.is_empty(),
             needed: self.needed_facts(),
+            facts: self.facts(),
         }
     }
 
@@ -133,6 +134,11 @@ impl Engine {
             }
         }
         needed
+    }
+
+    /// The facts of processes that a rule or table names; they are told to events of which some rule asks.
+    fn facts(&self) -> Facts {
+        Facts::named(&self.vocabulary.fields, self.needed.clone())
     }
 
     /// The same with other rules, whose fields are numbered in `fields`: the table of this engine, or

@@ -3,6 +3,7 @@
 use etwatch_event::{Event, FieldId, FieldTable, Guid, Value, Vocabulary};
 
 use crate::accounts::AccountFields;
+use crate::facts::FactFields;
 use crate::file_facts::AnswerFields;
 use crate::fill::Plans;
 use crate::names::NameFields;
@@ -62,6 +63,7 @@ pub struct Outline {
     pub(crate) accounts: AccountFields,
     pub(crate) scripts: ScriptFields,
     pub(crate) plans: Plans,
+    pub(crate) facts: FactFields,
 }
 
 impl Outline {
@@ -74,6 +76,7 @@ impl Outline {
             answers: AnswerFields::intern(&mut vocabulary.fields),
             accounts: AccountFields::intern(&mut vocabulary.fields),
             scripts: ScriptFields::intern(&mut vocabulary.fields),
+            facts: FactFields::new(vocabulary),
             plans: Plans::new(vocabulary),
         }
     }

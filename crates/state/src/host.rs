@@ -301,6 +301,7 @@ impl Host {
     /// Adds what had to be forgotten.
     pub(crate) fn add_forgotten(&self, all: &mut BTreeMap<Reason, u64>) {
         let (processes, names) = (self.processes.counts(), self.names.counts());
+        let facts = self.processes.facts.counts();
         for (what, count) in [
             ("processes", processes.evicted_live),
             ("ended processes", processes.evicted_dead),
@@ -316,6 +317,8 @@ impl Host {
             ("file facts", self.file_facts.evicted + self.file_facts.refused),
             ("accounts", self.accounts.evicted),
             ("scripts in parts", self.scripts.evicted),
+            ("facts of processes", facts.evicted),
+            ("images and endpoints of processes", facts.refused),
         ] {
             if count > 0 {
                 *all.entry(what).or_default() += count;

@@ -15,6 +15,7 @@
 //! | `scripts` | scripts that came in parts |
 //! | `boots` | when Windows was started |
 //! | [`mod@filled`] | which fields events are given here, and by what |
+//! | [`facts`] | what a process did so far, as fields |
 //! | [`processes`] | [`ProcessTable`]: who is and was running |
 //! | [`names`] | [`ObjectNames`]: names behind handles and addresses |
 #![forbid(unsafe_code)]
@@ -23,6 +24,7 @@
 mod accounts;
 mod boots;
 mod datagrams;
+pub mod facts;
 mod fields;
 mod file_facts;
 mod fill;
@@ -37,6 +39,7 @@ mod scripts;
 pub mod state;
 mod threads;
 
+pub use facts::Facts;
 pub use fields::Outline;
 pub use file_facts::NeededFacts;
 pub use fill::Relation;

@@ -12,9 +12,10 @@
 
 use etwatch_event::batch::EventBuilder;
 use etwatch_event::{
-    Activity, Attribution, Event, EventBatch, FieldId, Guid, Ledger, Shape, Value,
+    Activity, Attribution, Event, EventBatch, FieldId, Guid, Ledger, LogSourceSetId, Shape, Value,
 };
 
+use crate::facts::{Holder, Telling};
 use crate::fields::{Outline, id, number};
 use crate::fill::{Attribute, Party, Plan};
 use crate::host::{Host, is_answer};
@@ -61,7 +62,7 @@ impl Release<'_> {
         let mut lineage = [0; 4];
         match plan {
             Some(plan) => {
-                let learned = self.pass(host, event, plan, is_late, out, ledger);
+                let learned = self.remember(host, event, plan, is_late, out, ledger);
                 if self.wanted.lineages && out.len() > first {
                     lineage = self.lineage(host, event, plan, &learned);
                 }
@@ -84,7 +85,8 @@ impl Release<'_> {
         actor.map_or([0; 4], |actor| actor.lineage())
     }
 
-    fn pass(
+    /// The event is told the facts of its processes as they were before it; then its own are counted.
+    fn remember(
         &mut self,
         host: &mut Host,
         event: &Event<'_>,
@@ -93,30 +95,55 @@ impl Release<'_> {
         out: &mut EventBatch,
         ledger: &mut Ledger,
     ) -> Learned {
-        let is_etw = event.origin().shape == Shape::Etw;
         self.found.clear();
-        let learned = if is_late { Learned::default() } else { self.learn(host, event, plan) };
+        if is_late {
+            let learned = Learned::default();
+            self.pass(host, event, plan, &learned, out, ledger);
+            return learned;
+        }
+        let place = out.len();
+        let learned = self.learn(host, event, plan);
+        host.processes.facts.follow(self.wanted.facts.kept(), event.time());
+        self.pass(host, event, plan, &learned, out, ledger);
+        if !self.wanted.facts.is_empty() {
+            let left = out.get(place);
+            let (event, outline) = (left.as_ref().unwrap_or(event), self.outline);
+            let Learned { actor, target, .. } = learned;
+            Telling { event, plan, outline, actor, target }.count(host);
+        }
+        learned
+    }
+
+    fn pass(
+        &mut self,
+        host: &mut Host,
+        event: &Event<'_>,
+        plan: &Plan,
+        learned: &Learned,
+        out: &mut EventBatch,
+        ledger: &mut Ledger,
+    ) {
+        let is_etw = event.origin().shape == Shape::Etw;
         if only_tells(event, plan.role.activity) {
             ledger.bookkeeping += 1;
             ledger.count_of(provider(event), |counts| counts.bookkeeping += 1);
-            return learned;
+            return;
         }
         if is_etw && self.found.is_duplicate_query {
             *ledger.filtered.entry(SAME_QUERY).or_default() += 1;
-            return learned;
+            return;
         }
         ledger.evaluated += 1;
         if !is_etw && !self.settings.enrich {
             out.push_copy(event);
-            return learned;
+            return;
         }
-        self.write(host, event, plan, &learned, None, out);
+        self.write(host, event, plan, learned, None, out);
         if let Some(script) = &learned.script {
             ledger.derived += 1;
             ledger.count_of(provider(event), |counts| counts.derived += 1);
-            self.write(host, event, plan, &learned, Some(script), out);
+            self.write(host, event, plan, learned, Some(script), out);
         }
-        learned
     }
 
     /// Writes the event with what it lacks, or the one of the whole `script` that is derived from it.
@@ -135,9 +162,11 @@ impl Release<'_> {
             filled.set(fields.text, Value::Text(script));
             filled.remove(fields.number);
         }
+        let mut sources = event.source_set();
         if learned.is_alternative
-            && let Some(sources) = plan.role.alternative
+            && let Some(alternative) = plan.role.alternative
         {
+            sources = alternative;
             filled.set_sources(sources);
         }
         self.fill_names(event, &mut filled);
@@ -150,6 +179,9 @@ impl Release<'_> {
         if let Some(file) = &plan.file {
             let unavailable = self.outline.own.unavailable;
             file.fill(event, &mut host.file_facts, &self.wanted.needed, unavailable, &mut filled);
+        }
+        if !self.wanted.facts.is_empty() {
+            self.fill_facts(host, event, plan, learned, sources, &mut filled);
         }
         filled.finish();
     }
@@ -243,6 +275,37 @@ impl Release<'_> {
             Activity::ThreadStart => self.fill_start(event, target, filled),
             Activity::ProcessStart => self.fill_creation(event, actor, filled),
             _ => {}
+        }
+    }
+
+    /// What its processes did so far, as far as rules ask.
+    fn fill_facts(
+        &self,
+        host: &Host,
+        event: &Event<'_>,
+        plan: &Plan,
+        learned: &Learned,
+        sources: LogSourceSetId,
+        filled: &mut EventBuilder<'_>,
+    ) {
+        let (facts, table) = (&self.wanted.facts, &host.processes.facts);
+        let process = |party: &Party, seen: Option<ProcessId>, holders: &[Holder]| {
+            if !facts.are_told(holders, sources) {
+                return None;
+            }
+            match seen {
+                Some(seen) => host.processes.get(seen),
+                None => host.process(event, party, self.outline),
+            }
+        };
+        if let Some(actor) = process(&plan.actor, learned.actor, &[Holder::Actor, Holder::Parent]) {
+            facts.tell(Holder::Actor, actor, table, event, filled);
+            if let Some(parent) = actor.parent() {
+                facts.tell(Holder::Parent, parent, table, event, filled);
+            }
+        }
+        if let Some(target) = process(&plan.target, learned.target, &[Holder::Target]) {
+            facts.tell(Holder::Target, target, table, event, filled);
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use etwatch_event::{Activity, Event, EventBatch, FieldId, Ledger, Shape, Timestamp};
 
+use crate::facts::Facts;
 use crate::fields::Outline;
 use crate::file_facts::NeededFacts;
 use crate::host::Arrival;
@@ -73,6 +74,8 @@ pub struct Wanted {
     pub lineages: bool,
     /// Facts of a file: events of ETW that lack one of them say so.
     pub needed: NeededFacts,
+    /// Facts of processes: these are kept and told, and no others.
+    pub facts: Facts,
 }
 
 /// The memory of all hosts of a run.

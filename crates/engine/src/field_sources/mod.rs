@@ -17,12 +17,14 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | `facts` | which facts of processes an input can tell |
 //! | `layouts` | the fields that payloads have |
 //! | `recorded` | what a row makes of the fields of a payload |
 //! | `row` | the rows of the taxonomy with their fields, by kind of input |
 //! | `reach` | the same for the examination of rules |
 //! | `words` | how it is written |
 
+mod facts;
 mod layouts;
 mod reach;
 mod recorded;

@@ -7,6 +7,7 @@ use etwatch_normalise::InputKind;
 use etwatch_rules::lint::reach::{InputEvents, Presence};
 
 use super::FieldSources;
+use super::facts::Fed;
 use super::row::RowSources;
 
 /// Where a field is absent from some events of a category, though others have it.
@@ -17,10 +18,11 @@ const NOT_HERE: &str = "no such events come on this input";
 /// The events of all rows of the taxonomy as they are on one kind of input.
 #[must_use]
 pub fn input_events(sources: &FieldSources, kind: InputKind) -> Vec<InputEvents> {
-    sources.rows.iter().map(|row| events(sources, row, kind)).collect()
+    let fed = Fed::on(&sources.rows, kind);
+    sources.rows.iter().map(|row| events(sources, row, kind, &fed)).collect()
 }
 
-fn events(sources: &FieldSources, row: &RowSources, kind: InputKind) -> InputEvents {
+fn events(sources: &FieldSources, row: &RowSources, kind: InputKind, fed: &Fed) -> InputEvents {
     let on = row.on(kind);
     let categories = row.categories();
     let names = row.fields.iter().map(String::as_str);
@@ -43,12 +45,13 @@ fn events(sources: &FieldSources, row: &RowSources, kind: InputKind) -> InputEve
     // A recording of ETW has events that a layout explains; what else an event log has nobody knows.
     let known: &[u32] = if kind == InputKind::Etl { &row.known_ids } else { &[] };
     let ids = row.ids.iter().chain(&row.sysmon).chain(known);
+    let own = fields.into_iter().map(|field| (field.into(), presence(field)));
     InputEvents {
         sources: vec![row.sources.clone(), row.alternative.clone()],
         providers: row.providers.clone(),
         ids: ids.copied().map(u64::from).collect(),
         withheld,
         is_complete: row.is_listed,
-        fields: fields.into_iter().map(|field| (field.into(), presence(field))).collect(),
+        fields: own.chain(fed.presences(row, kind)).collect(),
     }
 }

@@ -35,7 +35,10 @@ pub(super) struct RowSources {
     /// What the taxonomy knows it to have.
     pub(super) fields: Vec<String>,
     pub(super) by_input: [OnInput; 3],
-    activity: Activity,
+    pub(super) activity: Activity,
+    /// The fields with the ids of the process that did it, and of the one that it was done to.
+    pub(super) actor: Option<String>,
+    pub(super) target: Option<String>,
     /// What its host may add.
     pub(super) filled: Vec<Filled>,
 }
@@ -155,6 +158,8 @@ fn told(
         fields: own.map(|id| vocabulary.fields.name(*id).to_owned()).collect(),
         by_input: InputKind::ALL.map(|on| writer.on(on, inputs)),
         activity: role.activity,
+        actor: role.actor.map(|id| vocabulary.fields.name(id).to_owned()),
+        target: role.target.map(|id| vocabulary.fields.name(id).to_owned()),
         filled,
     }
 }
@@ -324,6 +329,6 @@ impl RowSources {
 }
 
 /// Whether events have a field: of their own, or that of the header.
-fn has(origins: &BTreeMap<String, Vec<Origin>>, field: &str) -> bool {
+pub(super) fn has(origins: &BTreeMap<String, Vec<Origin>>, field: &str) -> bool {
     origins.contains_key(field) || HEADER_FIELDS.contains(&field)
 }

@@ -27,14 +27,18 @@ pub(super) fn conversion(how: Conversion) -> String {
     text
 }
 
+/// The name of a provider, without what nearly all have.
+pub(super) fn short(provider: &str) -> &str {
+    provider.strip_prefix(PREFIX).unwrap_or(provider)
+}
+
 impl Origin {
     /// In a few words, with the name of a field in backticks: `` `ImageName` of Kernel-Process 1 (path) ``.
     /// `field` is the field that comes so, whose own name is not said again.
     #[must_use]
     pub fn text(&self, field: &str) -> String {
         let ids: Vec<_> = self.ids.iter().map(ToString::to_string).collect();
-        let provider = self.provider.as_deref().unwrap_or_default();
-        let provider = provider.strip_prefix(PREFIX).unwrap_or(provider);
+        let provider = short(self.provider.as_deref().unwrap_or_default());
         let who = format!("{provider} {}", ids.join(", "));
         let who = who.trim();
         match &self.way {
@@ -65,7 +69,7 @@ impl Origin {
     /// Who tells it, in a few words.
     fn teller(&self) -> String {
         match &self.provider {
-            Some(provider) => provider.strip_prefix(PREFIX).unwrap_or(provider).to_owned(),
+            Some(provider) => short(provider).to_owned(),
             None => self.text(""),
         }
     }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{Ends, EventBatch, Origin, Row};
-use crate::arena::{Cell, Span, join};
+use crate::arena::{Cell, Span, join, span};
 use crate::field::FieldId;
 use crate::logsource::LogSourceSetId;
 use crate::overflow::{Name, Overflow, OverflowName};
@@ -91,6 +91,27 @@ impl EventBuilder<'_> {
     /// Replaces all values of a field by one.
     pub fn set(&mut self, field: FieldId, value: Value<'_>) {
         let cell = self.batch.arena.push(value);
+        self.put(field, cell);
+    }
+    /// Replaces all values of a field by these; without any, the field is taken away.
+    pub fn set_all<'v>(&mut self, field: FieldId, values: impl IntoIterator<Item = Value<'v>>) {
+        let at = self.batch.many.len();
+        for value in values {
+            let cell = self.batch.arena.push(value);
+            self.batch.many.push(cell);
+        }
+        let len = self.batch.many.len() - at;
+        let run = self.batch.many.get(at..).unwrap_or_default();
+        let cell = match run {
+            [] => Cell::Absent,
+            [one] => *one,
+            // As runs are kept: with room up to the next power of two.
+            _ => Cell::Many(span(at - self.start.many, len)),
+        };
+        match cell {
+            Cell::Many(_) => self.batch.many.resize(at + len.next_power_of_two(), Cell::Absent),
+            _ => self.batch.many.truncate(at),
+        }
         self.put(field, cell);
     }
     /// Takes the field's values away.

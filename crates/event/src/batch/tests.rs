@@ -194,3 +194,26 @@ fn a_copy_can_be_changed_while_the_one_it_was_made_of_stays() {
     check(&copy.get(1).unwrap(), [image, other]);
     check(&batch.get(1).unwrap(), [image, other]);
 }
+
+#[test]
+fn several_values_at_once_are_as_if_they_had_come_one_by_one() {
+    let (vocabulary, layout, sources, image, other) = vocabulary();
+    let mut batch = EventBatch::new(vocabulary);
+    let letters = ["a", "b", "c", "d", "e"].map(Value::Text);
+    for count in 0..=letters.len() {
+        let mut event = batch.begin(layout, sources);
+        event.push(image, Value::Text("before"));
+        event.push(image, Value::Text("before too"));
+        event.push(other, Value::Text("beside"));
+        event.set_all(image, letters.iter().copied().take(count));
+        event.push(other, Value::Text("beside too"));
+        event.push(image, Value::Text("after"));
+        event.finish();
+    }
+    for (count, event) in batch.iter().enumerate() {
+        let expected = letters.iter().copied().take(count).chain([Value::Text("after")]);
+        assert!(event.get(image).iter().eq(expected), "{count}");
+        let beside = ["beside", "beside too"].map(Value::Text);
+        assert_eq!(event.get(other).iter().collect::<Vec<_>>(), beside, "{count}");
+    }
+}

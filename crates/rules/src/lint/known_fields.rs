@@ -34,6 +34,8 @@ const LISTED: usize = 16;
 struct KnownKind {
     sources: LogSourceSet,
     names: Vec<String>,
+    /// Further names that its host adds: too many to list.
+    given: Vec<String>,
     complete: bool,
 }
 
@@ -46,7 +48,21 @@ pub struct KnownFields {
 impl KnownFields {
     /// Adds a kind of events: its log sources and the names of its fields, and whether it has no others.
     pub fn add(&mut self, sources: LogSourceSet, names: Vec<String>, complete: bool) {
-        self.kinds.push(KnownKind { sources, names, complete });
+        self.kinds.push(KnownKind { sources, names, given: Vec::new(), complete });
+    }
+    /// Gives further names to the kind that was added last. They are known, but in hints that list the fields
+    /// of a log source they are left out.
+    pub fn give(&mut self, names: Vec<String>) {
+        if let Some(kind) = self.kinds.last_mut() {
+            kind.given = names;
+        }
+    }
+    /// The further names of the kinds that a rule's log source fits, each once.
+    fn given(&self, log_source: &LogSource) -> Vec<&str> {
+        let mut seen = HashSet::new();
+        let kinds = self.kinds.iter().filter(|kind| kind.sources.fits(log_source));
+        let names = kinds.flat_map(|kind| &kind.given).map(String::as_str);
+        names.filter(|name| seen.insert(*name)).collect()
     }
 
     /// The names of the kinds that a rule's log source fits, in their order; whether these are all names
@@ -79,17 +95,23 @@ pub(super) fn check(
     }
     let mut seen = HashSet::new();
     let all: HashSet<&str> = names.iter().chain(HEADER_FIELDS).copied().collect();
+    let given = known.given(log_source);
     for (name, at) in used {
         let without_blanks = name.replace('_', "");
         let is_known =
             all.contains(name) || all.contains(without_blanks.as_str()) || name == MESSAGE;
-        if is_known || name.is_empty() || name.contains('.') || !seen.insert(name) {
+        if is_known
+            || given.contains(&name)
+            || name.is_empty()
+            || name.contains('.')
+            || !seen.insert(name)
+        {
             continue;
         }
         if seen.len() > UNKNOWN {
             break;
         }
-        let slip = names.iter().find(|known| is_slip(name, known));
+        let slip = names.iter().chain(&given).find(|known| is_slip(name, known));
         if !complete && slip.is_none() {
             continue;
         }

@@ -47,14 +47,15 @@ mod part;
 mod process;
 mod room;
 mod row;
-mod slab;
-mod texts;
+pub(crate) mod slab;
+pub(crate) mod texts;
 mod time;
 
 use std::time::Duration;
 
 use etwatch_event::{Guid, Timestamp};
 
+use crate::facts::FactTable;
 use index::{Index, List, Pid, Sequence};
 use modules::Modules;
 use row::Row;
@@ -148,6 +149,8 @@ pub struct ProcessTable {
     kernel: Modules,
     /// When Windows was started last, as far as was told.
     booted: Timestamp,
+    /// What is counted of them, see [`crate::facts`].
+    pub(crate) facts: FactTable,
     counts: Counts,
 }
 
@@ -167,6 +170,7 @@ impl ProcessTable {
             dead: List::default(),
             kernel: Modules::default(),
             booted: Timestamp::UNKNOWN,
+            facts: FactTable::default(),
             counts: Counts::default(),
         }
     }
@@ -217,8 +221,8 @@ impl ProcessTable {
         let modules: usize = self.rows.iter().map(|row| row.modules.heap_bytes()).sum();
         let indexes =
             self.by_pid.heap_bytes() + self.by_guid.heap_bytes() + self.by_sequence.heap_bytes();
-        let kernel = self.kernel.heap_bytes();
-        self.rows.heap_bytes() + self.texts.heap_bytes() + indexes + modules + kernel
+        let others = self.kernel.heap_bytes() + self.facts.heap_bytes();
+        self.rows.heap_bytes() + self.texts.heap_bytes() + indexes + modules + others
     }
 
     fn view(&self, index: u32) -> Option<Process<'_>> {

@@ -83,6 +83,7 @@ impl ProcessTable {
             self.counts.evicted_dead += 1;
         }
         let Some(mut row) = self.rows.remove(index) else { return false };
+        self.facts.forget(index, is_live);
         row.facts.texts().for_each(|text| self.texts.release(text));
         self.counts.modules -= row.modules.clear(&mut self.texts);
         true

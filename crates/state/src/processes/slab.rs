@@ -6,14 +6,14 @@
 //! and no event waits until all items have been moved to a larger place.
 
 /// No place.
-pub(super) const NONE: u32 = u32::MAX;
+pub(crate) const NONE: u32 = u32::MAX;
 
 /// Places that are made at a time.
 const CHUNK: usize = 64;
 
 /// Items in numbered places.
 #[derive(Debug)]
-pub(super) struct Slab<T> {
+pub(crate) struct Slab<T> {
     chunks: Vec<Vec<Place<T>>>,
     first_free: u32,
 }
@@ -42,7 +42,7 @@ impl<T> Slab<T> {
         self.chunks.get_mut(index / CHUNK)?.get_mut(index % CHUNK)
     }
     /// Puts an item into a free place.
-    pub(super) fn insert(&mut self, item: T) -> u32 {
+    pub(crate) fn insert(&mut self, item: T) -> u32 {
         let index = self.first_free;
         if let Some(place) = self.place_mut(index) {
             let next_free = place.next_free;
@@ -60,7 +60,7 @@ impl<T> Slab<T> {
         u32::try_from(before + chunk.len() - 1).unwrap_or(NONE)
     }
     /// Empties a place.
-    pub(super) fn remove(&mut self, index: u32) -> Option<T> {
+    pub(crate) fn remove(&mut self, index: u32) -> Option<T> {
         let first_free = self.first_free;
         let place = self.place_mut(index)?;
         let item = place.item.take()?;
@@ -69,22 +69,22 @@ impl<T> Slab<T> {
         self.first_free = index;
         Some(item)
     }
-    pub(super) fn get(&self, index: u32) -> Option<&T> {
+    pub(crate) fn get(&self, index: u32) -> Option<&T> {
         self.place(index)?.item.as_ref()
     }
-    pub(super) fn get_mut(&mut self, index: u32) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut T> {
         self.place_mut(index)?.item.as_mut()
     }
     /// How often the place was emptied.
-    pub(super) fn generation(&self, index: u32) -> u32 {
+    pub(crate) fn generation(&self, index: u32) -> u32 {
         self.place(index).map_or(0, |place| place.generation)
     }
     /// All items, in the order of their places.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.chunks.iter().flatten().filter_map(|place| place.item.as_ref())
     }
     /// Bytes of memory that the places take.
-    pub(super) fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         let chunks = self.chunks.capacity() * size_of::<Vec<Place<T>>>();
         chunks + self.chunks.len() * CHUNK * size_of::<Place<T>>()
     }

@@ -13,7 +13,7 @@ use super::slab::{NONE, Slab};
 
 /// Names a kept text; four bytes, also as an `Option`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TextId(NonZeroU32);
+pub(crate) struct TextId(NonZeroU32);
 
 impl TextId {
     fn of(index: u32) -> Self {
@@ -32,7 +32,7 @@ struct Kept {
 
 /// The texts of a table.
 #[derive(Debug, Default)]
-pub(super) struct Texts {
+pub(crate) struct Texts {
     kept: Slab<Kept>,
     by_text: HashTable<u32>,
     hasher: DefaultHashBuilder,
@@ -41,7 +41,7 @@ pub(super) struct Texts {
 
 impl Texts {
     /// Keeps a text, which has one user more now.
-    pub(super) fn keep(&mut self, text: &str) -> TextId {
+    pub(crate) fn keep(&mut self, text: &str) -> TextId {
         let Self { kept, by_text, hasher, bytes } = self;
         let hash = hasher.hash_one(text);
         let is_it = |index: &u32| kept.get(*index).is_some_and(|kept| *kept.text == *text);
@@ -58,13 +58,13 @@ impl Texts {
         TextId::of(index)
     }
     /// The text has one user more.
-    pub(super) fn share(&mut self, id: TextId) {
+    pub(crate) fn share(&mut self, id: TextId) {
         if let Some(kept) = self.kept.get_mut(id.index()) {
             kept.users = kept.users.saturating_add(1);
         }
     }
     /// The text has one user less.
-    pub(super) fn release(&mut self, id: TextId) {
+    pub(crate) fn release(&mut self, id: TextId) {
         let Some(kept) = self.kept.get_mut(id.index()) else { return };
         kept.users -= 1;
         if kept.users > 0 {
@@ -77,32 +77,32 @@ impl Texts {
         }
         self.kept.remove(id.index());
     }
-    pub(super) fn get(&self, id: TextId) -> &str {
+    pub(crate) fn get(&self, id: TextId) -> &str {
         self.kept.get(id.index()).map_or("", |kept| &kept.text)
     }
     /// Bytes of the texts themselves.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
     /// Bytes of memory, the texts with what finds them.
-    pub(super) fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         self.bytes + self.kept.heap_bytes() + self.by_text.allocation_size()
     }
     /// How many texts there are.
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.kept.iter().count()
     }
 }
 
 /// A text without the forms in which recordings say that there is none.
-pub(super) fn said(text: &str) -> Option<&str> {
+pub(crate) fn said(text: &str) -> Option<&str> {
     let text = text.trim_matches('\0');
     (!text.is_empty() && text != "-").then_some(text)
 }
 
 /// At most `limit` bytes of a text, and whether it was cut.
-pub(super) fn cut(text: &str, limit: usize) -> (&str, bool) {
+pub(crate) fn cut(text: &str, limit: usize) -> (&str, bool) {
     match text.get(..text.floor_char_boundary(limit)) {
         Some(head) if head.len() < text.len() => (head, true),
         _ => (text, false),

@@ -1,0 +1,257 @@
+//! What is remembered of the processes of a host: an entry for each that did something that counts, found by
+//! the number of its row.
+//!
+//! A row that is given away takes its entry along. Memory that entries need beyond their own size is counted;
+//! when it is too much, entries are forgotten: a hand goes round over all of them, and of each sixteen it
+//! passes the one with most goes. What counts from then on has a *floor*: the time of the last forgetting.
+
+use std::hash::{BuildHasher as _, Hash, Hasher as _};
+
+use etwatch_event::Timestamp;
+use hashbrown::DefaultHashBuilder;
+
+use super::entry::{Added, Distinct, Entry, MOST};
+use super::table::{Fact, FactSet, TABLE};
+use crate::processes::slab::{NONE, Slab};
+use crate::processes::texts::{Texts, cut};
+use crate::processes::{Process, ProcessId};
+
+/// Bytes of the lists and names of all processes of a host.
+pub const MOST_BYTES: usize = 64 << 20;
+/// Bytes of an image's name that are kept: a file's name has at most 255 letters.
+const NAME_BYTES: usize = 255;
+/// Entries of which the largest is forgotten.
+const NEIGHBOURS: u32 = 16;
+
+/// What happened to facts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FactCounts {
+    /// Processes whose facts went for want of room.
+    pub(crate) evicted: u64,
+    /// Images and endpoints beyond the most of a process.
+    pub(crate) refused: u64,
+}
+
+/// The facts of the processes of a host.
+#[derive(Debug)]
+pub(crate) struct FactTable {
+    pub(super) most_bytes: usize,
+    kept: FactSet,
+    /// Since when each is kept.
+    since: [Timestamp; TABLE.len()],
+    now: Timestamp,
+    floor: Timestamp,
+    /// The entries by the numbers of rows.
+    places: Vec<u32>,
+    entries: Slab<Entry>,
+    /// How many entries there are, and the place after the last.
+    len: usize,
+    end: u32,
+    hand: u32,
+    /// Bytes of the lists of entries.
+    list_bytes: usize,
+    pub(super) names: Texts,
+    hasher: DefaultHashBuilder,
+    counts: FactCounts,
+}
+
+impl Default for FactTable {
+    fn default() -> Self {
+        Self {
+            most_bytes: MOST_BYTES,
+            kept: FactSet::default(),
+            since: [Timestamp::UNKNOWN; TABLE.len()],
+            now: Timestamp::UNKNOWN,
+            floor: Timestamp::UNKNOWN,
+            places: Vec::new(),
+            entries: Slab::default(),
+            len: 0,
+            end: 0,
+            hand: 0,
+            list_bytes: 0,
+            names: Texts::default(),
+            hasher: DefaultHashBuilder::default(),
+            counts: FactCounts::default(),
+        }
+    }
+}
+
+impl FactTable {
+    /// The facts to be kept as of an event whose turn has come at this time.
+    #[inline]
+    pub(crate) fn follow(&mut self, wanted: FactSet, time: Timestamp) {
+        if wanted != self.kept {
+            self.change(wanted, time);
+        }
+        if !self.kept.is_empty() {
+            self.now = self.now.max(time);
+        }
+    }
+    #[cold]
+    fn change(&mut self, wanted: FactSet, time: Timestamp) {
+        // Without a time nothing could be said of since when it is.
+        if !time.is_known() {
+            return;
+        }
+        for fact in wanted.without(self.kept).iter() {
+            if let Some(since) = self.since.get_mut(fact as usize) {
+                *since = time;
+            }
+        }
+        let gone = self.kept.without(wanted);
+        if !gone.is_empty() {
+            for index in 0..self.end {
+                let Some(entry) = self.entries.get_mut(index) else { continue };
+                let before = entry.heap_bytes();
+                gone.iter().for_each(|fact| entry.clear(fact, &mut self.names));
+                self.list_bytes -= before - entry.heap_bytes();
+            }
+        }
+        self.kept = wanted;
+    }
+    pub(crate) fn kept(&self) -> FactSet {
+        self.kept
+    }
+    pub(crate) fn counts(&self) -> FactCounts {
+        self.counts
+    }
+    /// How many processes something is kept of.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    fn place(&self, process: ProcessId) -> Option<u32> {
+        let place = *self.places.get(process.index as usize)?;
+        (self.entries.get(place)?.owner == process).then_some(place)
+    }
+    pub(super) fn of(&self, process: ProcessId) -> Option<&Entry> {
+        self.entries.get(self.place(process)?)
+    }
+    /// Since when a fact of a process is counted; unknown if it is not kept.
+    pub(super) fn since(&self, fact: Fact, process: Process<'_>) -> Timestamp {
+        let kept = self.since.get(fact as usize).copied().unwrap_or_default();
+        if !self.kept.has(fact) {
+            return Timestamp::UNKNOWN;
+        }
+        let floor = self.of(process.id()).map_or(self.floor, |entry| entry.floor);
+        let started = process.started().filter(|_| process.start_was_seen());
+        kept.max(floor).max(started.unwrap_or_default())
+    }
+
+    /// Changes the entry of a process, which gets one if it has none.
+    pub(super) fn change_of(&mut self, process: ProcessId, change: impl FnOnce(&mut Entry)) {
+        let Some(place) = self.place(process).or_else(|| self.insert(process)) else { return };
+        if let Some(entry) = self.entries.get_mut(place) {
+            change(entry);
+        }
+    }
+    /// Adds a thing to those of a process that are counted once.
+    pub(super) fn add_to(
+        &mut self,
+        process: ProcessId,
+        set: fn(&mut Entry) -> &mut Distinct,
+        hash: u64,
+    ) {
+        self.grow(process, |entry, _| set(entry).add(hash));
+    }
+    /// Adds the name of an image to those of a process.
+    pub(super) fn add_name(&mut self, process: ProcessId, name: &str) {
+        let (name, _) = cut(name, NAME_BYTES);
+        if name.is_empty() {
+            return;
+        }
+        self.grow(process, |entry, texts| {
+            let text = texts.keep(name);
+            let added = match entry.names.len() {
+                _ if entry.names.contains(&text) => Added::Known,
+                MOST.. => Added::Refused,
+                _ => Added::New,
+            };
+            match added {
+                Added::New => entry.names.push(text),
+                Added::Known | Added::Refused => texts.release(text),
+            }
+            added
+        });
+    }
+    fn grow(&mut self, process: ProcessId, add: impl FnOnce(&mut Entry, &mut Texts) -> Added) {
+        let Some(place) = self.place(process).or_else(|| self.insert(process)) else { return };
+        let Some(entry) = self.entries.get_mut(place) else { return };
+        let before = entry.heap_bytes();
+        let added = add(entry, &mut self.names);
+        self.list_bytes += entry.heap_bytes() - before;
+        self.counts.refused += u64::from(added == Added::Refused);
+        while self.len > 1 && self.list_bytes + self.names.bytes() > self.most_bytes {
+            self.evict(place);
+        }
+    }
+    /// A hash of a path, in which large and small letters are alike.
+    pub(super) fn hash_of_path(&self, path: &str) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        path.bytes().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
+        hasher.finish()
+    }
+    pub(super) fn hash(&self, thing: impl Hash) -> u64 {
+        self.hasher.hash_one(thing)
+    }
+
+    fn insert(&mut self, process: ProcessId) -> Option<u32> {
+        let index = process.index as usize;
+        if self.places.len() <= index {
+            self.places.resize(index + 1, NONE);
+        }
+        self.remove(process.index);
+        let place = self.entries.insert(Entry::new(process, self.floor));
+        *self.places.get_mut(index)? = place;
+        self.len += 1;
+        self.end = self.end.max(place.saturating_add(1));
+        Some(place)
+    }
+    /// Of the next entries the one with most goes; `keep` stays.
+    fn evict(&mut self, keep: u32) {
+        let mut largest: Option<(usize, u32)> = None;
+        let mut passed = 0;
+        for _ in 0..self.end {
+            if passed == NEIGHBOURS {
+                break;
+            }
+            let place = self.hand;
+            self.hand = if self.hand + 1 < self.end { self.hand + 1 } else { 0 };
+            let Some(entry) = self.entries.get(place).filter(|_| place != keep) else { continue };
+            passed += 1;
+            let bytes = entry.heap_bytes();
+            if largest.is_none_or(|(most, _)| bytes > most) {
+                largest = Some((bytes, entry.owner.index));
+            }
+        }
+        if let Some((_, row)) = largest {
+            self.remove(row);
+            self.floor = self.now;
+            self.counts.evicted += 1;
+        }
+    }
+    /// The row of a process is given away. If that still lived, what it does from now on is that of another row.
+    pub(crate) fn forget(&mut self, row: u32, is_live: bool) {
+        if self.remove(row) && is_live {
+            self.floor = self.now;
+        }
+    }
+    fn remove(&mut self, row: u32) -> bool {
+        let Some(place) = self.places.get_mut(row as usize) else { return false };
+        let place = std::mem::replace(place, NONE);
+        let Some(entry) = self.entries.remove(place) else { return false };
+        self.len -= 1;
+        self.list_bytes -= entry.heap_bytes();
+        entry.names.iter().for_each(|name| self.names.release(*name));
+        true
+    }
+
+    /// Bytes of memory that all of it takes.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.places.capacity() * size_of::<u32>()
+            + self.entries.heap_bytes()
+            + self.list_bytes
+            + self.names.heap_bytes()
+    }
+}
