@@ -17,14 +17,23 @@ mod support;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use etwatch_rules::Severity;
 use etwatch_rules::sigma::Attributes;
+use etwatch_rules::sigma::correlation::Correlation;
+use etwatch_rules::{RuleIndex, Severity};
 use support::{engine, files_under, golden, options, root, run};
 
 fn stories() -> Vec<PathBuf> {
     root();
-    let all = files_under(Path::new("fixtures"), ".jsonl");
-    all.into_iter().filter(|path| !path.to_string_lossy().ends_with(".alerts.jsonl")).collect()
+    let mut all = files_under(Path::new("fixtures"), ".jsonl");
+    all.retain(|path| !path.to_string_lossy().ends_with(".alerts.jsonl"));
+    all.extend(files_under(Path::new("fixtures"), ".etl"));
+    all
+}
+
+/// `a.jsonl` has `a.alerts.jsonl`, the same story from ETW `a.etl.alerts.jsonl`.
+fn golden_file(story: &Path) -> PathBuf {
+    let is_etl = story.extension().is_some_and(|extension| extension == "etl");
+    story.with_extension(if is_etl { "etl.alerts.jsonl" } else { "alerts.jsonl" })
 }
 
 #[test]
@@ -35,7 +44,7 @@ fn each_story_gives_its_golden_alerts() {
     for story in stories {
         let (alerts, report) = run(&engine, std::slice::from_ref(&story), options(2, 64));
         assert_eq!(report.ledger.lost(), 0, "{}: {:?}", story.display(), report.damage);
-        golden(&story.with_extension("alerts.jsonl"), &alerts.text());
+        golden(&golden_file(&story), &alerts.text());
     }
 }
 
@@ -50,12 +59,29 @@ fn the_shipped_rules_are_sound_and_each_tells_a_story() {
     );
     assert!(engine.rules.rules().len() >= 20);
     let (alerts, _) = run(&engine, &stories(), options(2, 64));
-    let told: BTreeSet<_> = alerts.alerts().into_iter().filter_map(|alert| alert.rule.id).collect();
-    for rule in engine.rules.rules() {
-        let Attributes { id, tags, false_positives, .. } = &rule.attributes;
-        assert!(told.contains(id.as_ref().unwrap()), "no story tells of {}", rule.file);
-        assert!(!tags.is_empty() && !false_positives.is_empty(), "{}", rule.file);
+    let mut told = BTreeSet::new();
+    for alert in alerts.alerts() {
+        told.extend(alert.rule.id);
+        told.extend(alert.events.into_iter().filter_map(|link| link.rule.id));
     }
+    for (index, rule) in engine.rules.rules().iter().enumerate() {
+        let index = RuleIndex::from_index(index).unwrap();
+        let is_alone = engine.correlations.is_visible(index);
+        assert!(is_sound(&rule.attributes, is_alone), "{}: {}", rule.file, rule.attributes.title);
+        let id = rule.attributes.id.as_ref().unwrap();
+        assert!(told.contains(id), "no story tells of {}: {}", rule.file, rule.attributes.title);
+    }
+    for planned in engine.correlations.correlations() {
+        let Correlation { attributes, file, .. } = &planned.correlation;
+        assert!(is_sound(attributes, true), "{file}: {}", attributes.title);
+        let id = attributes.id.as_ref().unwrap();
+        assert!(told.contains(id) || !planned.is_visible, "no story tells of {file}");
+    }
+}
+
+/// Whether readers learn what it is about; of what is not told by itself also without false positives.
+fn is_sound(attributes: &Attributes, is_alone: bool) -> bool {
+    !attributes.tags.is_empty() && (!is_alone || !attributes.false_positives.is_empty())
 }
 
 #[test]

@@ -9,6 +9,7 @@
 //! | `compared` | the forms of an act side by side |
 //! | `differences` | which fields keep a rule from firing, and the table of reasons |
 //! | `page` | `docs/parity.md` |
+//! | `stories` | the `.etl` files in `fixtures/` |
 //! | `values` | how numbers, hex text and `-` compare, whoever wrote them |
 
 #![allow(
@@ -28,6 +29,7 @@ mod page;
 mod payload;
 mod recorded;
 mod replayed;
+mod stories;
 #[path = "../support/mod.rs"]
 mod support;
 mod values;

@@ -19,6 +19,8 @@ use crate::payload;
 /// Between the beginning of a recording and the act, and between two records, in 100 ns.
 const BEFORE: u64 = 100_000_000;
 const STEP: u64 = 10_000;
+/// Since when the host runs when recording begins: three hours.
+const SINCE_BOOT: u64 = 3 * 3_600 * 10_000_000;
 
 /// An event of a log, as `evtx_dump` writes it.
 pub(crate) fn logged(host: &Host, log: &str, event: &Logged) -> String {
@@ -59,17 +61,28 @@ pub(crate) fn flat(host: &Host, log: &str, event: &Logged) -> String {
 /// The log of ETW, in this folder.
 pub(crate) fn traced(host: &Host, act: &Act, folder: &Path) -> PathBuf {
     let path = folder.join("trace.etl");
+    write(host, act.etw.iter().map(|record| (at(host, BEFORE), record)), &path);
+    path
+}
+
+/// A log of ETW: what runs, then these records, each at its time or right behind the one before.
+pub(crate) fn write<'a>(
+    host: &Host,
+    records: impl Iterator<Item = (Timestamp, &'a Traced)>,
+    path: &Path,
+) {
+    let start = at(host, 0);
     let header = TraceHeader {
         build: host.build,
-        start: at(host, 0),
-        boot: Timestamp::parse("2026-03-02T06:00:00Z").unwrap(),
+        start,
+        boot: Timestamp::from_filetime(start.filetime() - SINCE_BOOT),
         logger_name: "etwatch".to_owned(),
         ..TraceHeader::default()
     };
     let mut trace = Trace {
         host,
-        time: at(host, 0),
-        writer: Writer::create(File::create(&path).unwrap(), &header).unwrap(),
+        time: start,
+        writer: Writer::create(File::create(path).unwrap(), &header).unwrap(),
     };
     let volume = format!("{}\0C:\0", host.volume);
     let volume: Vec<u8> = volume.encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -80,13 +93,12 @@ pub(crate) fn traced(host: &Host, act: &Act, folder: &Path) -> PathBuf {
     for module in &host.modules {
         trace.loaded(module);
     }
-    trace.time = at(host, BEFORE);
-    for record in &act.etw {
+    for (time, record) in records {
+        trace.time = trace.time.max(time);
         trace.write(record);
     }
     let written = trace.writer.finish().unwrap();
     assert_eq!(written.refused, 0);
-    path
 }
 
 fn at(host: &Host, later: u64) -> Timestamp {
