@@ -177,7 +177,11 @@ fn logons(seed: u64) -> Vec<(u64, String)> {
     let mut millis = 0;
     let mut line = |record: u64| {
         millis += 1 + next(&mut state) % 2_000;
-        let id = [4625, 4625, 4625, 4624, 4634][next(&mut state) as usize % 5];
+        let id = match next(&mut state) % 5 {
+            0..3 => 4625,
+            3 => 4624,
+            _ => 4634,
+        };
         let (host, user, from) = (next(&mut state) % 2, next(&mut state) % 3, next(&mut state) % 5);
         let (minute, second, rest) = (millis / 60_000, millis / 1_000 % 60, millis % 1_000);
         let line = format!(

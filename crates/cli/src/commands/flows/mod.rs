@@ -7,7 +7,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`rows`] | flow events summed up to rows |
-//! | [`write`] | rows for people and for programs |
+//! | `write` | rows for people and for programs |
 
 mod rows;
 mod write;
