@@ -131,3 +131,131 @@ fn alerts_come_in_event_order_across_overlapping_inputs() {
         assert_eq!(report.ledger.late, 0);
     }
 }
+
+const CORRELATIONS: &str = "title: failed
+name: failed
+logsource: {product: windows, service: security}
+detection: {s: {EventID: 4625}, condition: s}
+---
+title: success
+name: success
+logsource: {product: windows, service: security}
+detection: {s: {EventID: 4624}, condition: s}
+---
+title: logoff
+logsource: {product: windows, service: security}
+detection: {s: {EventID: 4634}, condition: s}
+---
+title: many failed
+name: many
+correlation: {type: event_count, rules: [failed], group-by: [TargetUserName], timespan: 30s, condition: {gte: 3}}
+generate: true
+---
+title: few failed
+correlation: {type: event_count, rules: [failed], group-by: [TargetUserName], timespan: 20s, condition: {lt: 3}}
+---
+title: from many places
+correlation: {type: value_count, rules: [failed, success], group-by: [TargetUserName], timespan: 1m, condition: {gte: 4, field: IpAddress}}
+---
+title: many failed, then a success
+correlation: {type: temporal_ordered, rules: [many, success], group-by: [TargetUserName], timespan: 1m}
+generate: true
+---
+title: failed without success
+correlation: {type: temporal, group-by: [TargetUserName], timespan: 10s, condition: failed and not success}
+";
+
+/// The next of a sequence of numbers that look random.
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *state >> 33
+}
+
+/// Logons on two hosts over some minutes, no two at one time: milliseconds and line.
+fn logons(seed: u64) -> Vec<(u64, String)> {
+    let mut state = seed;
+    let mut millis = 0;
+    let mut line = |record: u64| {
+        millis += 1 + next(&mut state) % 2_000;
+        let id = [4625, 4625, 4625, 4624, 4634][next(&mut state) as usize % 5];
+        let (host, user, from) = (next(&mut state) % 2, next(&mut state) % 3, next(&mut state) % 5);
+        let (minute, second, rest) = (millis / 60_000, millis / 1_000 % 60, millis % 1_000);
+        let line = format!(
+            "{{\"Provider_Name\":\"Microsoft-Windows-Security-Auditing\",\"Channel\":\"Security\",\"EventID\":{id},\
+             \"Computer\":\"host{host}\",\"EventRecordID\":{record},\
+             \"TimeCreated\":\"2026-01-02T03:{minute:02}:{second:02}.{rest:03}Z\",\
+             \"TargetUserName\":\"user{user}\",\"IpAddress\":\"192.0.2.{from}\"}}\n"
+        );
+        (millis, line)
+    };
+    (1..=400).map(&mut line).collect()
+}
+
+/// Alerts of correlations stand among the others in the order of events, whatever order these came in as long
+/// as none came more than the hold too late.
+#[test]
+fn correlations_depend_neither_on_workers_nor_batches_nor_the_order_within_the_hold() {
+    let engine = support::engine_of(CORRELATIONS);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("logons.jsonl");
+    for seed in 1..=8 {
+        let mut lines = logons(seed);
+        let write = |lines: &[(u64, String)]| {
+            let text: String = lines.iter().map(|(_, line)| line.as_str()).collect();
+            std::fs::write(&path, text).unwrap();
+        };
+        write(&lines);
+        let files = [path.clone()];
+        let (first, report) = run(&engine, &files, options(1, 256));
+        assert_eq!(report.rule_alerts.len(), 8, "{:?}", report.rule_alerts);
+        let mut state = seed + 100;
+        lines.sort_by_cached_key(|(millis, _)| millis + next(&mut state) % 5_000);
+        assert!(!lines.is_sorted());
+        write(&lines);
+        for workers in [1, 2, 7] {
+            for batch in [1, 7, 256] {
+                let (alerts, report) = run(&engine, &files, options(workers, batch));
+                assert_eq!(report.ledger.late, 0);
+                assert!(
+                    alerts.text() == first.text(),
+                    "{seed}: {workers} workers, {batch} a batch"
+                );
+            }
+        }
+    }
+}
+
+/// An event that comes later than that takes no part, and the alerts of its time say that something is missing.
+#[test]
+fn what_was_lost_or_late_in_the_time_of_a_window_is_told() {
+    let engine = support::engine_of(CORRELATIONS);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("logons.jsonl");
+    let line = |second: u32, id: u32, user: &str| {
+        format!(
+            "{{\"Provider_Name\":\"Microsoft-Windows-Security-Auditing\",\"Channel\":\"Security\",\"EventID\":{id},\
+             \"Computer\":\"h\",\"TimeCreated\":\"2026-01-02T03:00:{second:02}Z\",\"TargetUserName\":\"{user}\"}}\n"
+        )
+    };
+    let reduced = |lines: &[String]| {
+        std::fs::write(&path, lines.concat()).unwrap();
+        let (alerts, report) = run(&engine, std::slice::from_ref(&path), options(2, 7));
+        let text = alerts.text();
+        let all = text.lines().filter(|line| line.contains("\"many failed\"")).map(|line| {
+            let alert: serde_json::Value = serde_json::from_str(line).unwrap();
+            let correlation = &alert["correlation"];
+            (correlation["confidence"].clone(), correlation["missing"].clone())
+        });
+        (all.collect::<Vec<_>>(), report.correlation.late)
+    };
+    let failed = |second, user| line(second, 4625, user);
+    let whole = [failed(10, "a"), failed(11, "a"), failed(12, "a")];
+    assert_eq!(reduced(&whole), (vec![(serde_json::Value::Null, serde_json::Value::Null)], 0));
+    // 20 lets go what lies 5 seconds before it.
+    let late = [&whole[..2], &[line(20, 4634, "b"), failed(9, "a"), failed(21, "a")]].concat();
+    let told = (serde_json::json!("reduced"), serde_json::json!({"late": 1}));
+    assert_eq!(reduced(&late), (vec![told], 1));
+    let damaged = [&whole[..2], &["{\"EventID\": 46\n".to_owned()], &whole[2..]].concat();
+    let (all, _) = reduced(&damaged);
+    assert_eq!(all, [(serde_json::json!("reduced"), serde_json::json!({"unreadable": 1}))]);
+}

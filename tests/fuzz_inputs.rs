@@ -65,6 +65,20 @@ fn each_target_has_seeds_that_pass() {
     assert!(counts.iter().all(|count| *count >= 3), "{counts:?}");
 }
 
+/// `ETWATCH_BLESS=1` writes the seeds of state anew; what they hold is of use as long as the plan is the same.
+#[test]
+fn state_is_read_as_it_was_written() {
+    for (name, count) in [("empty", 0), ("begun", 2), ("full", 60)] {
+        let bytes = checks::read_state::state_after(count);
+        checks::read_state::check(&bytes);
+        if std::env::var_os("ETWATCH_BLESS").is_some() {
+            let folder = fuzz().join("seeds/read_state");
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join(name), bytes).unwrap();
+        }
+    }
+}
+
 /// Comparing nothing with nothing would prove nothing.
 #[test]
 fn rules_of_seeds_match() {

@@ -19,6 +19,7 @@
 //! | [`parse_schema`] | what describes events, in one of five forms | read or refused within bounds, written and read again the same |
 //! | [`decode_payload`] | choices that make a schema, a payload | one record each, always the same; values that are known come back |
 //! | [`read_pe`] | an image of a program, or choices that make one | it ends, twice the same; what was put in comes out |
+//! | [`read_state`] | a file of state, or its content | it ends, what is read can be gone on with and is written the same |
 
 pub mod choices;
 pub mod compile_pattern;
@@ -40,6 +41,7 @@ pub mod read_evtx;
 pub mod read_json;
 pub mod read_pe;
 pub mod read_recording;
+pub mod read_state;
 pub mod reading;
 pub mod unpack_xpress;
 pub mod xpress;
@@ -62,4 +64,5 @@ pub const TARGETS: &[Target] = &[
     ("parse_schema", parse_schema::check),
     ("decode_payload", decode_payload::check),
     ("read_pe", read_pe::check),
+    ("read_state", read_state::check),
 ];

@@ -443,7 +443,7 @@ impl Correlator {
             count,
             first: Timestamp::from_filetime(first),
             last: Timestamp::from_filetime(last),
-            events: steps.into_iter().map(|step| step.evidence).collect(),
+            events: told_once(&steps),
             loss: self.hosts.lost(host, last.saturating_sub(planned.timespan), last),
         });
     }
@@ -600,13 +600,28 @@ const MOST_TOLD: usize = 16 << 10;
 /// What is told of several steps, as far as there is room: the last ones.
 fn together(steps: &[Step]) -> Arc<str> {
     let mut room = MOST_TOLD;
-    let fits = |step: &&Step| {
-        let length = step.evidence.len();
-        let fits = length <= room;
-        room = room.saturating_sub(length);
+    let fits = |told: &&Arc<str>| {
+        let fits = told.len() <= room;
+        room = room.saturating_sub(told.len());
         fits
     };
-    let told: Vec<&str> = steps.iter().rev().take_while(fits).map(|step| &*step.evidence).collect();
-    let told: Vec<&str> = told.into_iter().rev().collect();
-    told.join(",").into()
+    let all = told_once(steps);
+    let first = all.len() - all.iter().rev().take_while(fits).count();
+    all.get(first..).unwrap_or_default().join(",").into()
+}
+
+/// What is told of steps in order. An event that is a step itself and began the alert of the next one as well is
+/// told once.
+fn told_once(steps: &[Step]) -> Vec<Arc<str>> {
+    let mut told: Vec<Arc<str>> = Vec::new();
+    for step in steps {
+        let before = told.last().map_or("", |before| &**before);
+        let rest = step.evidence.strip_prefix(before).filter(|_| !before.is_empty());
+        match rest.map(|rest| rest.strip_prefix(',').unwrap_or(rest)) {
+            None => told.push(Arc::clone(&step.evidence)),
+            Some("") => {}
+            Some(rest) => told.push(rest.into()),
+        }
+    }
+    told
 }

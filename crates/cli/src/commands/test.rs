@@ -126,7 +126,7 @@ impl RunTests {
         let run = Run {
             outcomes: &outcomes,
             filtered_out,
-            rules: rules.all().count(),
+            rules: rules.all().filter(|one| rules.is_visible(*one)).count(),
             untested: &untested,
             duration: clock.elapsed(),
         };

@@ -37,7 +37,7 @@ pub(crate) struct Run<'a> {
     pub(crate) outcomes: &'a [Outcome],
     /// Tests that were left out by `--filter`.
     pub(crate) filtered_out: usize,
-    /// How many rules and correlations there are.
+    /// How many rules and correlations give alerts of their own.
     pub(crate) rules: usize,
     /// Those without a test.
     pub(crate) untested: &'a [Subject<'a>],

@@ -4,9 +4,10 @@
 //! contribution of its group, takes all that come within the timespan, is decided once the host's time has
 //! passed it, and the next contribution opens another.
 
+use std::collections::BTreeSet;
+
 use etwatch_rules::sigma::correlation::{CorrelationCondition, CorrelationType, Measured};
 use etwatch_rules::sigma::value::Number;
-use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::ordered::{Automaton, OrderedWindow};
@@ -21,7 +22,7 @@ pub(crate) const MOST_KEPT: usize = 1 << 16;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Content {
     Count,
-    Values(HashSet<Box<str>>),
+    Values(BTreeSet<Box<str>>),
     Temporal(TemporalWindow),
     Ordered(OrderedWindow),
     Numbers(Vec<Summand>),
@@ -41,7 +42,7 @@ impl ClosingWindow {
     pub(crate) fn new(kind: CorrelationType, opened: u64) -> Self {
         let content = match kind {
             CorrelationType::EventCount => Content::Count,
-            CorrelationType::ValueCount => Content::Values(HashSet::default()),
+            CorrelationType::ValueCount => Content::Values(BTreeSet::new()),
             CorrelationType::Temporal => Content::Temporal(TemporalWindow::default()),
             CorrelationType::TemporalOrdered => Content::Ordered(OrderedWindow::default()),
             _ => Content::Numbers(Vec::new()),

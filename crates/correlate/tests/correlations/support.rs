@@ -139,7 +139,8 @@ impl Play {
     }
 
     fn tell(&mut self, matches: Vec<CorrelationMatch>) {
-        for found in matches {
+        let is_told = |found: &CorrelationMatch| found.planned().is_some_and(|one| one.is_visible);
+        for found in matches.into_iter().filter(is_told) {
             let group: Vec<_> = found.group.iter().map(|(_, value)| &**value).collect();
             let seconds = (found.last.filetime() - START) as f64 / SECOND;
             let measure = match found.measure {

@@ -15,8 +15,8 @@ use crate::flows::who::Who;
 /// The provider of derived events.
 const PROVIDER: &str = "etwatch";
 /// Its ids, as in `taxonomy/derived.yaml`.
-const FLOW: u64 = 1;
-const BEACON: u64 = 2;
+const FLOW: u64 = 2;
+const BEACON: u64 = 3;
 
 /// A beacon and what showed it last.
 pub(super) struct Told<'t> {

@@ -1,0 +1,141 @@
+//! What a match costs that correlations are about.
+//!
+//! - *updates*: matches of one rule, by one correlation of each kind, over 10,000 groups in turn, all known; the
+//!   goal is a million a second on one core. The same where each match begins a group and one has to go.
+//! - *growth*: the same matches with 10 to 10,000 correlations, of which one is about them: no more correlations
+//!   cost more than their matches do.
+//!
+//! Unit: matches. The contributions that are counted must be as many as were given.
+
+#![allow(missing_docs, reason = "criterion's macros make public items")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark that fails must stop"
+)]
+
+use std::sync::Arc;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use etwatch_correlate::{Correlator, Limits, Plan};
+use etwatch_event::{
+    Attribution, EventBatch, FieldId, LayoutId, LogSourceSetId, Timestamp, Value, Vocabulary,
+};
+use etwatch_rules::RuleIndex;
+use etwatch_rules::load::{LoadOptions, load_text};
+
+const EVENTS: usize = 10_000;
+
+/// One of each kind of window.
+const KINDS: &[(&str, &str)] = &[
+    ("event_count", "type: event_count, rules: [r0, r1], condition: {gte: 1000}"),
+    ("value_count", "type: value_count, rules: [r0, r1], condition: {gte: 1000, field: F}"),
+    ("value_sum", "type: value_sum, rules: [r0, r1], condition: {gt: 1000000000, field: F}"),
+    ("temporal", "type: temporal, rules: [r0, r1]"),
+    ("temporal_ordered", "type: temporal_ordered, rules: [r0, r1]"),
+    ("decided when it closes", "type: event_count, rules: [r0, r1], condition: {lt: 2}"),
+];
+
+struct Bench {
+    plan: Arc<Plan>,
+    events: EventBatch,
+    evidence: Arc<str>,
+}
+
+impl Bench {
+    /// `rules` rules; the correlations are bodies of YAML mappings.
+    fn new(rules: usize, correlations: impl Iterator<Item = String>) -> Self {
+        let mut text = String::new();
+        for rule in 0..rules {
+            text += &format!(
+                "title: r{rule}\nname: r{rule}\nlogsource: {{category: test}}\ndetection: {{s: {{k: v}}, condition: s}}\n---\n"
+            );
+        }
+        for (number, body) in correlations.enumerate() {
+            text += &format!(
+                "title: c{number}\ncorrelation: {{{body}, group-by: [u], timespan: 1h}}\n---\n"
+            );
+        }
+        let mut vocabulary = Vocabulary::default();
+        let loaded = load_text("bench", &text, &LoadOptions::default(), &mut vocabulary.fields);
+        assert_eq!(loaded.refused, 0, "{:?}", loaded.diagnostics.first());
+        let (_, plan) = Plan::new(loaded.rules, loaded.correlations, None, &vocabulary.fields);
+        let id = |name: &str| vocabulary.fields.id(name);
+        let (user, value) = (id("u").unwrap(), id("F"));
+        let mut events = EventBatch::new(Arc::new(vocabulary));
+        for number in 0..EVENTS {
+            let mut event = events.begin(LayoutId::HEADER, LogSourceSetId::NONE);
+            let ticks = 133_000_000_000_000_000 + number as u64;
+            event.set_time(Timestamp::from_filetime(ticks));
+            event.push(FieldId::COMPUTER, Value::Text("workstation-17.example.org"));
+            event.push(user, Value::Text(&format!("EXAMPLE\\account-{number:05}")));
+            if let Some(value) = value {
+                event.push(value, Value::Unsigned(number as u64 % 7));
+            }
+            event.finish();
+            let attribution = Attribution { host: 1, ..Attribution::default() };
+            events.attribute(number, attribution);
+        }
+        // As long as what is told of an event mostly is.
+        let evidence = format!("{{\"time\":\"{}\"}}", "x".repeat(400)).into();
+        Self { plan: Arc::new(plan), events, evidence }
+    }
+
+    fn correlator(&self, limits: Limits) -> Correlator {
+        Correlator::new(Arc::clone(&self.plan), limits)
+    }
+
+    /// A pass over all events, which match the first rule.
+    fn pass(&self, correlator: &mut Correlator) {
+        let rule = RuleIndex::from_index(0).unwrap();
+        let mut found = Vec::new();
+        for event in self.events.iter() {
+            correlator.take(&event, &[(rule, Arc::clone(&self.evidence))], &mut found);
+        }
+        assert!(found.is_empty());
+    }
+}
+
+fn updates(c: &mut Criterion) {
+    let mut group = c.benchmark_group("updates");
+    group.throughput(Throughput::Elements(EVENTS as u64));
+    for (name, body) in KINDS {
+        let bench = Bench::new(2, [(*body).to_owned()].into_iter());
+        let mut correlator = bench.correlator(Limits::default());
+        bench.pass(&mut correlator);
+        let mut passes = 1;
+        group.bench_function(*name, |b| {
+            b.iter(|| {
+                bench.pass(&mut correlator);
+                passes += 1;
+            });
+        });
+        assert_eq!(correlator.counts().contributions, passes * EVENTS as u64);
+    }
+    let bench = Bench::new(2, [KINDS[4].1.to_owned()].into_iter());
+    let mut correlator = bench.correlator(Limits { groups: EVENTS / 4, ..Limits::default() });
+    group.bench_function("temporal_ordered, a flood of new groups", |b| {
+        b.iter(|| bench.pass(&mut correlator));
+    });
+    assert!(correlator.counts().evicted > 0);
+    group.finish();
+}
+
+fn growth(c: &mut Criterion) {
+    let mut group = c.benchmark_group("growth");
+    group.throughput(Throughput::Elements(EVENTS as u64));
+    for count in [10, 100, 1_000, 10_000] {
+        let body =
+            |number| format!("type: event_count, rules: [r{number}], condition: {{gte: 1000}}");
+        let bench = Bench::new(count, (0..count).map(body));
+        let mut correlator = bench.correlator(Limits::default());
+        bench.pass(&mut correlator);
+        group.bench_function(format!("{count} correlations"), |b| {
+            b.iter(|| bench.pass(&mut correlator));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, updates, growth);
+criterion_main!(benches);
