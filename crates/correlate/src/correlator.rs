@@ -11,10 +11,13 @@
 //! past it, or the end of the input, decides it, before anything of that event is taken. Late events take no
 //! part.
 
+mod room;
+mod told;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use etwatch_event::{Event, FieldId, Timestamp};
+use etwatch_event::{Event, Timestamp};
 use etwatch_rules::RuleIndex;
 use etwatch_rules::sigma::correlation::CorrelationType;
 use etwatch_rules::sigma::value::Number;
@@ -24,7 +27,8 @@ use crate::hosts::{Deadline, Hosts};
 use crate::key::{Carried, Combinations, Fields, Keys, numeric};
 use crate::loss::Loss;
 use crate::plan::{Plan, Planned, Use};
-use crate::window::{Contribution, Method, Step, Window};
+use crate::window::{Method, Window};
+use told::{Told, add, together, told_once};
 
 /// How much may be remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -447,181 +451,4 @@ impl Correlator {
             loss: self.hosts.lost(host, last.saturating_sub(planned.timespan), last),
         });
     }
-
-    /// Before a group begins: those that are over go, and if that is not enough, some that are not.
-    fn make_room(&mut self, index: usize) {
-        let plan = Arc::clone(&self.plan);
-        let Self { groups, hosts, limits, .. } = self;
-        let clean = |index: usize, groups: &mut Groups| {
-            let Some(planned) = plan.correlations().get(index) else { return };
-            if matches!(planned.method, Method::Closing(_)) {
-                return groups.clean(|_, _| false);
-            }
-            groups.clean(|host, group| {
-                group.touched.saturating_add(planned.timespan) < hosts.now(host)
-            });
-        };
-        if let Some(own) = groups.get_mut(index) {
-            if own.len() >= limits.groups || own.is_to_be_cleaned() {
-                clean(index, own);
-            }
-            if own.len() >= limits.groups {
-                evict(own);
-            }
-        }
-        while groups.iter().map(Groups::bytes).sum::<usize>() >= limits.bytes {
-            let largest = groups.iter_mut().enumerate().max_by_key(|(_, groups)| groups.bytes());
-            let Some((index, largest)) = largest.filter(|(_, groups)| groups.len() > 0) else {
-                break;
-            };
-            let before = largest.bytes();
-            clean(index, largest);
-            if largest.bytes() == before {
-                evict(largest);
-            }
-        }
-    }
-
-    /// Goes on with another plan: groups of correlations that say the same as before stay. Returns the indices
-    /// in the new plan of those that begin anew although there was one of their name.
-    pub fn change_to(&mut self, plan: Arc<Plan>) -> Vec<usize> {
-        let before = std::mem::replace(&mut self.plan, plan);
-        let mut kept = std::mem::take(&mut self.groups);
-        let mut moved = vec![None; kept.len()];
-        let mut anew = Vec::new();
-        for (index, planned) in self.plan.correlations().iter().enumerate() {
-            let same_name = before
-                .correlations()
-                .iter()
-                .position(|other| other.identity() == planned.identity());
-            let same = same_name.filter(|other| {
-                before.correlations().get(*other).is_some_and(|one| one.digest == planned.digest)
-            });
-            if same_name.is_some() && same.is_none() {
-                anew.push(index);
-            }
-            let groups = same.and_then(|other| kept.get_mut(other)).map(std::mem::take);
-            if let Some(place) = same.and_then(|other| moved.get_mut(other)) {
-                *place = Some(index);
-            }
-            self.groups.push(groups.unwrap_or_default());
-        }
-        self.counts.evicted += kept.iter().map(|groups| groups.evicted).sum::<u64>();
-        self.hosts.renumber(&moved);
-        anew
-    }
-}
-
-/// An eighth of the groups goes.
-fn evict(groups: &mut Groups) {
-    let mut candidates = groups.candidates();
-    let excess = candidates.len().div_ceil(8);
-    groups.evict(&crate::fair::choose(&mut candidates, excess));
-}
-
-/// What an alert of a group says.
-struct Told {
-    shown: Box<[Box<str>]>,
-    lineage: [u32; 4],
-    carried: Carried,
-    measure: Number,
-    count: u64,
-    first: u64,
-    last: u64,
-    steps: Vec<Step>,
-}
-
-impl Told {
-    fn of(group: &Group, planned: &Planned, measure: Number) -> Self {
-        let first = group.window.first(&planned.method).unwrap_or(group.touched);
-        Self {
-            shown: group.shown.clone(),
-            lineage: group.lineage,
-            carried: group.carried.clone(),
-            measure,
-            count: group.count,
-            first,
-            last: group.touched,
-            steps: group.window.steps(&planned.method),
-        }
-    }
-}
-
-/// A group takes its share of an event; returns the alert that this makes, and whether something could not
-/// be kept.
-fn add(
-    group: &mut Group,
-    planned: &Planned,
-    given: &Given<'_>,
-    share: &Share,
-    arrival: u64,
-) -> (Option<Told>, bool) {
-    let steps = share.matched.iter().map(|(position, evidence)| {
-        (*position, Step { time: given.time, arrival, evidence: Arc::clone(evidence) })
-    });
-    // The last first, so that a chain never takes two steps with one event.
-    let steps: Vec<(u32, Step)> = steps.rev().collect();
-    let contributions = steps.iter().map(|(position, step)| Contribution {
-        positions: std::slice::from_ref(position),
-        value: share.value.as_deref(),
-        number: share.number,
-        step,
-    });
-    let contributions: Vec<_> = contributions.collect();
-    let (measure, is_full) = group.add(&contributions, planned.measuring(), given.time);
-    let is_closing = matches!(planned.method, Method::Closing(_));
-    if !planned.above.is_empty() && (measure.is_some() || is_closing) {
-        group.carried = carried(planned, given.fields, &group.shown);
-    }
-    let told = measure.map(|measure| {
-        let told = Told::of(group, planned, measure);
-        group.alerted = Some(given.time);
-        group.count = 0;
-        told
-    });
-    (told, is_full)
-}
-
-/// What an alert says to the correlations above: its group values, and else what its last event says.
-fn carried(planned: &Planned, fields: &dyn Fields, shown: &[Box<str>]) -> Carried {
-    let wanted: &[FieldId] = &planned.carried;
-    let mut carried = Carried::of(wanted, fields);
-    for (index, group) in planned.group_names.iter().enumerate() {
-        if let Some(text) = group.and_then(|group| shown.get(group)) {
-            carried.set(index, text);
-        }
-    }
-    carried
-}
-
-/// Bytes of what is told of an alert's events to a correlation above.
-const MOST_TOLD: usize = 16 << 10;
-
-/// What is told of several steps, as far as there is room: the last ones.
-fn together(steps: &[Step]) -> Arc<str> {
-    let mut room = MOST_TOLD;
-    let fits = |told: &&Arc<str>| {
-        let fits = told.len() <= room;
-        room = room.saturating_sub(told.len());
-        fits
-    };
-    let all = told_once(steps);
-    let first = all.len() - all.iter().rev().take_while(fits).count();
-    all.get(first..).unwrap_or_default().join(",").into()
-}
-
-/// What is told of steps in order. An event that is a step itself and began the alert of the next one as well is
-/// told once.
-fn told_once(steps: &[Step]) -> Vec<Arc<str>> {
-    let mut told: Vec<Arc<str>> = Vec::new();
-    for step in steps {
-        let before = told.last().map_or("", |before| &**before);
-        let rest = step.evidence.strip_prefix(before).filter(|_| !before.is_empty());
-        match rest.map(|rest| rest.strip_prefix(',').unwrap_or(rest)) {
-            None => told.push(Arc::clone(&step.evidence)),
-            Some("") => {}
-            Some(rest) => told.push(rest.into()),
-        }
-    }
-    told
 }
