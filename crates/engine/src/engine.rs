@@ -226,19 +226,8 @@ impl Engine {
             Arc::new(grown)
         };
         let (rules, correlations) = rule_set(rules, correlations, &vocabulary, min_level);
-        let (taxonomy, outline) = (Arc::clone(&self.taxonomy), Arc::clone(&self.outline));
         let needed = self.needed.as_ref().map(|_| needed(&rules, &vocabulary));
-        let (derivable, tells_derived) = (self.derivable.clone(), self.tells_derived);
-        Self {
-            vocabulary,
-            taxonomy,
-            outline,
-            rules,
-            correlations,
-            needed,
-            derivable,
-            tells_derived,
-        }
+        Self { vocabulary, rules, correlations, needed, ..self.clone() }
     }
 }
 
