@@ -13,6 +13,7 @@
 //! | [`json`] | JSON Lines, arrays and documents in the shapes users have |
 //! | [`decoder`] | from pieces to records |
 //! | [`texts`] | the text of records as the recording has it |
+//! | [`live`] | records as they happen: sessions, their settings, the hand-off |
 //! | [`limits`] | what input may ask for, each limit with its name |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -23,6 +24,7 @@ pub mod etl;
 pub mod evtx;
 pub mod json;
 pub mod limits;
+pub mod live;
 pub mod open;
 mod packed;
 mod reopen;
