@@ -13,7 +13,9 @@
 //! | [`endpoints`] | known-good endpoints as they are written |
 //! | [`live`] | an engine whose rules can be loaded again while it runs |
 //! | [`options`] | how a replay is run, and who is told how it goes |
-//! | [`pipeline`] | the wiring of a replay |
+//! | [`pipeline`] | the wiring of a replay: which input has its turn |
+//! | `ordered` | the ordered stage: state, batches, what is being matched |
+//! | `delivery` | from matched batches to correlations and sinks |
 //! | [`input`] | one recording being read: pieces in flight, the next event |
 //! | `resting` | the inputs that hold decoded events while others have their turn |
 //! | [`work`] | what a worker does with a piece and with a batch |
@@ -24,6 +26,7 @@
 #![warn(missing_docs)]
 
 mod correlating;
+mod delivery;
 mod derived;
 pub mod endpoints;
 pub mod engine;
@@ -33,6 +36,7 @@ pub mod input;
 pub mod known_fields;
 pub mod live;
 pub mod options;
+mod ordered;
 pub mod pipeline;
 pub mod report;
 mod resting;
