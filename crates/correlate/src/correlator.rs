@@ -190,6 +190,13 @@ impl Correlator {
         }
     }
 
+    /// Time has passed on a host, known by its number in events, though no event of it says so.
+    pub fn pass(&mut self, host: u32, time: Timestamp, out: &mut Vec<CorrelationMatch>) {
+        if let Some(host) = self.hosts.known(host) {
+            self.close(host, time.filetime(), out);
+        }
+    }
+
     /// There are no more events: all windows are decided.
     pub fn finish(&mut self, out: &mut Vec<CorrelationMatch>) {
         while self.has_deadlines() {
