@@ -6,8 +6,10 @@
 
 use std::sync::Arc;
 
+use etwatch_alert::telemetry::Telemetry;
 use etwatch_alert::{Forms, Sink};
 use etwatch_correlate::saved::Restored;
+use etwatch_event::Timestamp;
 
 use crate::correlating::{Correlating, Gap};
 use crate::derived::DerivedTeller;
@@ -25,6 +27,8 @@ pub(crate) struct Delivery<'a> {
     pub(crate) progress: Progress,
     pub(crate) observer: &'a mut dyn Observer,
     saver: Option<Saver>,
+    /// Whether sinks may hold something that they were handed since they were flushed last.
+    holds: bool,
     sinks: &'a mut [Box<dyn Sink>],
     /// Hands derived events on.
     derived: DerivedTeller,
@@ -65,6 +69,7 @@ impl<'a> Delivery<'a> {
             progress: Progress::default(),
             observer,
             saver: state.cloned().map(Saver::start),
+            holds: false,
             sinks,
             derived: DerivedTeller::new(&engine.vocabulary),
         }
@@ -101,35 +106,67 @@ impl<'a> Delivery<'a> {
         Ok(batch)
     }
 
-    /// There are no more batches: what waits for time to pass is decided, unless time goes on in another run.
-    pub(crate) fn end(&mut self) -> Result<(), EngineError> {
+    /// Time has passed on hosts, behind all batches that were taken.
+    pub(crate) fn pass(&mut self, watermarks: &[(u32, Timestamp)]) -> Result<(), EngineError> {
+        self.correlating.pass(watermarks);
+        self.deliver_correlations(None)
+    }
+
+    /// Tells all sinks something of this run itself.
+    pub(crate) fn tell(
+        &mut self,
+        what: &Telemetry,
+        time: Timestamp,
+        host: Option<&str>,
+    ) -> Result<(), EngineError> {
+        for form in self.context.forms.each() {
+            let text = what.write(time, host, form);
+            for sink in self.sinks.iter_mut().filter(|sink| sink.form() == form) {
+                self.report.take_note(sink.accept(&text))?;
+            }
+        }
+        self.holds = true;
+        Ok(())
+    }
+
+    /// Has sinks send on what they were handed since this was called last, if anything.
+    pub(crate) fn send_on(&mut self) -> Result<(), EngineError> {
+        if std::mem::take(&mut self.holds) {
+            for sink in self.sinks.iter_mut() {
+                self.report.take_note(sink.send_on())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// There are no more batches: what waits for time to pass is decided, unless time goes on, in another run
+    /// or (`is_over` is false) without one.
+    pub(crate) fn end(&mut self, is_over: bool) -> Result<(), EngineError> {
         if let Some(saver) = &mut self.saver {
             self.report.note_saving(saver.save(&self.correlating.save()));
             return Ok(());
         }
-        self.correlating.finish();
+        if is_over {
+            self.correlating.finish();
+        }
         self.deliver_correlations(None)
     }
 
     /// Has all sinks deliver what they still hold, and completes the report of a run that ended with `engine`.
     pub(crate) fn finish(mut self, engine: &Engine) -> Result<Report, EngineError> {
-        self.flush()?;
+        for sink in self.sinks.iter_mut() {
+            self.report.take_note(sink.flush())?;
+        }
         self.report.correlation = self.correlating.counts();
         self.report.name_log_sources(&engine.vocabulary);
         Ok(self.report)
     }
 
-    /// Has all sinks deliver what they hold.
-    pub(crate) fn flush(&mut self) -> Result<(), EngineError> {
-        for sink in self.sinks.iter_mut() {
-            self.report.take_note(sink.flush())?;
-        }
-        Ok(())
-    }
-
     /// Hands derived events to all sinks, those of the batch up to a row that were not told yet.
     fn tell_derived(&mut self, batch: &MatchedBatch, row: usize) -> Result<(), EngineError> {
-        self.derived.tell(batch, row, &self.context, self.sinks, &mut self.report)
+        let told = self.derived.tell(batch, row, &self.context, self.sinks, &mut self.report)?;
+        self.holds |= told;
+        Ok(())
     }
 
     /// Hands the alerts that are written to all sinks.
@@ -140,6 +177,7 @@ impl<'a> Delivery<'a> {
             let Some(rule) = batch.rules().get(found.rule) else { continue };
             self.deliver_correlations(Some(found.row))?;
             self.progress.alerts += 1;
+            self.holds = true;
             self.report.count(&rule.attributes, &rule.file);
             for sink in self.sinks.iter_mut() {
                 let alert = batch.alerts.get(index, sink.form());
@@ -159,6 +197,7 @@ impl<'a> Delivery<'a> {
                 continue;
             }
             self.progress.alerts += 1;
+            self.holds = true;
             self.report.count(attributes, file);
             let text = self.correlating.write(&found, self.context.forms);
             for sink in self.sinks.iter_mut() {

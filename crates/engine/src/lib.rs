@@ -18,9 +18,11 @@
 //! | `delivery` | from matched batches to correlations and sinks |
 //! | [`input`] | one recording being read: pieces in flight, the next event |
 //! | `resting` | the inputs that hold decoded events while others have their turn |
+//! | [`pending`] | results of work that somebody else does |
 //! | [`work`] | what a worker does with a piece and with a batch |
 //! | [`etw`] | slices of ETW logs to records, by the schemas of their log |
 //! | `derived` | derived events on their way to sinks |
+//! | [`mod@run`] | the line while events happen: feeds, time that passes, heartbeats |
 //! | [`report`] | what a run led to: ledger, counts, damage |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -37,9 +39,11 @@ pub mod known_fields;
 pub mod live;
 pub mod options;
 mod ordered;
+pub mod pending;
 pub mod pipeline;
 pub mod report;
 mod resting;
+pub mod run;
 pub mod saved;
 pub mod work;
 
@@ -50,4 +54,5 @@ pub use live::LiveEngine;
 pub use options::{Observer, Options, Progress};
 pub use pipeline::{replay, replay_live, replay_on};
 pub use report::Report;
+pub use run::{Feed, LiveOptions, StopFlag, run_live};
 pub use work::Workers;

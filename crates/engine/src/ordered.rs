@@ -11,6 +11,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use etwatch_event::{Event, EventBatch, Timestamp};
 use etwatch_state::{Settings, State};
@@ -19,8 +20,9 @@ use crate::correlating::Gap;
 use crate::delivery::Delivery;
 use crate::engine::{Engine, EngineError};
 use crate::live::LiveEngine;
+use crate::pending::Pending;
 use crate::report::Report;
-use crate::work::{MatchedBatch, Pending, Workers};
+use crate::work::{MatchedBatch, Workers};
 
 /// A batch is also full when its events hold this many bytes: some events are large.
 pub(crate) const BATCH_BYTES: usize = 512 << 10;
@@ -39,7 +41,15 @@ pub(crate) struct Ordered<'a> {
     batch: usize,
     /// Events in order, not yet handed to matching.
     ordered: EventBatch,
-    matching: VecDeque<(Pending<MatchedBatch>, Vec<Gap>)>,
+    matching: VecDeque<Matching>,
+}
+
+/// What is on its way to delivery.
+enum Matching {
+    /// A batch, and what was found missing before its events.
+    Batch(Pending<MatchedBatch>, Vec<Gap>),
+    /// The times of hosts, when all before has been handed on.
+    Passed(Vec<(u32, Timestamp)>),
 }
 
 impl<'a> Ordered<'a> {
@@ -97,8 +107,9 @@ impl<'a> Ordered<'a> {
         if full { self.hand_on() } else { Ok(()) }
     }
 
-    /// There are no more events: what waits leaves, and everything is delivered.
-    pub(crate) fn end(&mut self) -> Result<(), EngineError> {
+    /// There are no more events: what waits leaves, and everything is delivered. `is_over`: so is the time of
+    /// what was read, and what waits for time to pass is decided, unless that is kept for another run.
+    pub(crate) fn end(&mut self, is_over: bool) -> Result<(), EngineError> {
         while self.state.finish(&mut self.ordered, &mut self.delivery.report.ledger) {
             self.hand_on()?;
             self.follow();
@@ -107,7 +118,7 @@ impl<'a> Ordered<'a> {
         while !self.matching.is_empty() {
             self.take_matches()?;
         }
-        self.delivery.end()
+        self.delivery.end(is_over)
     }
 
     /// Has all sinks deliver what they hold, and gives the report.
@@ -143,7 +154,8 @@ impl<'a> Ordered<'a> {
         let batch = std::mem::replace(&mut self.ordered, self.workers.batch());
         self.count(&batch);
         let gaps = self.delivery.correlating.take_gaps();
-        self.matching.push_back((self.workers.match_batch(batch, &self.delivery.context), gaps));
+        let batch = self.workers.match_batch(batch, &self.delivery.context);
+        self.matching.push_back(Matching::Batch(batch, gaps));
         while self.matching.len() > 2 * self.workers.count() {
             self.take_matches()?;
         }
@@ -160,12 +172,68 @@ impl<'a> Ordered<'a> {
         }
     }
 
-    /// Takes the oldest result and delivers its alerts.
+    /// Delivers what is next; waits for it.
     fn take_matches(&mut self) -> Result<(), EngineError> {
-        let Some((pending, gaps)) = self.matching.pop_front() else { return Ok(()) };
-        let batch = self.delivery.take(pending.wait()?, &gaps)?;
+        match self.matching.pop_front() {
+            Some(Matching::Batch(pending, gaps)) => self.deliver(pending.wait()?, &gaps),
+            Some(Matching::Passed(watermarks)) => self.delivery.pass(&watermarks),
+            None => Ok(()),
+        }
+    }
+
+    fn deliver(&mut self, batch: MatchedBatch, gaps: &[Gap]) -> Result<(), EngineError> {
+        let batch = self.delivery.take(batch, gaps)?;
         self.workers.give_back(batch.events);
         self.workers.give_back_alerts(batch.alerts);
         Ok(())
+    }
+}
+
+/// While events come as they happen.
+impl Ordered<'_> {
+    /// A clock that never goes back shows this: events that are taken from now on come at that time.
+    pub(crate) fn set_clock(&mut self, clock: Duration) {
+        self.state.set_clock(clock);
+    }
+
+    /// Time has passed, by the clock: what had to wait for that is decided, and what makes no full batch is
+    /// handed on.
+    pub(crate) fn pass(&mut self) -> Result<(), EngineError> {
+        loop {
+            if self.ordered.is_empty() {
+                self.follow();
+            }
+            let more = self.state.pass(&mut self.ordered, &mut self.delivery.report.ledger);
+            self.hand_on()?;
+            if !more {
+                break;
+            }
+        }
+        if self.delivery.correlating.has_deadlines() {
+            self.matching.push_back(Matching::Passed(self.state.watermarks().collect()));
+        }
+        Ok(())
+    }
+
+    /// Delivers what is done, in order, without waiting.
+    pub(crate) fn take_done(&mut self) -> Result<(), EngineError> {
+        loop {
+            match self.matching.front() {
+                Some(Matching::Batch(pending, _)) => {
+                    let Some(batch) = pending.try_take()? else { return Ok(()) };
+                    let Some(Matching::Batch(_, gaps)) = self.matching.pop_front() else {
+                        return Ok(());
+                    };
+                    self.deliver(batch, &gaps)?;
+                }
+                Some(Matching::Passed(_)) => self.take_matches()?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Whether something waits for time to pass, or for workers.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.matching.is_empty() || !self.ordered.is_empty() || self.state.is_waiting()
     }
 }

@@ -178,7 +178,7 @@ impl Run<'_> {
                 self.take_event(number)?;
             }
         }
-        self.ordered.end()
+        self.ordered.end(true)
     }
 
     /// An input waits for its next turn; those that wait longest may have to park.

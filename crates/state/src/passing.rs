@@ -118,8 +118,8 @@ mod tests {
         }
         /// The seconds of the events that leave when a clock shows a number of milliseconds.
         fn pass(&mut self, millis: u64) -> (Vec<u64>, bool) {
-            let clock = Duration::from_millis(millis);
-            let more = self.state.pass(clock, &mut self.out, &mut self.ledger);
+            self.state.set_clock(Duration::from_millis(millis));
+            let more = self.state.pass(&mut self.out, &mut self.ledger);
             let left = self.out.iter().map(|event| event.time().filetime() / SECOND).collect();
             self.out.clear();
             (left, more)

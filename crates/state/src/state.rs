@@ -97,7 +97,7 @@ pub struct State {
     now: Timestamp,
     /// The latest event of all hosts.
     latest: Seen,
-    /// What a clock showed when time passed last, see [`State::pass`].
+    /// What a clock shows, see [`State::set_clock`].
     clock: Duration,
     found: Found,
 }
@@ -217,13 +217,16 @@ impl State {
         false
     }
 
-    /// Wall time goes on, also on hosts of which nothing comes. `clock` is what a clock shows that never goes
-    /// back; events that are taken from now on come at that time. The time of a host is that of its latest
-    /// event and what has passed since it came. Events whose turn has come by then leave to the end of `out`,
-    /// and so do those that are made of what is over. Returns whether there is more to leave, once these have
-    /// been taken away.
-    pub fn pass(&mut self, clock: Duration, out: &mut EventBatch, ledger: &mut Ledger) -> bool {
+    /// A clock that never goes back shows this: events that are taken from now on come at that time.
+    pub fn set_clock(&mut self, clock: Duration) {
         self.clock = self.clock.max(clock);
+    }
+
+    /// Time has passed, by the clock, also on hosts of which nothing comes: the time of a host is that of its
+    /// latest event and what has passed since it came. Events whose turn has come by then leave to the end of
+    /// `out`, and so do those that are made of what is over. Returns whether there is more to leave, once these
+    /// have been taken away.
+    pub fn pass(&mut self, out: &mut EventBatch, ledger: &mut Ledger) -> bool {
         self.now = self.now.max(self.latest.now(self.clock));
         self.release(out, ledger);
         if self.is_full(out) {
@@ -233,6 +236,12 @@ impl State {
         let Self { hosts, derivation, outline, .. } = self;
         hosts.each(|host| host.pass(clock, wait, derivation, outline, out, ledger));
         false
+    }
+
+    /// Whether an event waits for its turn.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        !self.merge.is_empty()
     }
 
     /// Each host by its number in events, and the time before which nothing of it is awaited any more.
