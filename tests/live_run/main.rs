@@ -14,3 +14,6 @@
 mod support;
 
 mod as_replay;
+mod reload;
+mod scripted;
+mod time;

@@ -19,6 +19,7 @@
 //! | [`input`] | one recording being read: pieces in flight, the next event |
 //! | `resting` | the inputs that hold decoded events while others have their turn |
 //! | [`pending`] | results of work that somebody else does |
+//! | [`watch`] | folders of rules that are watched |
 //! | [`work`] | what a worker does with a piece and with a batch |
 //! | [`etw`] | slices of ETW logs to records, by the schemas of their log |
 //! | `derived` | derived events on their way to sinks |
@@ -45,6 +46,7 @@ pub mod report;
 mod resting;
 pub mod run;
 pub mod saved;
+pub mod watch;
 pub mod work;
 
 pub use engine::{Engine, EngineError};
@@ -55,4 +57,5 @@ pub use options::{Observer, Options, Progress};
 pub use pipeline::{replay, replay_live, replay_on};
 pub use report::Report;
 pub use run::{Feed, LiveOptions, StopFlag, run_live};
+pub use watch::RuleWatcher;
 pub use work::Workers;
