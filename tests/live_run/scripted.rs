@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use etwatch_alert::telemetry::Tampering;
 use etwatch_alert::{Sink, SinkError};
@@ -14,7 +14,7 @@ use etwatch_engine::{Feed, LiveEngine, LiveOptions, Report, StopFlag, run_live};
 /// What a test does to its feed; when it is dropped, the feed ends.
 pub(crate) struct Script {
     send: SyncSender<Next>,
-    second: Mutex<u32>,
+    begin: Instant,
 }
 
 /// The feed of a script.
@@ -25,7 +25,7 @@ pub(crate) struct Scripted {
 
 pub(crate) fn script() -> (Script, Scripted) {
     let (send, script) = sync_channel(1_000);
-    (Script { send, second: Mutex::new(0) }, Scripted { script, is_stopped: false })
+    (Script { send, begin: Instant::now() }, Scripted { script, is_stopped: false })
 }
 
 impl Script {
@@ -38,15 +38,14 @@ impl Script {
             self.send.send(Next::Piece(piece)).unwrap();
         }
     }
-    /// A process starts, a second after the one before.
+    /// A process starts now.
     pub(crate) fn starts(&self, image: &str) {
-        let mut second = self.second.lock().unwrap();
-        *second += 1;
+        let millis = self.begin.elapsed().as_millis();
         self.lines(&format!(
             "{{\"Provider_Name\":\"Microsoft-Windows-Sysmon\",\"EventID\":1,\"Computer\":\"h\",\
-             \"UtcTime\":\"2026-01-02 03:{:02}:{:02}\",\"Image\":\"C:\\\\{image}\"}}\n",
-            *second / 60,
-            *second % 60
+             \"UtcTime\":\"2026-01-02 03:04:{:02}.{:03}\",\"Image\":\"C:\\\\{image}\"}}\n",
+            millis / 1_000,
+            millis % 1_000
         ));
     }
     pub(crate) fn tampering(&self, what: Tampering) {

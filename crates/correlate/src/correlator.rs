@@ -185,7 +185,7 @@ impl Correlator {
         if attribution.is_late || !event.time().is_known() {
             return;
         }
-        if let Some(host) = self.hosts.known(attribution.host) {
+        if let Some(host) = self.hosts.recognise(event) {
             self.close(host, event.time().filetime(), out);
         }
     }

@@ -81,8 +81,14 @@ impl<'a> Line<'a> {
         let state = options.state.as_ref();
         let delivery = Delivery::new(workers.engine(), state, files, sinks, observer);
         let hold = u64::try_from(options.hold.as_nanos() / 100).unwrap_or(u64::MAX);
-        let settings =
-            Settings { enrich: options.enrich, batch: options.batch, hold, ..Settings::default() };
+        let settings = Settings {
+            enrich: options.enrich,
+            batch: options.batch,
+            hold,
+            // What comes late through forwarders is read from files.
+            json_hold: 0,
+            ..Settings::default()
+        };
         let mut ordered = Ordered::new(&workers, Some(engine), settings, delivery);
         for (number, feed) in (0..).zip(&feeds) {
             if let Some(host) = &feed.host {
