@@ -5,6 +5,7 @@
 //! | [`commands`] | one file a subcommand, with its help |
 //! | [`config`] | `etwatch.toml`: what flags set, flags win |
 //! | [`event_view`] | an event as commands look at it: record or normalised |
+//! | [`own_log`] | etwatch's own messages |
 //! | [`processes`] | the processes of recordings, as their events tell of them |
 //! | [`records`] | the records of recordings, decoded and not normalised |
 //! | [`rule_tests`] | tests of rules: from files to outcomes |
@@ -20,11 +21,14 @@
 //! | 2 | wrong usage: flags, configuration, rules folder |
 //! | 3 | some input could not be read; the rest was |
 //! | 4 | nothing was tested, or read |
+//! | 5 | another run uses the same state or recordings |
+//! | 130 | ended at once by a second Ctrl-C |
 #![forbid(unsafe_code)]
 
 mod commands;
 mod config;
 mod event_view;
+mod own_log;
 mod processes;
 mod records;
 mod rule_tests;
@@ -45,6 +49,7 @@ use clap::{CommandFactory, Parser};
 Examples:
   etwatch replay fixtures                     the shipped recordings, the shipped rules
   etwatch replay case.evtx --rules sigma      one event log, a folder of Sigma rules
+  etwatch run --rules sigma                   this host, as it happens (Windows)
   etwatch check rules                         what is wrong with rules, and what to write instead
   etwatch test rules                          do rules match what they should, and nothing else
   etwatch events case.evtx --count            what is in a recording
@@ -56,6 +61,9 @@ struct Arguments {
     /// Say more about what is done, on standard error (-v, -vv)
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
+    /// Write own messages to this file, and not to standard error; when it is full it becomes FILE.1
+    #[arg(long, value_name = "FILE", global = true)]
+    log: Option<std::path::PathBuf>,
     /// Configuration file [default: etwatch.toml, if there is one]
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<std::path::PathBuf>,
@@ -65,7 +73,10 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    start_logging(arguments.verbose);
+    if let Err(error) = own_log::start(arguments.verbose, arguments.log.as_deref()) {
+        terminal::error(&format!("cannot write own messages: {error}"));
+        return ExitCode::from(commands::USAGE);
+    }
     let config = match config::Config::find(arguments.config.as_deref()) {
         Ok(config) => config,
         Err(error) => {
@@ -74,20 +85,4 @@ fn main() -> ExitCode {
         }
     };
     ExitCode::from(arguments.command.run(&config, &mut Arguments::command()))
-}
-
-/// Our own logs go to standard error; they never hold event data.
-fn start_logging(verbose: u8) {
-    let level = match verbose {
-        0 => tracing::Level::WARN,
-        1 => tracing::Level::INFO,
-        _ => tracing::Level::DEBUG,
-    };
-    tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .with_target(false)
-        .without_time()
-        .init();
 }
