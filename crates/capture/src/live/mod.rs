@@ -17,4 +17,6 @@ pub mod receive;
 pub mod settings;
 
 pub use receive::Receive;
-pub use settings::{Buffers, ProviderSettings, SessionKind, SessionSettings};
+pub use settings::{
+    Buffers, ChannelSettings, ProcessSelector, ProviderSettings, SessionKind, SessionSettings,
+};
