@@ -52,6 +52,7 @@ Examples:
   etwatch run --rules sigma                   this host, as it happens (Windows)
   etwatch check rules                         what is wrong with rules, and what to write instead
   etwatch test rules                          do rules match what they should, and nothing else
+  etwatch plan                                what the rules need of a running Windows
   etwatch events case.evtx --count            what is in a recording
   etwatch process cmd.exe --over case.evtx    what a process did
   etwatch flows case.etl                      bytes by process, endpoint and hour
