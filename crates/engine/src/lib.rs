@@ -17,13 +17,15 @@
 //! | [`input`] | one recording being read: pieces in flight, the next event |
 //! | `resting` | the inputs that hold decoded events while others have their turn |
 //! | [`work`] | what a worker does with a piece and with a batch |
-//! | [`etw`] | slices of ETW logs to records, by the schemas of their log |
+//! | [`etw`] | slices of ETW logs and live batches to records, by the schemas of their log or host |
+//! | [`decoded_feed`] | the batches of a live session, decoded: a library's way to live events |
 //! | `derived` | derived events on their way to sinks |
 //! | [`report`] | what a run led to: ledger, counts, damage |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod correlating;
+pub mod decoded_feed;
 mod derived;
 pub mod endpoints;
 pub mod engine;
@@ -39,6 +41,7 @@ mod resting;
 pub mod saved;
 pub mod work;
 
+pub use decoded_feed::DecodedFeed;
 pub use engine::{Engine, EngineError};
 pub use field_sources::FieldSources;
 pub use known_fields::known_fields;
