@@ -15,6 +15,7 @@
 //! | [`texts`] | the text of records as the recording has it |
 //! | [`etw`] | Windows' sessions: started, watched, repaired, stopped |
 //! | [`live`] | records as they happen: sessions, their settings, the hand-off |
+//! | [`sim`] | a live session made of a log |
 //! | [`limits`] | what input may ask for, each limit with its name |
 #![cfg_attr(not(windows), forbid(unsafe_code))]
 #![deny(unsafe_code)]
@@ -31,6 +32,7 @@ pub mod live;
 pub mod open;
 mod packed;
 mod reopen;
+pub mod sim;
 pub mod source;
 pub mod texts;
 pub mod walk;

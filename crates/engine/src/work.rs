@@ -87,7 +87,7 @@ struct Shared {
     engine: Engine,
     batches: Store<EventBatch>,
     decoders: Store<Decoders>,
-    schemas: SchemaStores,
+    schemas: Arc<SchemaStores>,
     matchers: Store<Matcher>,
     writers: Store<AlertWriter>,
     texts: Store<AlertTexts>,
@@ -140,12 +140,13 @@ impl Decoders {
 }
 
 impl Shared {
-    fn new(engine: Engine) -> Self {
+    /// `schemas`: what live sessions told so far is told once, so it outlives an engine.
+    fn new(engine: Engine, schemas: Arc<SchemaStores>) -> Self {
         Self {
             engine,
             batches: Store::default(),
             decoders: Store::default(),
-            schemas: SchemaStores::default(),
+            schemas,
             matchers: Store::default(),
             writers: Store::default(),
             texts: Store::default(),
@@ -267,11 +268,12 @@ impl Workers {
             // The one who waits notices, see `Pending::wait`; the default would end the process.
             .panic_handler(|_| {})
             .build()?;
-        Ok(Self { pool: Arc::new(pool), shared: Arc::new(Shared::new(engine)) })
+        Ok(Self { pool: Arc::new(pool), shared: Arc::new(Shared::new(engine, Arc::default())) })
     }
     /// Work that is handed out from now on is done with this engine.
     pub fn change_to(&mut self, engine: Engine) {
-        self.shared = Arc::new(Shared::new(engine));
+        let schemas = Arc::clone(&self.shared.schemas);
+        self.shared = Arc::new(Shared::new(engine, schemas));
     }
     /// How many workers there are.
     #[must_use]
@@ -342,9 +344,19 @@ impl Workers {
         Pending { result, what: "opening" }
     }
 
-    /// Decodes and normalises a piece of the input with this number.
+    /// The schemas of the logs and live hosts that are read.
     #[must_use]
-    pub fn decode(&self, piece: Piece, input: u32) -> Pending<DecodedPiece> {
+    pub fn schemas(&self) -> &Arc<SchemaStores> {
+        &self.shared.schemas
+    }
+
+    /// Decodes and normalises a piece of the input with this number. Pieces of a live session are handed in in
+    /// their order: the schemas that one brings along hold for those behind it.
+    #[must_use]
+    pub fn decode(&self, mut piece: Piece, input: u32) -> Pending<DecodedPiece> {
+        if let Piece::Live(batch) = &mut piece {
+            self.shared.schemas.learn(batch);
+        }
         let (send, result) = sync_channel(1);
         let shared = Arc::clone(&self.shared);
         let events = self.batch();
@@ -396,19 +408,24 @@ impl Shared {
             host: (Weak::new(), Context::default()),
         });
         let nothing_known = Context::default();
-        let of_log = match &piece {
-            Piece::Etl(slice) => {
-                decoders.take_host(slice.trace());
-                true
-            }
-            _ => false,
+        let trace = match &piece {
+            Piece::Etl(slice) => Some(slice.trace()),
+            Piece::Live(batch) => Some(batch.trace()),
+            _ => None,
         };
+        let has_host = trace.is_some();
+        if let Some(trace) = trace {
+            decoders.take_host(trace);
+        }
         let Decoders { pieces, slices, records, normaliser, host } = &mut decoders;
         let decoded = match piece {
             Piece::Etl(slice) => slices.decode(slice, &self.schemas, records),
+            Piece::Live(batch) => {
+                slices.decode_live(&batch, &self.schemas, records, &mut |_, _| {})
+            }
             piece => pieces.decode(piece, records),
         };
-        let context = if of_log { &host.1 } else { &nothing_known };
+        let context = if has_host { &host.1 } else { &nothing_known };
         normaliser.add(records, input, context, &mut events);
         self.decoders.give_back(decoders);
         DecodedPiece { events, decoded }
