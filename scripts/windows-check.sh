@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Type-check, lint and link everything for Windows, from Linux; run the tests of `host` where there is Wine.
+# Type-check, lint and link everything for Windows, from Linux; run the tests of `host` and `capture::etw` where there is Wine.
 #
 # The target is x86_64-pc-windows-gnu. Where it is missing, a packed one beside the checkout is used
 # if there is one; on a machine of your own, `rustup target add x86_64-pc-windows-gnu` and a MinGW-w64
@@ -32,7 +32,8 @@ if [ -x "$wine" ] && [ -e "$WINEPREFIX/drive_c/windows/system32/bcryptprimitives
     export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER=$wine
     # A call that Wine lacks starts its debugger, which may hang.
     timeout 900 cargo test --target "$target" --package etwatch-host
-    echo "windows check: the tests of etwatch-host pass under Wine"
+    timeout 900 cargo test --target "$target" --package etwatch-capture --lib etw::
+    echo "windows check: the tests of etwatch-host and of capture::etw pass under Wine"
 else
-    echo "windows check: SKIPPED: the tests of etwatch-host, no Wine with a prefix at $WINEPREFIX"
+    echo "windows check: SKIPPED: the tests under it, no Wine with a prefix at $WINEPREFIX"
 fi
