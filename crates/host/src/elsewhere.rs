@@ -56,6 +56,13 @@ impl LocalHost {
     pub fn windows_build(&self) -> Answered<u32> {
         Err(HostError::NotHere)
     }
+    /// The folder of Windows' own programs.
+    ///
+    /// # Errors
+    /// [`HostError::NotHere`].
+    pub fn system_folder(&self) -> Answered<String> {
+        Err(HostError::NotHere)
+    }
     /// Bytes that we may still write to the disk that a folder lies on.
     ///
     /// # Errors

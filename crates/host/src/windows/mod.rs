@@ -62,6 +62,13 @@ impl LocalHost {
     pub fn windows_build(&self) -> Answered<u32> {
         system::windows_build()
     }
+    /// The folder of Windows' own programs: `C:\\Windows\\System32`.
+    ///
+    /// # Errors
+    /// The reason why Windows did not tell.
+    pub fn system_folder(&self) -> Answered<String> {
+        system::system_folder()
+    }
     /// Bytes that we may still write to the disk that a folder lies on.
     ///
     /// # Errors

@@ -11,13 +11,13 @@ use windows_sys::Win32::Foundation::{
 use windows_sys::Win32::Security::LookupAccountSidW;
 use windows_sys::Win32::Storage::FileSystem::GetDiskFreeSpaceExW;
 use windows_sys::Win32::System::SystemInformation::{
-    ComputerNameDnsFullyQualified, GetComputerNameExW, OSVERSIONINFOW,
+    ComputerNameDnsFullyQualified, GetComputerNameExW, GetSystemDirectoryW, OSVERSIONINFOW,
 };
 
 use crate::error::HostError;
 use crate::process::Account;
 use crate::windows::buffer::Buffer;
-use crate::windows::handle::{check, succeeded};
+use crate::windows::handle::{check, last_error, succeeded};
 use crate::windows::text::{until_nul, wide};
 
 /// Longest name of a machine, account or domain in letters; Windows allows 256.
@@ -109,4 +109,19 @@ pub(super) fn free_bytes(folder: &str) -> Result<u64, HostError> {
     };
     succeeded(result)?;
     Ok(free)
+}
+
+/// The folder of Windows' own programs.
+pub(super) fn system_folder() -> Result<String, HostError> {
+    let mut letters = [0_u16; LONGEST_NAME as usize];
+    // SAFETY: `letters` has room for as many letters as is said, and outlives the call.
+    let length = unsafe { GetSystemDirectoryW(letters.as_mut_ptr(), LONGEST_NAME) };
+    match length {
+        0 => Err(last_error()),
+        // It would be that long, and is not there.
+        length if length >= LONGEST_NAME => {
+            Err(HostError::Other { code: ERROR_INSUFFICIENT_BUFFER })
+        }
+        _ => Ok(until_nul(&letters)),
+    }
 }

@@ -154,6 +154,8 @@ fn windows_has_a_build_and_a_disk_has_room() {
     assert!(LocalHost.windows_build().unwrap() >= 7_600);
     let folder = std::env::temp_dir();
     assert!(LocalHost.free_bytes(folder.to_str().unwrap()).unwrap() > 0);
+    let system = LocalHost.system_folder().unwrap();
+    assert!(std::path::Path::new(&system).join("kernel32.dll").is_file(), "{system}");
     let nowhere = LocalHost.free_bytes(r"C:\no such folder\x");
     assert!(matches!(nowhere, Err(HostError::Gone { .. })), "{nowhere:?}");
 }
