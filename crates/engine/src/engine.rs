@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use etwatch_correlate::Plan;
+use etwatch_event::field::ANCESTORS;
 use etwatch_event::{FieldTable, LayoutId, LogSourceSetId, Vocabulary};
 use etwatch_normalise::{Normaliser, Table, TableError, Taxonomy};
 use etwatch_rules::load::{LoadOptions, Loaded, load};
@@ -178,7 +179,7 @@ impl Engine {
     #[must_use]
     pub fn wanted(&self) -> Wanted {
         Wanted {
-            ancestors: self.vocabulary.fields.id("AncestorProcessGuid"),
+            ancestors: self.vocabulary.fields.id(ANCESTORS),
             lineages: !self.correlations.is_empty(),
             needed: self.needed_facts(),
             facts: self.facts(),
