@@ -56,4 +56,4 @@ pub use filled::{Filled, FilledFrom, filled};
 pub use merge::{Heads, Merge};
 pub use names::ObjectNames;
 pub use processes::ProcessTable;
-pub use state::{Settings, State, Wanted};
+pub use state::{Ancestors, Settings, State, Wanted};

@@ -7,7 +7,9 @@
 
 use std::sync::Arc;
 
-use etwatch_event::{Activity, Event, EventBatch, FieldId, Ledger, Shape, Timestamp};
+use etwatch_event::{
+    Activity, Event, EventBatch, FieldId, Ledger, LogSourceSetId, Shape, Timestamp,
+};
 
 use crate::derived::Derivation;
 use crate::facts::Facts;
@@ -65,12 +67,27 @@ impl Settings {
     }
 }
 
+/// That events are to tell the GUIDs of all ancestors of the process that acted, the nearest first, at most 16.
+#[derive(Clone, Debug)]
+pub struct Ancestors {
+    /// The field that gets them.
+    pub field: FieldId,
+    /// Which events, by the number of their set of log sources.
+    pub of: Arc<[bool]>,
+}
+
+impl Ancestors {
+    /// The field, if an event of these log sources is to tell them.
+    pub(crate) fn told_to(&self, sources: LogSourceSetId) -> Option<FieldId> {
+        self.of.get(sources.index()).copied().unwrap_or_default().then_some(self.field)
+    }
+}
+
 /// What events are to tell that costs something, and that somebody asks for.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
-    /// The field that gets the GUIDs of all ancestors of the process that acted, the nearest first, at most
-    /// 16.
-    pub ancestors: Option<FieldId>,
+    /// The GUIDs of all ancestors of the process that acted.
+    pub ancestors: Option<Ancestors>,
     /// Whether events say of which lineage they are, see [`etwatch_event::Attribution`].
     pub lineages: bool,
     /// Facts of a file: events of ETW that lack one of them say so.
