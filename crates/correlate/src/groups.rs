@@ -1,8 +1,8 @@
 //! The groups of one correlation.
 //!
-//! There may be a hundred thousand of them, each small, so they lie side by side in a list, and a table finds the
-//! place of a key there; what grows is the list, which moves without being copied, and not a table of groups, which
-//! would be there twice while it grows.
+//! There may be a hundred thousand of them, each small, so they lie side by side, and a table finds the place of a
+//! key there. A table of groups would be there twice while it grows, and half empty afterwards; places are made by
+//! small chunks that stay where they are.
 
 use std::hash::BuildHasher;
 
@@ -124,13 +124,18 @@ impl Group {
     }
 }
 
+type Entry = (GroupKey, Group);
+
+/// Places that are made at a time.
+const CHUNK: usize = 64;
+
 /// All groups of a correlation.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Groups {
     hasher: DefaultHashBuilder,
-    /// Places in `entries`.
+    /// Places in `chunks`.
     places: HashTable<u32>,
-    entries: Vec<Option<(GroupKey, Group)>>,
+    chunks: Vec<Vec<Option<Entry>>>,
     /// Places that are free.
     free: Vec<u32>,
     /// Bytes of memory of all groups.
@@ -141,8 +146,13 @@ pub(crate) struct Groups {
     pub(crate) evicted: u64,
 }
 
-/// What a group takes in the list and, five bytes for each of its places, of which up to half are free, in the table.
-const PLACE_BYTES: usize = size_of::<Option<(GroupKey, Group)>>() + 10;
+/// What a group takes beside what it points to; of the table that is five bytes a place, of which half may be free.
+const PLACE_BYTES: usize = size_of::<Option<Entry>>() + 10;
+
+fn entry(chunks: &[Vec<Option<Entry>>], place: u32) -> Option<&Entry> {
+    let place = place as usize;
+    chunks.get(place / CHUNK)?.get(place % CHUNK)?.as_ref()
+}
 
 fn bytes_of(key: &GroupKey, group: &Group) -> usize {
     PLACE_BYTES + of_block(key.folded.len()) + group.heap_bytes()
@@ -156,8 +166,28 @@ impl Groups {
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
-    fn entry(&self, place: u32) -> Option<&(GroupKey, Group)> {
-        self.entries.get(place as usize)?.as_ref()
+    fn entry(&self, place: u32) -> Option<&Entry> {
+        entry(&self.chunks, place)
+    }
+    fn entry_mut(&mut self, place: u32) -> Option<&mut Option<Entry>> {
+        let place = place as usize;
+        self.chunks.get_mut(place / CHUNK)?.get_mut(place % CHUNK)
+    }
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.chunks.iter().flatten().flatten()
+    }
+    /// A place that is free.
+    fn make(&mut self) -> u32 {
+        if let Some(place) = self.free.pop() {
+            return place;
+        }
+        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+            self.chunks.push(Vec::with_capacity(CHUNK));
+        }
+        let before = (self.chunks.len() - 1) * CHUNK;
+        let Some(chunk) = self.chunks.last_mut() else { return u32::MAX };
+        chunk.push(None);
+        u32::try_from(before + chunk.len() - 1).unwrap_or(u32::MAX)
     }
     fn place(&self, key: KeyRef<'_>) -> Option<u32> {
         let is_it = |place: &u32| self.entry(*place).is_some_and(|(own, _)| own.is(key));
@@ -169,22 +199,18 @@ impl Groups {
         }
         self.bytes += bytes_of(&key, &group);
         let hash = self.hasher.hash_one(key.borrowed());
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.entries.push(None);
-            u32::try_from(self.entries.len() - 1).unwrap_or(u32::MAX)
-        });
-        if let Some(free) = self.entries.get_mut(place as usize) {
+        let place = self.make();
+        if let Some(free) = self.entry_mut(place) {
             *free = Some((key, group));
         }
-        let Self { places, entries, hasher, .. } = self;
+        let Self { places, chunks, hasher, .. } = self;
         places.insert_unique(hash, place, |place| {
-            let entry = entries.get(*place as usize).and_then(Option::as_ref);
-            entry.map_or(0, |(key, _)| hasher.hash_one(key.borrowed()))
+            entry(chunks, *place).map_or(0, |(key, _)| hasher.hash_one(key.borrowed()))
         });
     }
     /// Removes the group at a place.
-    fn take(&mut self, place: u32) -> Option<(GroupKey, Group)> {
-        let (key, group) = self.entries.get_mut(place as usize)?.take()?;
+    fn take(&mut self, place: u32) -> Option<Entry> {
+        let (key, group) = self.entry_mut(place)?.take()?;
         let hash = self.hasher.hash_one(key.borrowed());
         if let Ok(found) = self.places.find_entry(hash, |own| *own == place) {
             found.remove();
@@ -203,11 +229,12 @@ impl Groups {
         change: impl FnOnce(&mut Group) -> T,
     ) -> Option<T> {
         let place = self.place(key)?;
-        let (_, group) = self.entries.get_mut(place as usize)?.as_mut()?;
+        let (_, group) = self.entry_mut(place)?.as_mut()?;
         let before = group.heap_bytes();
         let result = change(group);
-        self.bytes = (self.bytes + group.heap_bytes()).saturating_sub(before);
-        if group.window.is_empty() {
+        let (after, is_empty) = (group.heap_bytes(), group.window.is_empty());
+        self.bytes = (self.bytes + after).saturating_sub(before);
+        if is_empty {
             self.take(place);
         }
         Some(result)
@@ -225,7 +252,8 @@ impl Groups {
     }
     /// Removes those that `is_over` says are.
     pub(crate) fn clean(&mut self, mut is_over: impl FnMut(u32, &Group) -> bool) {
-        for place in 0..u32::try_from(self.entries.len()).unwrap_or(u32::MAX) {
+        let count = self.len() + self.free.len();
+        for place in 0..u32::try_from(count).unwrap_or(u32::MAX) {
             if self.entry(place).is_some_and(|(key, group)| is_over(key.host, group)) {
                 self.take(place);
             }
@@ -234,13 +262,13 @@ impl Groups {
     }
     /// What has to be known to choose those that go.
     pub(crate) fn candidates(&self) -> Vec<Candidate> {
-        let candidate = |(_, group): &(GroupKey, Group)| Candidate {
+        let candidate = |(_, group): &Entry| Candidate {
             lineage: group.lineage,
             progress: group.window.progress(),
             touched: group.touched,
             sequence: group.sequence,
         };
-        self.entries.iter().flatten().map(candidate).collect()
+        self.entries().map(candidate).collect()
     }
     /// Removes those with these sequence numbers, which are sorted.
     pub(crate) fn evict(&mut self, sequences: &[u64]) {
@@ -250,7 +278,7 @@ impl Groups {
     }
     /// All of them, in the order in which they began.
     pub(crate) fn sorted(&self) -> Vec<(&GroupKey, &Group)> {
-        let all = self.entries.iter().flatten().map(|(key, group)| (key, group));
+        let all = self.entries().map(|(key, group)| (key, group));
         let mut all: Vec<_> = all.collect();
         all.sort_unstable_by_key(|(_, group)| group.sequence);
         all
