@@ -189,8 +189,15 @@ impl Correlator {
         if attribution.is_late || !event.time().is_known() {
             return;
         }
-        if let Some(host) = self.hosts.known(attribution.host) {
+        if let Some(host) = self.hosts.recognise(event) {
             self.close(host, event.time().filetime(), out);
+        }
+    }
+
+    /// Time has passed on a host, known by its number in events, though no event of it says so.
+    pub fn pass(&mut self, host: u32, time: Timestamp, out: &mut Vec<CorrelationMatch>) {
+        if let Some(host) = self.hosts.known(host) {
+            self.close(host, time.filetime(), out);
         }
     }
 

@@ -163,6 +163,20 @@ impl Correlating {
         }
     }
 
+    /// Whether some window waits for time to pass.
+    pub(crate) fn has_deadlines(&self) -> bool {
+        self.correlator.has_deadlines()
+    }
+
+    /// Time has passed on hosts, known by their numbers in events, behind all batches that were taken.
+    pub(crate) fn pass(&mut self, watermarks: &[(u32, Timestamp)]) {
+        let mut found = Vec::new();
+        for (host, time) in watermarks {
+            self.correlator.pass(*host, *time, &mut found);
+        }
+        self.found.extend(found.into_iter().map(|found| ((u32::MAX, Side::Behind), found)));
+    }
+
     /// There are no more events.
     pub(crate) fn finish(&mut self) {
         let mut found = Vec::new();

@@ -33,6 +33,9 @@ pub enum EngineError {
     /// The pool of workers could not be made.
     #[error("cannot start the workers: {0}")]
     Workers(#[from] rayon::ThreadPoolBuildError),
+    /// A thread could not be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
     /// A worker ended before its work did; the reason was printed by it.
     #[error("a worker failed while {0}; this is a fault of etwatch")]
     WorkerFailed(&'static str),
