@@ -10,6 +10,7 @@
 //! | [`id`] | the id that a replay gives again |
 //! | [`writer`] | matches to alerts, written in the forms that are asked for |
 //! | [`derived`] | events that etwatch makes, as sinks get them beside alerts |
+//! | [`telemetry`] | what etwatch tells of itself, as sinks get it beside alerts |
 //! | `line` | the JSON form of an alert |
 //! | `evidence` | what alerts of correlations tell of an event |
 //! | [`correlation`] | alerts of correlations |
@@ -31,6 +32,7 @@ mod line;
 pub mod object;
 pub mod pretty;
 pub mod sink;
+pub mod telemetry;
 pub mod webhook;
 pub mod writer;
 

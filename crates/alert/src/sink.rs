@@ -84,6 +84,13 @@ pub trait Sink: Send {
     fn accept(&mut self, alert: &str) -> Result<(), SinkError>;
     /// How many alerts are safely delivered.
     fn acknowledged(&self) -> u64;
+    /// Sends what is held on its way, without waiting for a receiver that is far away.
+    ///
+    /// # Errors
+    /// As [`Sink::flush`].
+    fn send_on(&mut self) -> Result<(), SinkError> {
+        self.flush()
+    }
     /// Delivers what is still held.
     ///
     /// # Errors

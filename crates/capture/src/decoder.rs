@@ -5,7 +5,7 @@
 
 use etwatch_event::RecordBatch;
 
-use crate::etl::EtlScratch;
+use crate::etl::{EachRecord, EtlScratch};
 use crate::evtx::EvtxDecoder;
 use crate::json::RecordParser;
 use crate::limits::Limits;
@@ -51,8 +51,8 @@ impl Decoder {
     pub fn texts(&self) -> Option<&RecordTexts> {
         self.texts.as_ref()
     }
-    /// Decodes `piece` into `records`, which is cleared first. The records of an `.etl` file have no
-    /// names here: they are counted as undecodable. Whoever has schemas reads such a piece instead.
+    /// Decodes `piece` into `records`, which is cleared first. The records of ETW, of a log or of a live session,
+    /// have no names here: they are counted as undecodable. Whoever has schemas reads such a piece instead.
     pub fn decode(&mut self, piece: Piece, records: &mut RecordBatch) -> Decoded {
         records.clear();
         if let Some(texts) = &mut self.texts {
@@ -66,14 +66,8 @@ impl Decoder {
             Piece::Json(block) => {
                 self.json.lend(&mut self.texts, |parser| block.decode(parser, records))
             }
-            Piece::Etl(slice) => {
-                let mut without = 0;
-                let mut decoded = slice.read(&mut self.etl, &mut |_, _| without += 1);
-                if without > 0 {
-                    decoded.ledger.undecodable.insert("ETL record without schema", without);
-                }
-                decoded
-            }
+            Piece::Etl(slice) => without_schemas(|each| slice.read(&mut self.etl, each)),
+            Piece::Live(batch) => without_schemas(|each| batch.read(each)),
             Piece::Damage(decoded) => decoded,
         }
     }
@@ -82,4 +76,14 @@ impl Decoder {
     pub fn recalled(&self) -> u64 {
         self.evtx.recalled()
     }
+}
+
+/// Reads records of ETW that nobody here has schemas for.
+fn without_schemas(read: impl FnOnce(EachRecord<'_>) -> Decoded) -> Decoded {
+    let mut without = 0;
+    let mut decoded = read(&mut |_, _| without += 1);
+    if without > 0 {
+        decoded.ledger.undecodable.insert("ETL record without schema", without);
+    }
+    decoded
 }

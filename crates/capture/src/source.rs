@@ -9,6 +9,7 @@ use crate::decoder::Decoder;
 use crate::etl::EtlSlice;
 use crate::evtx::EvtxChunk;
 use crate::json::JsonBlock;
+use crate::live::LiveBatch;
 
 /// Damage is listed one by one up to this many; beyond, it is only counted.
 pub const DAMAGE_LISTED: usize = 10;
@@ -87,6 +88,8 @@ pub enum Piece {
     /// Buffers of an `.etl` file; its records need schemas, so whoever has them reads it
     /// ([`EtlSlice::read`]).
     Etl(EtlSlice),
+    /// Records of a live session; likewise ([`LiveBatch::read`]).
+    Live(LiveBatch),
     /// Nothing to decode: damage that the reader itself met.
     Damage(Decoded),
 }
@@ -124,7 +127,7 @@ impl Piece {
             Self::Evtx(chunk) => Some(chunk.mark()),
             Self::Json(block) => block.mark(),
             Self::Etl(slice) => Some(slice.mark()),
-            Self::Damage(_) => None,
+            Self::Live(_) | Self::Damage(_) => None,
         }
     }
     /// Decodes into `records`, which is cleared first. (For many pieces, a [`Decoder`] is faster.)

@@ -57,6 +57,18 @@ impl Hosts {
     pub(crate) fn known(&self, number: u32) -> Option<u32> {
         self.of_number.get(&number).copied()
     }
+    /// The host of an event, if one is known by its number, or by its name from before this run.
+    pub(crate) fn recognise(&mut self, event: &Event<'_>) -> Option<u32> {
+        let number = event.attribution().host;
+        if let Some(host) = self.known(number) {
+            return Some(host);
+        }
+        let is_any_left = self.clocks.len() > self.of_number.len();
+        let name = event.text(FieldId::COMPUTER).filter(|_| is_any_left)?;
+        let host = self.of_name.get(name).copied()?;
+        self.of_number.insert(number, host);
+        Some(host)
+    }
     /// The host of an event.
     pub(crate) fn of(&mut self, event: &Event<'_>) -> u32 {
         let number = event.attribution().host;

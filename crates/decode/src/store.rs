@@ -189,6 +189,11 @@ impl SchemaStore {
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
+    /// Whether there is a layout for this very version, be it of the recording or of the tables.
+    #[must_use]
+    pub fn knows(&self, key: &Key) -> bool {
+        self.layouts(key).iter().any(|layout| !layout.newer)
+    }
     /// The layouts that an event may have, best first.
     pub(crate) fn layouts(&self, key: &Key) -> Layouts {
         let now = self.generation();

@@ -29,7 +29,8 @@ impl DerivedTeller {
         self.next = 0;
     }
 
-    /// Hands the derived events of `batch` up to a row that were not told yet to `sinks`, if they are to be told.
+    /// Hands the derived events of `batch` up to a row that were not told yet to `sinks`, if they are to be told;
+    /// returns whether there were any.
     ///
     /// # Errors
     /// [`EngineError::Sink`] if a sink can't be written to.
@@ -40,7 +41,8 @@ impl DerivedTeller {
         context: &AlertContext,
         sinks: &mut [Box<dyn Sink>],
         report: &mut Report,
-    ) -> Result<(), EngineError> {
+    ) -> Result<bool, EngineError> {
+        let mut told = false;
         while let Some(event) = batch.events.get(self.next).filter(|_| self.next <= row) {
             self.next += 1;
             let Some(kind) = batch.engine().told_as(event.layout_id()) else { continue };
@@ -52,7 +54,8 @@ impl DerivedTeller {
                     report.take_note(sink.accept(text))?;
                 }
             }
+            told = true;
         }
-        Ok(())
+        Ok(told)
     }
 }

@@ -18,7 +18,8 @@ use etwatch_capture::{Damage, Decoded, Limits, Mark, Piece, Source, SourceError}
 use etwatch_event::{EventBatch, Ledger, Timestamp};
 
 use crate::engine::EngineError;
-use crate::work::{DecodedPiece, Opened, Pending, Workers};
+use crate::pending::Pending;
+use crate::work::{DecodedPiece, Opened, Workers};
 
 /// What a decoded piece takes, about: a chunk of an event log with all its fields.
 const PENDING_BYTES: usize = 256 << 10;

@@ -13,17 +13,23 @@
 //! | [`endpoints`] | known-good endpoints as they are written |
 //! | [`live`] | an engine whose rules can be loaded again while it runs |
 //! | [`options`] | how a replay is run, and who is told how it goes |
-//! | [`pipeline`] | the wiring of a replay |
+//! | [`pipeline`] | the wiring of a replay: which input has its turn |
+//! | `ordered` | the ordered stage: state, batches, what is being matched |
+//! | `delivery` | from matched batches to correlations and sinks |
 //! | [`input`] | one recording being read: pieces in flight, the next event |
 //! | `resting` | the inputs that hold decoded events while others have their turn |
+//! | [`pending`] | results of work that somebody else does |
+//! | [`watch`] | folders of rules that are watched |
 //! | [`work`] | what a worker does with a piece and with a batch |
 //! | [`etw`] | slices of ETW logs to records, by the schemas of their log |
 //! | `derived` | derived events on their way to sinks |
+//! | [`mod@run`] | the line while events happen: feeds, time that passes, heartbeats |
 //! | [`report`] | what a run led to: ledger, counts, damage |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod correlating;
+mod delivery;
 mod derived;
 pub mod endpoints;
 pub mod engine;
@@ -33,10 +39,14 @@ pub mod input;
 pub mod known_fields;
 pub mod live;
 pub mod options;
+mod ordered;
+pub mod pending;
 pub mod pipeline;
 pub mod report;
 mod resting;
+pub mod run;
 pub mod saved;
+pub mod watch;
 pub mod work;
 
 pub use engine::{Engine, EngineError};
@@ -46,4 +56,6 @@ pub use live::LiveEngine;
 pub use options::{Observer, Options, Progress};
 pub use pipeline::{replay, replay_live, replay_on};
 pub use report::Report;
+pub use run::{Feed, LiveOptions, StopFlag, run_live};
+pub use watch::RuleWatcher;
 pub use work::Workers;

@@ -46,6 +46,14 @@ impl LiveEngine {
         Ok((Self { current, library, min_level }, reload))
     }
 
+    /// Puts a changed engine with the same rules in force: `change` is one of the `with_…` of [`Engine`].
+    pub fn change(&self, change: impl FnOnce(Engine) -> Engine) {
+        let library = self.library.lock().unwrap_or_else(PoisonError::into_inner);
+        let engine = change(self.current());
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = engine;
+        drop(library);
+    }
+
     /// The engine in force.
     #[must_use]
     pub fn current(&self) -> Engine {

@@ -7,6 +7,8 @@ use std::time::Duration;
 use etwatch_capture::Limits;
 use etwatch_event::EventBatch;
 
+use crate::report::Report;
+
 /// What [`Options::held`] may grow to.
 pub const HELD_LIMIT: usize = 256 << 20;
 
@@ -67,6 +69,11 @@ pub struct Progress {
 pub trait Observer {
     /// Called after each batch.
     fn progress(&mut self, progress: Progress);
+    /// Called about once a second while events come as they happen, whether they come or not; `report` is what
+    /// the run came to so far.
+    fn second(&mut self, report: &Report, progress: Progress) {
+        let _ = (report, progress);
+    }
     /// Called with each batch of events in their order, before its alerts are delivered; `files` are the
     /// names of the inputs by their numbers. Breaking off ends the run with
     /// [`crate::EngineError::Stopped`].

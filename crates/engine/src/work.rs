@@ -8,51 +8,26 @@
 //! Alerts are much larger than what they are about, so of a batch only [`ALERT_BYTES`] of them are
 //! written ahead; who takes them has the next ones written then.
 
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use etwatch_alert::{AlertTexts, AlertWriter, Forms};
 use etwatch_capture::etl::Trace;
 use etwatch_capture::source::Location;
 use etwatch_capture::{Decoded, Decoder, Limits, Mark, Piece, Source, SourceError, open};
-use etwatch_correlate::Plan;
+use etwatch_correlate::{Evidence, Plan};
 use etwatch_event::{Event, EventBatch, RecordBatch};
 use etwatch_normalise::{Context, Normaliser};
 use etwatch_rules::{Match, Matcher, Rule, RuleIndex, RuleSet};
 
 use crate::engine::{Engine, EngineError};
 use crate::etw::{SchemaStores, SliceDecoder, context_of};
+use crate::pending::{Pending, Waker};
 
 /// A batch that grew beyond this is not used again: it would hold its memory for the rest of the run.
 const KEPT_BYTES: usize = 2 << 20;
 
 /// Bytes of alerts that are written ahead of a batch; one alert more may go beyond it.
 pub const ALERT_BYTES: usize = 1 << 20;
-
-/// A result that is being worked on.
-#[derive(Debug)]
-pub struct Pending<T> {
-    result: Receiver<T>,
-    what: &'static str,
-}
-
-impl<T> Pending<T> {
-    /// A result that is there already.
-    #[must_use]
-    pub fn ready(result: T) -> Self {
-        let (send, ready) = sync_channel(1);
-        // There is room for it.
-        let _ = send.send(result);
-        Self { result: ready, what: "waiting" }
-    }
-    /// Waits for the result.
-    ///
-    /// # Errors
-    /// [`EngineError::WorkerFailed`] if the worker ended without one.
-    pub fn wait(self) -> Result<T, EngineError> {
-        self.result.recv().map_err(|_| EngineError::WorkerFailed(self.what))
-    }
-}
 
 /// Things that are used again.
 #[derive(Debug)]
@@ -79,6 +54,7 @@ impl<T> Store<T> {
 pub struct Workers {
     pool: Arc<rayon::ThreadPool>,
     shared: Arc<Shared>,
+    waker: Option<Waker>,
 }
 
 /// An engine and what was made for it.
@@ -87,7 +63,8 @@ struct Shared {
     engine: Engine,
     batches: Store<EventBatch>,
     decoders: Store<Decoders>,
-    schemas: SchemaStores,
+    /// Not of the engine alone: what recordings and sessions brought along stays.
+    schemas: Arc<SchemaStores>,
     matchers: Store<Matcher>,
     writers: Store<AlertWriter>,
     texts: Store<AlertTexts>,
@@ -140,12 +117,13 @@ impl Decoders {
 }
 
 impl Shared {
-    fn new(engine: Engine) -> Self {
+    /// `schemas`: what live sessions told so far is told once, so it outlives an engine.
+    fn new(engine: Engine, schemas: Arc<SchemaStores>) -> Self {
         Self {
             engine,
+            schemas,
             batches: Store::default(),
             decoders: Store::default(),
-            schemas: SchemaStores::default(),
             matchers: Store::default(),
             writers: Store::default(),
             texts: Store::default(),
@@ -171,7 +149,7 @@ pub struct MatchedBatch {
     pub matches: Vec<Match>,
     /// The matches that some correlation is about, each with the row of its event and what is to be told of
     /// it, in the same order.
-    pub contributions: Vec<(u32, (RuleIndex, Arc<str>))>,
+    pub contributions: Vec<(u32, (RuleIndex, Evidence))>,
     /// Events to which some rule applies.
     pub tested: u64,
     /// The next alerts, one for each match.
@@ -267,11 +245,17 @@ impl Workers {
             // The one who waits notices, see `Pending::wait`; the default would end the process.
             .panic_handler(|_| {})
             .build()?;
-        Ok(Self { pool: Arc::new(pool), shared: Arc::new(Shared::new(engine)) })
+        let shared = Arc::new(Shared::new(engine, Arc::default()));
+        Ok(Self { pool: Arc::new(pool), shared, waker: None })
     }
     /// Work that is handed out from now on is done with this engine.
     pub fn change_to(&mut self, engine: Engine) {
-        self.shared = Arc::new(Shared::new(engine));
+        self.shared = Arc::new(Shared::new(engine, Arc::clone(&self.shared.schemas)));
+    }
+    /// Whoever asks for work by the result is woken whenever some is done.
+    #[must_use]
+    pub fn waking(self, waker: Waker) -> Self {
+        Self { waker: Some(waker), ..self }
     }
     /// How many workers there are.
     #[must_use]
@@ -319,10 +303,9 @@ impl Workers {
         limits: Limits,
         input: u32,
     ) -> Pending<Opened> {
-        let (send, result) = sync_channel(1);
         let shared = Arc::clone(&self.shared);
         let events = self.batch();
-        self.pool.spawn(move || {
+        self.spawn("opening", move || {
             let source = source.map_or_else(|| open(&location, limits), Ok);
             let mut opened = Opened { source: None, first: None, error: None };
             let first = source.and_then(|mut source| {
@@ -337,22 +320,26 @@ impl Workers {
                 Ok(None) => {}
                 Err(error) => opened.error = Some(error),
             }
-            let _ = send.send(opened);
-        });
-        Pending { result, what: "opening" }
+            opened
+        })
     }
 
-    /// Decodes and normalises a piece of the input with this number.
+    /// The schemas of the logs and live hosts that are read.
     #[must_use]
-    pub fn decode(&self, piece: Piece, input: u32) -> Pending<DecodedPiece> {
-        let (send, result) = sync_channel(1);
+    pub fn schemas(&self) -> &Arc<SchemaStores> {
+        &self.shared.schemas
+    }
+
+    /// Decodes and normalises a piece of the input with this number. Pieces of a live session are handed in in
+    /// their order: the schemas that one brings along hold for those behind it.
+    #[must_use]
+    pub fn decode(&self, mut piece: Piece, input: u32) -> Pending<DecodedPiece> {
+        if let Piece::Live(batch) = &mut piece {
+            self.shared.schemas.learn(batch);
+        }
         let shared = Arc::clone(&self.shared);
         let events = self.batch();
-        self.pool.spawn(move || {
-            // Nobody waits any more if the run was given up.
-            let _ = send.send(shared.decode(piece, input, events));
-        });
-        Pending { result, what: "decoding" }
+        self.spawn("decoding", move || shared.decode(piece, input, events))
     }
 
     /// Matches a batch and writes its first alerts.
@@ -362,9 +349,8 @@ impl Workers {
         events: EventBatch,
         context: &Arc<AlertContext>,
     ) -> Pending<MatchedBatch> {
-        let (send, result) = sync_channel(1);
         let (shared, context) = (Arc::clone(&self.shared), Arc::clone(context));
-        self.pool.spawn(move || {
+        self.spawn("matching", move || {
             let mut matcher = shared.matchers.take(Matcher::default);
             let mut matches = Vec::new();
             let mut tested = 0;
@@ -380,9 +366,19 @@ impl Workers {
                 MatchedBatch { events, matches, contributions, tested, alerts, before, shared };
             batch.set_apart(&context);
             batch.write(&context);
-            let _ = send.send(batch);
-        });
-        Pending { result, what: "matching" }
+            batch
+        })
+    }
+
+    /// Has a worker do something.
+    fn spawn<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Pending<T> {
+        let (place, result) = Pending::new(what, self.waker.clone());
+        self.pool.spawn(move || place.fill(work()));
+        result
     }
 }
 
@@ -396,19 +392,24 @@ impl Shared {
             host: (Weak::new(), Context::default()),
         });
         let nothing_known = Context::default();
-        let of_log = match &piece {
-            Piece::Etl(slice) => {
-                decoders.take_host(slice.trace());
-                true
-            }
-            _ => false,
+        let trace = match &piece {
+            Piece::Etl(slice) => Some(slice.trace()),
+            Piece::Live(batch) => Some(batch.trace()),
+            _ => None,
         };
+        let has_host = trace.is_some();
+        if let Some(trace) = trace {
+            decoders.take_host(trace);
+        }
         let Decoders { pieces, slices, records, normaliser, host } = &mut decoders;
         let decoded = match piece {
             Piece::Etl(slice) => slices.decode(slice, &self.schemas, records),
+            Piece::Live(batch) => {
+                slices.decode_live(&batch, &self.schemas, records, &mut |_, _| {})
+            }
             piece => pieces.decode(piece, records),
         };
-        let context = if of_log { &host.1 } else { &nothing_known };
+        let context = if has_host { &host.1 } else { &nothing_known };
         normaliser.add(records, input, context, &mut events);
         self.decoders.give_back(decoders);
         DecodedPiece { events, decoded }

@@ -15,6 +15,7 @@ use crate::fields::{Outline, guid, id, number};
 use crate::file_facts::FileFacts;
 use crate::fill::{Party, Plan};
 use crate::names::ObjectNames;
+use crate::passing::Seen;
 use crate::processes::{Process, ProcessEnd, ProcessId, ProcessPart, ProcessTable};
 use crate::scripts::Scripts;
 use crate::threads::Threads;
@@ -34,6 +35,8 @@ pub(crate) struct Host {
     pub(crate) number: u32,
     /// The time of the latest event that left in order; what is older is late.
     pub(crate) released: Timestamp,
+    /// The latest event that came.
+    pub(crate) latest: Seen,
     pub(crate) processes: ProcessTable,
     pub(crate) names: ObjectNames,
     pub(crate) threads: Threads,
@@ -68,6 +71,7 @@ impl Host {
         Self {
             number,
             released: Timestamp::UNKNOWN,
+            latest: Seen::default(),
             processes: ProcessTable::new(name, crate::processes::Limits::default()),
             names: ObjectNames::new(crate::names::Limits::default()),
             threads: Threads::default(),

@@ -87,7 +87,8 @@ impl Hosts {
         &mut self.current
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Host> {
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Host> {
         self.others.iter().map(|(_, host)| host).chain([&self.current])
     }
     /// The host that was forgotten since this was last asked, if something is to be made of it yet.

@@ -21,6 +21,7 @@
 //! | [`flows`] | what passed between processes and other hosts |
 //! | [`beacons`] | who calls the same endpoint by a timer |
 //! | `fair` | a table that no group of its entries can take for itself |
+//! | `passing` | time that passes on a host of which nothing comes |
 //! | [`names`] | [`ObjectNames`]: names behind handles and addresses |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -41,6 +42,7 @@ mod host;
 mod hosts;
 pub mod merge;
 pub mod names;
+mod passing;
 pub mod processes;
 mod release;
 mod scripts;
@@ -56,4 +58,4 @@ pub use filled::{Filled, FilledFrom, filled};
 pub use merge::{Heads, Merge};
 pub use names::ObjectNames;
 pub use processes::ProcessTable;
-pub use state::{Settings, State, Wanted};
+pub use state::{Ancestors, Settings, State, Wanted};

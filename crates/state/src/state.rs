@@ -6,8 +6,11 @@
 //! and changes nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use etwatch_event::{Activity, Event, EventBatch, FieldId, Ledger, Shape, Timestamp};
+use etwatch_event::{
+    Activity, Event, EventBatch, FieldId, Ledger, LogSourceSetId, Shape, Timestamp,
+};
 
 use crate::derived::Derivation;
 use crate::facts::Facts;
@@ -17,6 +20,7 @@ use crate::host::Arrival;
 use crate::hosts::Hosts;
 use crate::merge::{Merge, Patience, Waiting};
 use crate::names::Found;
+use crate::passing::Seen;
 use crate::release::{Release, provider};
 
 /// How long the start of a process waits for its other half, in units of 100 ns: 50 ms, more than the flush
@@ -57,6 +61,10 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// How long an event may wait at most, as long as there is room.
+    fn longest_wait(&self) -> u64 {
+        self.hold.max(self.json_hold).max(JOIN_WAIT)
+    }
     fn hold_of(&self, shape: Shape) -> u64 {
         match shape {
             Shape::Evtx | Shape::Etw => self.hold,
@@ -65,12 +73,27 @@ impl Settings {
     }
 }
 
+/// That events are to tell the GUIDs of all ancestors of the process that acted, the nearest first, at most 16.
+#[derive(Clone, Debug)]
+pub struct Ancestors {
+    /// The field that gets them.
+    pub field: FieldId,
+    /// Which events, by the number of their set of log sources.
+    pub of: Arc<[bool]>,
+}
+
+impl Ancestors {
+    /// The field, if an event of these log sources is to tell them.
+    pub(crate) fn told_to(&self, sources: LogSourceSetId) -> Option<FieldId> {
+        self.of.get(sources.index()).copied().unwrap_or_default().then_some(self.field)
+    }
+}
+
 /// What events are to tell that costs something, and that somebody asks for.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
-    /// The field that gets the GUIDs of all ancestors of the process that acted, the nearest first, at most
-    /// 16.
-    pub ancestors: Option<FieldId>,
+    /// The GUIDs of all ancestors of the process that acted.
+    pub ancestors: Option<Ancestors>,
     /// Whether events say of which lineage they are, see [`etwatch_event::Attribution`].
     pub lineages: bool,
     /// Facts of a file: events of ETW that lack one of them say so.
@@ -89,6 +112,10 @@ pub struct State {
     hosts: Hosts,
     merge: Merge,
     now: Timestamp,
+    /// The latest event of all hosts.
+    latest: Seen,
+    /// What a clock shows, see [`State::set_clock`].
+    clock: Duration,
     found: Found,
 }
 
@@ -104,6 +131,8 @@ impl State {
             hosts: Hosts::default(),
             merge: Merge::default(),
             now: Timestamp::UNKNOWN,
+            latest: Seen::default(),
+            clock: Duration::ZERO,
             found: Found::default(),
         }
     }
@@ -129,13 +158,15 @@ impl State {
     /// Takes the next event. Those whose turn has come leave to the end of `out`; `ledger` is told what became
     /// of each record.
     pub fn take(&mut self, event: &Event<'_>, out: &mut EventBatch, ledger: &mut Ledger) {
-        let Self { settings, outline, wanted, derivation, hosts, merge, now, found } = self;
+        let Self { settings, outline, wanted, derivation, hosts, merge, now, found, .. } = self;
         let time = event.time();
         *now = (*now).max(time);
+        self.latest.see(time, self.clock);
         if let Some(mut gone) = hosts.take_gone() {
             gone.derive_rest(derivation, outline, out, ledger);
         }
         let host = hosts.of(event);
+        host.latest.see(time, self.clock);
         let is_late = time.is_known() && time < host.released;
         ledger.late += u64::from(is_late);
         let plan = outline.plans.of(event.layout_id()).filter(|plan| !plan.is_idle());
@@ -203,9 +234,44 @@ impl State {
         false
     }
 
+    /// A clock that never goes back shows this: events that are taken from now on come at that time.
+    pub fn set_clock(&mut self, clock: Duration) {
+        self.clock = self.clock.max(clock);
+    }
+
+    /// Time has passed, by the clock, also on hosts of which nothing comes: the time of a host is that of its
+    /// latest event and what has passed since it came. Events whose turn has come by then leave to the end of
+    /// `out`, and so do those that are made of what is over. Returns whether there is more to leave, once these
+    /// have been taken away.
+    pub fn pass(&mut self, out: &mut EventBatch, ledger: &mut Ledger) -> bool {
+        self.now = self.now.max(self.latest.now(self.clock));
+        self.release(out, ledger);
+        if self.is_full(out) {
+            return true;
+        }
+        let (clock, wait) = (self.clock, self.settings.longest_wait());
+        let Self { hosts, derivation, outline, .. } = self;
+        hosts.each(|host| host.pass(clock, wait, derivation, outline, out, ledger));
+        false
+    }
+
+    /// Whether an event waits for its turn.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        !self.merge.is_empty()
+    }
+
+    /// Each host by its number in events, and the time before which nothing of it is awaited any more.
+    pub fn watermarks(&self) -> impl Iterator<Item = (u32, Timestamp)> {
+        self.hosts.iter().map(|host| (host.number, host.released))
+    }
+
+    fn is_full(&self, out: &EventBatch) -> bool {
+        out.len() >= self.settings.batch || out.payload_bytes() >= self.settings.batch_bytes
+    }
+
     fn release(&mut self, out: &mut EventBatch, ledger: &mut Ledger) {
-        while out.len() < self.settings.batch
-            && out.payload_bytes() < self.settings.batch_bytes
+        while !self.is_full(out)
             && let Some(waiting) = self.merge.next(self.now)
         {
             self.release_one(&waiting, out, ledger);

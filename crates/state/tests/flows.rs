@@ -429,3 +429,20 @@ fn nothing_is_derived_while_nobody_asks() {
     net.sends(7_202.0, 7, 8);
     assert_eq!(text(&net.hours()), [(7_200.0, "hour 7  192.0.2.7 443  0 2 0 1 0 0")]);
 }
+
+/// On a host of which nothing more comes, its hour ends all the same when the time of a clock has passed.
+#[test]
+fn an_hour_ends_by_the_clock_on_an_idle_host() {
+    let mut net = Net::new();
+    net.sends(3_000.0, 8, 100);
+    let derived =
+        |net: &Net| net.left(&["Interval"]).into_iter().filter(|(_, told)| told.is_some()).count();
+    // The longest wait for what may still come (5 s) has to be over as well.
+    for (clock, expected) in [(0, 0), (600, 0), (604, 0), (605, 1), (9_000, 1)] {
+        net.state.set_clock(std::time::Duration::from_secs(clock));
+        net.state.pass(&mut net.out, &mut net.ledger);
+        assert_eq!(derived(&net), expected, "{clock} s");
+    }
+    assert!(net.left(&["Interval"]).contains(&(3_600.0, Some("hour".to_owned()))));
+    assert!(net.ledger.is_balanced());
+}

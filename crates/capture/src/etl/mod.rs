@@ -42,7 +42,8 @@ mod xpress;
 
 pub use clock::{ClockKind, TraceClock};
 pub use reader::Reader;
-pub use slice::{EtlScratch, EtlSlice};
+pub use slice::{EachRecord, EtlScratch, EtlSlice};
+pub(crate) use trace::{MANIFEST_ID, manifest_part};
 pub use trace::{Trace, TraceSchema, TraceSchemaKind, Volume, is_bookkeeping};
 pub use writer::{Metadata, TraceHeader, WriteError, Writer, Written};
 pub use xpress::{XpressError, unpack};

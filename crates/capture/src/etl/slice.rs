@@ -70,8 +70,8 @@ pub struct EtlScratch {
     order: BinaryHeap<Reverse<(Place, usize)>>,
 }
 
-/// Who is handed the records of a slice.
-type Each<'e> = &'e mut dyn FnMut(&RawRecord<'_>, &Arc<Trace>);
+/// Who is handed records of ETW, with what their log or host says of itself.
+pub type EachRecord<'e> = &'e mut dyn FnMut(&RawRecord<'_>, &Arc<Trace>);
 
 /// The buffers of one processor, read one after the other.
 #[derive(Debug, Default)]
@@ -122,7 +122,7 @@ impl EtlSlice {
     /// Counted are: as read all of them; as bookkeeping those that are no events; as undecodable those whose
     /// header nothing is known of; as skipped what is damaged. What `each` was given, apart from
     /// bookkeeping, is left for the caller to account for.
-    pub fn read(self, scratch: &mut EtlScratch, each: Each<'_>) -> Decoded {
+    pub fn read(self, scratch: &mut EtlScratch, each: EachRecord<'_>) -> Decoded {
         let mut decoded = Decoded::default();
         if self.ranks.start == 0 {
             decoded.ledger.events_lost = u64::from(self.trace.events_lost);
@@ -238,7 +238,7 @@ impl Stream {
     }
 
     /// Counts what comes next and hands it on.
-    fn hand_on(&mut self, slice: &EtlSlice, decoded: &mut Decoded, each: Each<'_>) {
+    fn hand_on(&mut self, slice: &EtlSlice, decoded: &mut Decoded, each: EachRecord<'_>) {
         let record = match std::mem::take(&mut self.next) {
             Next::Nothing => return,
             Next::Damage(reason, offset, what) => return decoded.skip(reason, 1, offset, what),

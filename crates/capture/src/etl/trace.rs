@@ -36,7 +36,7 @@ const BUILD: u8 = 32;
 const SYSTEM_PATHS: u8 = 33;
 const VOLUME: u8 = 35;
 /// The event in which an EventSource of .NET writes its manifest, and the byte that marks it.
-pub(super) const MANIFEST_ID: u16 = 0xfffe;
+pub(crate) const MANIFEST_ID: u16 = 0xfffe;
 const MANIFEST_MARK: u8 = 0x5b;
 
 /// What a log says of itself.
@@ -258,15 +258,22 @@ impl Gathering {
             return;
         }
         self.schema_bytes = bytes;
+        self.trace.schemas.push(TraceSchema::new(kind, record));
+    }
+}
+
+impl TraceSchema {
+    fn new(kind: TraceSchemaKind, record: &RawRecord<'_>) -> Self {
         let (provider, process_id) = match kind {
             TraceSchemaKind::Manifest => (record.header.provider, record.header.process_id),
             TraceSchemaKind::EventInfo | TraceSchemaKind::MapInfo => (Guid::default(), None),
         };
-        self.trace.schemas.push(TraceSchema {
-            kind,
-            provider,
-            process_id,
-            bytes: record.payload.into(),
-        });
+        Self { kind, provider, process_id, bytes: record.payload.into() }
     }
+}
+
+/// The part of a manifest that a record is, if it is one.
+pub(crate) fn manifest_part(record: &RawRecord<'_>) -> Option<TraceSchema> {
+    let is_part = record.header.form == RawForm::Event && is_manifest(record);
+    is_part.then(|| TraceSchema::new(TraceSchemaKind::Manifest, record))
 }

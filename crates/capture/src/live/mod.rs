@@ -9,12 +9,48 @@
 //! | module | holds |
 //! |---|---|
 //! | [`settings`] | which sessions are wanted, with which providers |
+//! | [`capture`] | [`Capture`]: from settings to the two ends of the hand-off |
 //! | [`receive`] | who is handed the records of a session |
+//! | [`intake`] | [`Intake`]: what the callback does |
+//! | [`filter`] | which records are wanted, by their header |
+//! | [`images`] | processes by the names of their images |
+//! | `process_start` | starts of processes, read without a schema |
+//! | `desk` | where batches are made and handed on |
+//! | [`buffer`] | records in one arena |
+//! | [`flush`] | batches that are not full |
+//! | [`batch`] | [`LiveBatch`]: what a feed hands out |
+//! | [`feed`] | [`Feed`]: the reading side |
+//! | [`schemas`] | asked from Windows, on their way into the stream |
+//! | [`loss`] | what Windows lost, and a second witness |
+//! | [`counters`] | what is counted, by reason |
 //!
 //! Nothing here knows Windows: a live session, a simulated one and a test drive the same code.
 
+pub mod batch;
+pub mod buffer;
+pub mod capture;
+pub mod counters;
+mod desk;
+pub mod feed;
+pub mod filter;
+pub mod flush;
+pub mod images;
+pub mod intake;
+pub mod loss;
+mod process_start;
 pub mod receive;
+pub mod schemas;
 pub mod settings;
 
-pub use receive::Receive;
-pub use settings::{Buffers, ProviderSettings, SessionKind, SessionSettings};
+pub use batch::LiveBatch;
+pub use buffer::{BufferSize, RecordBuffer};
+pub use capture::{Builder, Capture};
+pub use counters::{Counters, Dropped, Filtered};
+pub use feed::{Feed, Next};
+pub use filter::HeaderFilter;
+pub use flush::{Flush, Flusher};
+pub use images::{ProcessFilter, ProcessImages, TooManyImages};
+pub use intake::Intake;
+pub use receive::{Receive, guarded};
+pub use schemas::{Describe, DescribeError, Schemas};
+pub use settings::{Buffers, ProcessSelector, ProviderSettings, SessionKind, SessionSettings};

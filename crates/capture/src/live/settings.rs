@@ -8,7 +8,7 @@ use std::time::Duration;
 use etwatch_event::Guid;
 
 /// Which kind of session it is (`EVENT_TRACE_SYSTEM_LOGGER_MODE` or not).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SessionKind {
     /// A system logger: the kernel's classic events, by their flags (`EVENT_TRACE_FLAG_*`).
     System {
@@ -16,11 +16,12 @@ pub enum SessionKind {
         flags: u32,
     },
     /// A session of providers.
+    #[default]
     User,
 }
 
 /// The buffers of a session (`EVENT_TRACE_PROPERTIES`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Buffers {
     /// Kilobytes of one buffer.
     pub kilobytes: u32,
@@ -33,7 +34,7 @@ pub struct Buffers {
 }
 
 /// A session that is wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionSettings {
     /// Its name, by which it is found again after a crash.
     pub name: String,
@@ -65,7 +66,7 @@ pub enum ProcessSelector {
 }
 
 /// A provider in a session (`EnableTraceEx2`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProviderSettings {
     /// Which one it is.
     pub provider: Guid,

@@ -36,6 +36,8 @@ fn the_recording_comes_before_the_tables() {
     let store = SchemaStore::new(Arc::new(Seven), 19_041);
     assert_eq!(found(&store, &key(7)), [(3, true)]);
     assert_eq!(found(&store, &key(8)), []);
+    let older = Key { version: 1, ..key(7) };
+    assert_eq!([key(7), older, key(8)].map(|key| store.knows(&key)), [false, true, false]);
     store.insert(key(7), schema(&["a"])).unwrap();
     store.insert(key(8), schema(&["a", "b"])).unwrap();
     assert_eq!(found(&store, &key(7)), [(1, false), (3, true)]);

@@ -29,9 +29,21 @@ impl Host {
         out: &mut EventBatch,
         ledger: &mut Ledger,
     ) {
+        self.derive(true, derivation, outline, out, ledger);
+    }
+
+    /// Makes the events of what is over, or of all that is open.
+    pub(crate) fn derive(
+        &mut self,
+        all: bool,
+        derivation: &Derivation,
+        outline: &Outline,
+        out: &mut EventBatch,
+        ledger: &mut Ledger,
+    ) {
         let first = out.len();
         if let Some(derived) = &mut self.derived {
-            derived.close(self.released, true, derivation, &outline.derived, out, ledger);
+            derived.close(self.released, all, derivation, &outline.derived, out, ledger);
         }
         for index in first..out.len() {
             let attribution = Attribution { host: self.number, ..Attribution::default() };
