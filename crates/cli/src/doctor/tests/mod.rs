@@ -110,3 +110,11 @@ fn names_of_checks_are_told_apart_and_can_be_typed() {
     names.dedup();
     assert_eq!(names.len(), CHECKS.len());
 }
+
+#[test]
+fn the_page_for_administrators_names_each_check() {
+    let page = include_str!("../../../../../docs/windows.md");
+    let missing = CHECKS.iter().map(|check| check.name);
+    let missing: Vec<_> = missing.filter(|name| !page.contains(&format!("`{name}`"))).collect();
+    assert_eq!(missing, [""; 0]);
+}
