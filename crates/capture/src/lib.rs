@@ -14,6 +14,7 @@
 //! | [`decoder`] | from pieces to records |
 //! | [`texts`] | the text of records as the recording has it |
 //! | [`live`] | records as they happen: sessions, their settings, the hand-off |
+//! | [`sim`] | a live session made of a log |
 //! | [`limits`] | what input may ask for, each limit with its name |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -28,6 +29,7 @@ pub mod live;
 pub mod open;
 mod packed;
 mod reopen;
+pub mod sim;
 pub mod source;
 pub mod texts;
 pub mod walk;

@@ -37,7 +37,7 @@ use super::feed::{Feed, Reading};
 use super::filter::HeaderFilter;
 use super::flush::Flush;
 use super::images::{ProcessFilter, ProcessImages, TooManyImages};
-use super::intake::{Aside, Intake, OwnFilter};
+use super::intake::{Intake, OwnFilter};
 use super::schemas::Schemas;
 use super::settings::SessionSettings;
 
@@ -45,8 +45,8 @@ use super::settings::SessionSettings;
 const IN_HAND: usize = 16;
 /// Buffers at the beginning of a session that grows.
 const FIRST: usize = 16;
-/// Batches that the queue of a session that must not drop takes; memory ends before that.
-const QUEUE: usize = 1 << 16;
+/// Buffers that a session may grow to, however small they are.
+const MOST: usize = 1 << 16;
 
 /// The ends of a session's hand-off.
 #[derive(Debug)]
@@ -170,23 +170,16 @@ impl Builder {
             let most = channel + IN_HAND;
             Layout { size, queue: channel, first: most, most, may_drop }
         } else {
-            let most = (limit / RecordBuffer::memory(size)).max(2);
-            Layout { size, queue: most.min(QUEUE), first: FIRST, most, may_drop }
+            let most = (limit / RecordBuffer::memory(size)).clamp(2, MOST);
+            Layout { size, queue: most, first: FIRST, most, may_drop }
         };
         let shared = Arc::new(Shared::new(layout));
-        let aside = Aside {
-            buffers: Vec::with_capacity(1),
-            spare: Some(RecordBuffer::new(size)),
-            size,
-            most: layout.most,
-            may_drop,
-        };
         let intake = Intake {
             filter: HeaderFilter::new(&settings, processes),
             own: self.own,
             images,
             shared: Arc::clone(&shared),
-            aside,
+            is_aside: false,
             clock: Arc::clone(&self.clock),
             delivered: 0,
             is_awaited: false,

@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use etwatch_event::RawRecord;
 
+use super::aside::Aside;
 use super::buffer::{BufferSize, Filled, RecordBuffer};
 use super::counters::{Counters, DropCounters, Dropped, Tally};
 
@@ -29,6 +30,7 @@ use super::counters::{Counters, DropCounters, Dropped, Tally};
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) counters: Arc<Counters>,
+    pub(super) aside: Aside,
     desk: Mutex<Desk>,
 }
 
@@ -82,7 +84,7 @@ pub(super) struct Layout {
 impl Shared {
     pub(super) fn new(layout: Layout) -> Self {
         let Layout { size, queue, first, most, may_drop } = layout;
-        let (home, empty) = sync_channel(most.max(1));
+        let (home, empty) = sync_channel(most + 1);
         // One is being filled, the others wait for their turn.
         for _ in 1..first.min(most) {
             let _ = home.try_send(RecordBuffer::new(size));
@@ -99,7 +101,7 @@ impl Shared {
             outlets: Vec::new(),
             is_over: false,
         };
-        Self { counters: Arc::default(), desk: Mutex::new(desk) }
+        Self { counters: Arc::default(), aside: Aside::new(&layout), desk: Mutex::new(desk) }
     }
 
     /// The desk, if nobody else has it.
@@ -218,8 +220,8 @@ impl Desk {
     }
 
     /// Goes on with buffers that were filled beside the desk while another thread had it.
-    pub(super) fn take_over(&mut self, aside: &mut Vec<RecordBuffer>, counters: &Counters) {
-        for buffer in aside.drain(..) {
+    pub(super) fn take_over(&mut self, aside: Vec<RecordBuffer>, counters: &Counters) {
+        for buffer in aside {
             let before = std::mem::replace(&mut self.current, buffer);
             if before.is_empty() {
                 let _ = self.home.try_send(before);

@@ -82,7 +82,11 @@ impl std::fmt::Debug for Feed {
 
 impl Feed {
     pub(super) fn new(reading: Reading) -> Self {
-        let (queue, outlet, tally) = reading.shared.desk().connect(&reading.shared.counters);
+        let shared = &reading.shared;
+        let mut desk = shared.desk();
+        shared.aside.bring(&mut desk, &shared.counters);
+        let (queue, outlet, tally) = desk.connect(&shared.counters);
+        drop(desk);
         Self {
             reading,
             queue,

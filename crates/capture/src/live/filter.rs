@@ -4,8 +4,9 @@
 //! for is asked again here. The provider is looked up in a small hash table; it knows its ids as bits, its
 //! masks and its level. Processes are asked last, see [`super::images`].
 //!
-//! What passes unseen: records of the kernel and classic ones, whose header names a class of events and not the
-//! provider that was enabled, and manifests that a provider writes into its own events, which explain others.
+//! What passes unseen: all records of a session without providers; records of the kernel and classic ones, whose
+//! header names a class of events and not the provider that was enabled; and manifests that a provider writes
+//! into its own events, which explain others.
 
 use etwatch_event::{Guid, RawForm, RawHeader};
 
@@ -19,6 +20,7 @@ use crate::etl::MANIFEST_ID;
 pub struct HeaderFilter {
     /// A power of two of places, at most half of them taken.
     providers: Box<[Option<Provider>]>,
+    has_providers: bool,
     processes: ProcessFilter,
 }
 
@@ -37,7 +39,9 @@ impl HeaderFilter {
     #[must_use]
     pub fn new(settings: &SessionSettings, processes: ProcessFilter) -> Self {
         let places = (2 * settings.providers.len()).next_power_of_two();
-        let mut filter = Self { providers: vec![None; places].into(), processes };
+        let has_providers = !settings.providers.is_empty();
+        let providers = vec![None; places].into();
+        let mut filter = Self { providers, has_providers, processes };
         for provider in &settings.providers {
             filter.insert(Provider::new(provider));
         }
@@ -72,7 +76,7 @@ impl HeaderFilter {
     /// Why a record with this header is not wanted; `None` if it is.
     #[must_use]
     pub fn refuses(&self, header: &RawHeader) -> Option<Filtered> {
-        if header.form == RawForm::Event {
+        if header.form == RawForm::Event && self.has_providers {
             let Some(provider) = self.find(header.provider) else {
                 return Some(Filtered::Provider);
             };

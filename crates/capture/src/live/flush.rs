@@ -24,6 +24,7 @@ impl Flush {
     /// wait.
     pub fn tick(&self) {
         if let Some(mut desk) = self.0.try_desk() {
+            self.0.aside.bring(&mut desk, &self.0.counters);
             desk.flush(&self.0.counters);
         }
     }

@@ -1,8 +1,8 @@
 //! What is done on the thread that Windows calls back on: filter, copy, hand off.
 //!
 //! The thread must not wait, so the desk is only tried for. While another thread has it (the flusher, for as long as
-//! handing on half a batch takes), records are put *aside*, into a buffer that nobody else knows; with the first
-//! record that finds the desk free they go there before it, so their order stays.
+//! handing on half a batch takes), records are put *aside* ([`super::aside`]); whoever has the desk next brings them
+//! there before anything else, so their order stays.
 //!
 //! Each delivered record ends in one place: filtered, dropped with a reason, or copied. One that was wanted and
 //! never taken, since whoever was to hand it on failed in between, is noticed with the next one.
@@ -11,9 +11,8 @@ use std::sync::Arc;
 
 use etwatch_event::{Clock, RawHeader, RawRecord};
 
-use super::buffer::{BufferSize, RecordBuffer};
 use super::counters::{Counters, Dropped, Filtered};
-use super::desk::{Desk, Shared};
+use super::desk::Shared;
 use super::filter::HeaderFilter;
 use super::images::ProcessImages;
 use super::receive::Receive;
@@ -31,7 +30,8 @@ pub struct Intake {
     /// To be told of the starts of processes.
     pub(super) images: Option<Arc<ProcessImages>>,
     pub(super) shared: Arc<Shared>,
-    pub(super) aside: Aside,
+    /// Whether a record was put aside since the desk was had.
+    pub(super) is_aside: bool,
     pub(super) clock: Arc<dyn Clock>,
     /// Records that were delivered: the number of the next one.
     pub(super) delivered: u64,
@@ -42,38 +42,6 @@ pub struct Intake {
 impl std::fmt::Debug for Intake {
     fn fmt(&self, form: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         form.debug_struct("Intake").field("counters", &self.shared.counters).finish_non_exhaustive()
-    }
-}
-
-/// Buffers beside the desk.
-#[derive(Debug)]
-pub(super) struct Aside {
-    /// Filled ones, the last one still being filled.
-    pub(super) buffers: Vec<RecordBuffer>,
-    /// For the next time.
-    pub(super) spare: Option<RecordBuffer>,
-    pub(super) size: BufferSize,
-    pub(super) most: usize,
-    pub(super) may_drop: bool,
-}
-
-impl Aside {
-    fn push(&mut self, record: &RawRecord<'_>, counters: &Counters) -> Result<(), Dropped> {
-        if self.buffers.last_mut().is_some_and(|last| last.push(record)) {
-            return Ok(());
-        }
-        let mut next = match self.spare.take() {
-            Some(spare) => spare,
-            None if self.may_drop => return Err(Dropped::HeldUp),
-            None if self.buffers.len() >= self.most => return Err(Dropped::Limit),
-            None => {
-                counters.count_grown();
-                RecordBuffer::new(self.size)
-            }
-        };
-        let taken = next.push(record);
-        self.buffers.push(next);
-        if taken { Ok(()) } else { Err(Dropped::TooLarge) }
     }
 }
 
@@ -100,12 +68,11 @@ impl Intake {
 
     /// Copies a record, the number of which is that of records delivered.
     fn copy(&mut self, record: &RawRecord<'_>) -> Result<(), Dropped> {
-        let Self { shared, aside, clock, .. } = self;
-        let counters = &*shared.counters;
+        let Self { shared, clock, is_aside, .. } = self;
         let is_timed = self.delivered.is_multiple_of(TIMED);
         let begin = is_timed.then(|| clock.elapsed());
         let mut desk = shared.try_desk();
-        let is_free = aside.buffers.is_empty();
+        let is_free = !*is_aside;
         let is_copied = desk.as_mut().is_some_and(|desk| is_free && desk.push(record));
         if is_copied && !is_timed {
             return Ok(());
@@ -113,13 +80,18 @@ impl Intake {
         let begin = begin.unwrap_or_else(|| clock.elapsed());
         let outcome = match &mut desk {
             _ if is_copied => Ok(()),
-            Some(desk) => copy_on(desk, aside, record, counters),
+            Some(desk) => {
+                if std::mem::take(is_aside) {
+                    shared.aside.bring(desk, &shared.counters);
+                }
+                desk.push_on(record, &shared.counters)
+            }
             None => {
-                counters.count_aside();
-                aside.push(record, counters)
+                *is_aside = true;
+                shared.aside.push(record, &shared.counters)
             }
         };
-        counters.took(clock.elapsed().saturating_sub(begin));
+        shared.counters.took(clock.elapsed().saturating_sub(begin));
         outcome
     }
 
@@ -128,21 +100,6 @@ impl Intake {
             self.shared.counters.count_dropped(Dropped::NotTaken, 1);
         }
     }
-}
-
-/// Copies a record to a desk whose buffer is full, or to which there is something to be brought before.
-#[cold]
-fn copy_on(
-    desk: &mut Desk,
-    aside: &mut Aside,
-    record: &RawRecord<'_>,
-    counters: &Counters,
-) -> Result<(), Dropped> {
-    if !aside.buffers.is_empty() {
-        desk.take_over(&mut aside.buffers, counters);
-        aside.spare = aside.spare.take().or_else(|| desk.take_empty(counters));
-    }
-    desk.push_on(record, counters)
 }
 
 impl Receive for Intake {
@@ -181,7 +138,7 @@ impl Drop for Intake {
         self.count_untaken();
         let shared = &self.shared;
         let mut desk = shared.desk();
-        desk.take_over(&mut self.aside.buffers, &shared.counters);
+        shared.aside.bring(&mut desk, &shared.counters);
         desk.end(&shared.counters);
     }
 }

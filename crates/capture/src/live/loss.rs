@@ -91,7 +91,7 @@ impl SequenceGaps {
             return;
         }
         let after = number.saturating_add(1);
-        let horizon = after.saturating_sub(GRACE);
+        let horizon = number.saturating_sub(GRACE - 1);
         // Of a large gap, what lies behind the horizon is not awaited.
         let beyond = horizon.min(number).saturating_sub(next);
         self.missing = self.missing.saturating_add(beyond);

@@ -15,6 +15,7 @@
 //! | [`filter`] | which records are wanted, by their header |
 //! | [`images`] | processes by the names of their images |
 //! | `process_start` | starts of processes, read without a schema |
+//! | `aside` | records that came while another thread had the desk |
 //! | `desk` | where batches are made and handed on |
 //! | [`buffer`] | records in one arena |
 //! | [`flush`] | batches that are not full |
@@ -26,6 +27,7 @@
 //!
 //! Nothing here knows Windows: a live session, a simulated one and a test drive the same code.
 
+mod aside;
 pub mod batch;
 pub mod buffer;
 pub mod capture;
@@ -54,3 +56,6 @@ pub use intake::Intake;
 pub use receive::{Receive, guarded};
 pub use schemas::{Describe, DescribeError, Schemas};
 pub use settings::{Buffers, ProcessSelector, ProviderSettings, SessionKind, SessionSettings};
+
+#[cfg(test)]
+mod tests;
