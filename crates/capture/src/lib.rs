@@ -13,15 +13,18 @@
 //! | [`json`] | JSON Lines, arrays and documents in the shapes users have |
 //! | [`decoder`] | from pieces to records |
 //! | [`texts`] | the text of records as the recording has it |
+//! | [`etw`] | Windows' sessions: started, watched, repaired, stopped |
 //! | [`live`] | records as they happen: sessions, their settings, the hand-off |
 //! | [`sim`] | a live session made of a log |
 //! | [`limits`] | what input may ask for, each limit with its name |
-#![forbid(unsafe_code)]
+#![cfg_attr(not(windows), forbid(unsafe_code))]
+#![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 mod credit;
 pub mod decoder;
 pub mod etl;
+pub mod etw;
 pub mod evtx;
 pub mod json;
 pub mod limits;

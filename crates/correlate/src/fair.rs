@@ -42,7 +42,10 @@ fn from(candidates: &mut [Candidate], level: usize, excess: usize, chosen: &mut 
     };
     let ancestor = |one: &Candidate| one.lineage.get(level).copied().unwrap_or(0);
     // A flood mostly has one ancestor.
-    if candidates.first().is_none_or(|first| candidates.iter().all(|one| ancestor(one) == ancestor(first))) {
+    if candidates
+        .first()
+        .is_none_or(|first| candidates.iter().all(|one| ancestor(one) == ancestor(first)))
+    {
         return from(candidates, level, excess.min(candidates.len()), chosen);
     }
     candidates.sort_unstable_by_key(|one| (ancestor(one), one.sequence));

@@ -4,28 +4,28 @@
 
 use etwatch_event::Guid;
 
-pub(super) fn u16_at(data: &[u8], at: usize) -> Option<u16> {
+pub(crate) fn u16_at(data: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_le_bytes(*data.get(at..)?.first_chunk()?))
 }
 
-pub(super) fn u32_at(data: &[u8], at: usize) -> Option<u32> {
+pub(crate) fn u32_at(data: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*data.get(at..)?.first_chunk()?))
 }
 
-pub(super) fn i32_at(data: &[u8], at: usize) -> Option<i32> {
+pub(crate) fn i32_at(data: &[u8], at: usize) -> Option<i32> {
     Some(i32::from_le_bytes(*data.get(at..)?.first_chunk()?))
 }
 
-pub(super) fn u64_at(data: &[u8], at: usize) -> Option<u64> {
+pub(crate) fn u64_at(data: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*data.get(at..)?.first_chunk()?))
 }
 
-pub(super) fn guid_at(data: &[u8], at: usize) -> Option<Guid> {
+pub(crate) fn guid_at(data: &[u8], at: usize) -> Option<Guid> {
     Some(Guid(*data.get(at..)?.first_chunk()?))
 }
 
 /// UTF-16 up to a NUL or the end, and what lies behind. A unit that is no letter becomes U+FFFD.
-pub(super) fn text(data: &[u8]) -> (String, &[u8]) {
+pub(crate) fn text(data: &[u8]) -> (String, &[u8]) {
     let (units, _) = data.as_chunks::<2>();
     let length = units.iter().position(|unit| *unit == [0, 0]).unwrap_or(units.len());
     let letters = units.iter().take(length).map(|unit| u16::from_le_bytes(*unit));

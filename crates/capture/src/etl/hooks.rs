@@ -58,6 +58,17 @@ const CLASSES: [Guid; 31] = [
     class(0x2ce9_a149, 0xeffe, 0x42f0, 0xa635_a1d3_9e26_c8f2), // 0x1e hypervisor, extended
 ];
 
+/// All classes of the kernel logger that are known.
+#[cfg(windows)]
+pub(crate) fn classes() -> &'static [Guid] {
+    &CLASSES
+}
+
+/// Whether this is a class of the kernel logger.
+pub(crate) fn is_class(provider: Guid) -> bool {
+    CLASSES.contains(&provider)
+}
+
 /// A GUID from its parts as they are written; the last two parts are one number.
 const fn class(first: u32, second: u16, third: u16, rest: u64) -> Guid {
     let [a, b, c, d] = first.to_le_bytes();

@@ -28,7 +28,7 @@
 //! public descriptions give them; all of it checked with real logs of Windows 7 to 11.
 
 mod buffer;
-mod bytes;
+pub(crate) mod bytes;
 mod clock;
 pub mod hooks;
 mod index;
@@ -42,6 +42,7 @@ mod xpress;
 
 pub use clock::{ClockKind, TraceClock};
 pub use reader::Reader;
+pub(crate) use record::event_header;
 pub use slice::{EachRecord, EtlScratch, EtlSlice};
 pub(crate) use trace::{MANIFEST_ID, manifest_part};
 pub use trace::{Trace, TraceSchema, TraceSchemaKind, Volume, is_bookkeeping};

@@ -271,7 +271,7 @@ fn event(rest: &[u8], is_32: bool) -> Found {
 }
 
 #[inline]
-fn event_header(record: &[u8], is_32: bool) -> RawHeader {
+pub(crate) fn event_header(record: &[u8], is_32: bool) -> RawHeader {
     const NO_PROCESSOR_TIMES: u16 = 0x10;
     let flags = u16_at(record, 4).unwrap_or_default();
     let descriptor = record.get(0x2a..).and_then(<[u8]>::first_chunk);
