@@ -2,11 +2,11 @@
 
 use std::hash::{Hash, Hasher};
 
+use etwatch_event::fair::Candidate;
 use etwatch_rules::sigma::value::Number;
 use hashbrown::{Equivalent, HashMap};
 use serde::{Deserialize, Serialize};
 
-use crate::fair::Candidate;
 use crate::key::Carried;
 use crate::window::{Contribution, Measuring, Window};
 

@@ -11,13 +11,11 @@
 //! | `window` | what one group remembers, and when its condition holds |
 //! | `hosts` | the clock of each host |
 //! | [`loss`] | what was lost, and when |
-//! | `fair` | which groups go when there is no more room |
 //! | [`saved`] | the memory, to be taken up again by another run |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod correlator;
-mod fair;
 mod groups;
 mod hosts;
 mod key;

@@ -20,7 +20,7 @@
 //! | [`mod@derived`] | flows and beacons as events of their own |
 //! | [`flows`] | what passed between processes and other hosts |
 //! | [`beacons`] | who calls the same endpoint by a timer |
-//! | `fair` | a table that no group of its entries can take for itself |
+//! | `fair` | a table that no lineage of processes can take for itself |
 //! | [`names`] | [`ObjectNames`]: names behind handles and addresses |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

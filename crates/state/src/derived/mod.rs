@@ -163,7 +163,7 @@ impl Derived {
         self.sweep(contact.time);
         let ends = Ends::of(contact);
         if contact.act == Act::Ended {
-            self.connections.close(&context.who, &ends);
+            self.connections.close(context.who, ends);
             return;
         }
         self.fold_name(context);
@@ -172,7 +172,7 @@ impl Derived {
         let begins = contact.act == Act::Connected || context.is_first;
         let origin = event.origin();
         let mut tally = Tally { flows, beacons, known_good, found, derivation, name, origin };
-        if !begins && let Some(connection) = connections.get_mut(&context.who, &ends) {
+        if !begins && let Some(connection) = connections.get_mut(context.who, ends) {
             tally.count(contact, context.who, connection, begins);
             return;
         }
@@ -184,11 +184,13 @@ impl Derived {
             name: name.filter(|_| contact.is_followed).map(Into::into),
             sent: Timestamp::UNKNOWN,
             seen: contact.time,
+            contacts: 0,
+            lineage: context.process.map_or([0; 4], |process| process.lineage()),
             flow: None,
         };
         tally.count(contact, context.who, &mut connection, begins);
         if contact.is_followed {
-            connections.open(&context.who, ends, connection);
+            connections.open(context.who, ends, connection);
         }
     }
 
@@ -262,6 +264,7 @@ impl Tally<'_> {
             }
         }
         connection.seen = contact.time;
+        connection.contacts = connection.contacts.saturating_add(1);
         if contact.act == Act::Sent {
             connection.sent = contact.time;
         }
@@ -293,6 +296,7 @@ impl Tally<'_> {
         let flow = || Flow {
             key,
             who: Some(Arc::clone(&connection.who)),
+            lineage: connection.lineage,
             name: connection.name.clone().or_else(|| name.map(Into::into)),
             passed,
             first: contact.time,
@@ -314,6 +318,7 @@ impl Tally<'_> {
             address: contact.remote.address,
             port: contact.remote.port,
             protocol: contact.protocol,
+            lineage: connection.lineage,
         };
         if let Some(beacon) = self.beacons.hear(&call) {
             let (who, contact) = (Arc::clone(&connection.who), *contact);

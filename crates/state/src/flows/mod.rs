@@ -36,7 +36,7 @@ pub use contact::Protocol;
 pub use known_good::{Entry, KnownGood, Malformed, Network, Pattern};
 pub use period::Limits;
 
-use period::{Flow, FlowKey, Passed, Period};
+use period::{Flow, FlowKey, Passed, Period, Place};
 
 /// Units of 100 ns in an hour.
 pub(crate) const HOUR: u64 = 3_600 * TICKS_PER_SECOND;
@@ -112,22 +112,21 @@ impl Flows {
     /// none is open. `place` is where the flow was. Returns where it is.
     pub(crate) fn count(
         &mut self,
-        place: Option<(u64, u32)>,
+        place: Option<Place>,
         passed: &Passed,
         flow: impl FnOnce() -> Flow,
         told: (Timestamp, etwatch_event::Origin),
-    ) -> Option<(u64, u32)> {
+    ) -> Option<Place> {
         let (time, origin) = told;
         if self.hour.flows.is_empty() {
             self.number = self.number.max(hour_of(time));
         }
-        if let Some((hour, place)) = place
-            && hour == self.number
+        if let Some(place) = place
             && self.hour.add_at(place, passed, time, origin)
         {
-            return Some((hour, place));
+            return Some(place);
         }
-        self.hour.add(flow()).map(|place| (self.number, place))
+        self.hour.add(flow())
     }
 
     /// Counts in the flow of `key` if there is one whose name is this; false if not.
