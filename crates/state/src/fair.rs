@@ -87,6 +87,13 @@ impl<K: Clone + Eq + Hash, V: Kept> Fair<K, V> {
         self.entries.retain(|_, entry| !is_over(&entry.value));
     }
 
+    /// All with their lineages, in the order in which they came.
+    pub(crate) fn in_order(&self) -> Vec<(&K, [u32; 4], &V)> {
+        let mut all: Vec<_> = self.entries.iter().collect();
+        all.sort_unstable_by_key(|(_, entry)| entry.sequence);
+        all.into_iter().map(|(key, entry)| (key, entry.lineage, &entry.value)).collect()
+    }
+
     fn make_room(&mut self) {
         let candidate = |entry: &Entry<V>| Candidate {
             lineage: entry.lineage,

@@ -17,6 +17,8 @@
 //! | [`mod@filled`] | which fields events are given here, and by what |
 //! | [`facts`] | what a process did so far, as fields |
 //! | [`processes`] | [`ProcessTable`]: who is and was running |
+//! | [`saved`] | all of it, to be taken up again by another run |
+//! | `hash` | hashes that are the same in each run |
 //! | [`mod@derived`] | flows and beacons as events of their own |
 //! | [`flows`] | what passed between processes and other hosts |
 //! | [`beacons`] | who calls the same endpoint by a timer |
@@ -37,12 +39,14 @@ mod file_facts;
 mod fill;
 pub mod filled;
 pub mod flows;
+mod hash;
 mod host;
 mod hosts;
 pub mod merge;
 pub mod names;
 pub mod processes;
 mod release;
+pub mod saved;
 mod scripts;
 pub mod state;
 mod threads;

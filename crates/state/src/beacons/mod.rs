@@ -16,16 +16,19 @@
 //! Bounds: [`MOST`] endpoints, fair between lineages of processes; what was silent for [`SILENCE`] is forgotten.
 
 pub mod rhythm;
+mod saved;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use etwatch_event::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::fair::{Fair, Kept};
 use crate::flows::Protocol;
 use rhythm::{MOST_GAPS, Rhythm};
+pub(crate) use saved::SavedBeacons;
 
 /// Contacts this near to each other are one burst.
 pub const BURST: Duration = Duration::from_secs(2);
@@ -41,14 +44,14 @@ const TOLD: Duration = Duration::from_secs(3_600);
 const LOOKS: u64 = 4;
 
 /// An endpoint, by name or else by address.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Host {
     Name(Arc<str>),
     Address(IpAddr),
 }
 
 /// What is called.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Endpoint {
     host: Host,
     port: u16,

@@ -17,9 +17,11 @@
 //! | `fields` | the fields that are read and written |
 //! | `learn` | what is known of a contact when its event's turn comes |
 //! | `write` | flows and beacons as events |
+//! | `saved` | what is kept from one run to the next |
 
 mod fields;
 pub(crate) mod learn;
+mod saved;
 mod write;
 
 use std::collections::BTreeMap;
@@ -38,6 +40,7 @@ use crate::flows::{Flows, KnownGood, hour_of};
 use crate::processes::Process;
 
 pub(crate) use fields::DerivedFields;
+pub(crate) use saved::SavedDerived;
 
 /// Bytes of a host's name that are kept; a name in the DNS has no more than 255.
 const NAME_BYTES: usize = 256;

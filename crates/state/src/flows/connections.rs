@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etwatch_event::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::contact::{Contact, End, Protocol};
 use super::period::Place;
@@ -19,7 +20,7 @@ const MOST: usize = 16_384;
 const SILENCE: Duration = Duration::from_secs(24 * 3_600);
 
 /// The two ends of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Ends {
     protocol: Protocol,
     local: Option<End>,
@@ -84,6 +85,17 @@ impl Connections {
     }
     pub(crate) fn close(&mut self, who: WhoKey, ends: Ends) {
         self.open.remove(&(who, ends));
+    }
+    /// All, in the order in which they were opened.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = (&(WhoKey, Ends), &Connection)> {
+        self.open.in_order().into_iter().map(|(key, _, connection)| (key, connection))
+    }
+    /// Connections that go on with what an earlier run had open.
+    pub(crate) fn restored(all: impl Iterator<Item = (WhoKey, Ends, Connection)>) -> Self {
+        let mut connections = Self::default();
+        all.for_each(|(who, ends, connection)| connections.open(who, ends, connection));
+        connections.open.evicted = 0;
+        connections
     }
     /// Forgets those that were silent for too long.
     pub(crate) fn sweep(&mut self, now: Timestamp) {

@@ -94,6 +94,22 @@ impl Flows {
         Self { hour: Period::new(of_hour), day: Period::new(of_day), number: 0 }
     }
 
+    /// The flows of the hour and the day that are open, and which hour it is.
+    pub(crate) fn open(&self) -> (&Period, &Period, u64) {
+        (&self.hour, &self.day, self.number)
+    }
+    /// Flows that go on with what an earlier run had open.
+    pub(crate) fn restored(
+        hour: impl Iterator<Item = Flow>,
+        day: impl Iterator<Item = Flow>,
+        number: u64,
+        epoch: u64,
+    ) -> Self {
+        let hour = Period::restored(Limits::default(), hour, epoch);
+        let day = Period::restored(OF_DAY, day, 0);
+        Self { hour, day, number }
+    }
+
     /// When the first of what is open is over; never if nothing is.
     pub(crate) fn end(&self) -> Timestamp {
         if !self.hour.flows.is_empty() {

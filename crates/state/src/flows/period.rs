@@ -18,6 +18,7 @@ use std::sync::Arc;
 use etwatch_event::fair::{Candidate, choose};
 use etwatch_event::{Origin, Timestamp};
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 
 /// Of how many flows one is put together with others when the table is full.
 const SHARE: usize = 8;
@@ -41,7 +42,7 @@ impl Default for Limits {
 }
 
 /// What flows are told apart by; without an end it is what there was no room for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct FlowKey {
     pub(crate) who: Option<WhoKey>,
     pub(crate) end: Option<(IpAddr, u16)>,
@@ -50,7 +51,7 @@ pub(crate) struct FlowKey {
 }
 
 /// What passed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Passed {
     pub(crate) connections: u64,
     pub(crate) sent: u64,
@@ -117,7 +118,7 @@ pub(crate) struct Flow {
 }
 
 /// Where a flow lies, until flows are put together or forgotten.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place {
     epoch: u64,
     index: u32,
@@ -173,6 +174,21 @@ impl Period {
             epoch: 0,
             together: 0,
         }
+    }
+
+    /// With the flows of an earlier run, whose places are found again in the same `epoch`.
+    pub(crate) fn restored(limits: Limits, flows: impl Iterator<Item = Flow>, epoch: u64) -> Self {
+        let mut period = Self::new(limits);
+        flows.for_each(|flow| {
+            period.add(flow);
+        });
+        period.epoch = period.epoch.max(epoch.min(u64::from(u32::MAX)));
+        period.together = 0;
+        period
+    }
+    /// How often flows have got other places.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// Forgets the flows; memory is kept for as many as an ordinary hour has.
