@@ -27,6 +27,9 @@ pub enum EngineError {
     /// A built-in table is malformed.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// The built-in table of live sources is malformed.
+    #[error(transparent)]
+    LiveTable(#[from] crate::live_plan::LiveTableError),
     /// The built-in list of known-good endpoints is malformed.
     #[error(transparent)]
     Endpoints(#[from] EndpointsError),

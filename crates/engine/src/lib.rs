@@ -11,6 +11,7 @@
 //! | [`mod@known_fields`] | which fields log sources have, for the examination of rules |
 //! | [`mod@field_sources`] | where each field of a log source comes from, or why from nowhere |
 //! | [`endpoints`] | known-good endpoints as they are written |
+//! | [`mod@live_plan`] | what a running Windows is asked for, and which rules can't fire there |
 //! | [`live`] | an engine whose rules can be loaded again while it runs |
 //! | [`options`] | how a replay is run, and who is told how it goes |
 //! | [`pipeline`] | the wiring of a replay: which input has its turn |
@@ -38,6 +39,7 @@ pub mod field_sources;
 pub mod input;
 pub mod known_fields;
 pub mod live;
+pub mod live_plan;
 pub mod options;
 mod ordered;
 pub mod pending;
@@ -53,6 +55,7 @@ pub use engine::{Engine, EngineError};
 pub use field_sources::FieldSources;
 pub use known_fields::known_fields;
 pub use live::LiveEngine;
+pub use live_plan::{LiveChanges, LiveConditions, LivePlan, Planner};
 pub use options::{Observer, Options, Progress};
 pub use pipeline::{replay, replay_live, replay_on};
 pub use report::Report;

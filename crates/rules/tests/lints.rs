@@ -209,6 +209,7 @@ fn without_field(ids: &[u64]) -> InputEvents {
         withheld: None,
         is_complete: true,
         fields: fields.into(),
+        constants: Default::default(),
     }
 }
 

@@ -55,7 +55,9 @@ pub use images::{ProcessFilter, ProcessImages, TooManyImages};
 pub use intake::Intake;
 pub use receive::{Receive, guarded};
 pub use schemas::{Describe, DescribeError, Schemas};
-pub use settings::{Buffers, ProcessSelector, ProviderSettings, SessionKind, SessionSettings};
+pub use settings::{
+    Buffers, ChannelSettings, ProcessSelector, ProviderSettings, SessionKind, SessionSettings,
+};
 
 #[cfg(test)]
 mod tests;

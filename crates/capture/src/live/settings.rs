@@ -87,3 +87,91 @@ pub struct ProviderSettings {
     /// Data of a filter of the provider's own (`EVENT_FILTER_TYPE_SCHEMATIZED`, as Kernel-Registry takes), with its type.
     pub filter: Option<(u32, Vec<u8>)>,
 }
+
+/// A channel of the event log that is wanted (`EvtSubscribe`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelSettings {
+    /// Its path: `Microsoft-Windows-PowerShell/Operational`.
+    pub path: String,
+    /// The ids that are wanted, in ascending order; empty is all.
+    pub ids: Vec<u16>,
+    /// The same as the query that the event log takes, a structured one if it has too many terms for a plain one.
+    pub query: String,
+}
+
+/// Terms that the event log takes in one condition; with more it refuses the query.
+const TERMS: usize = 20;
+
+impl ChannelSettings {
+    /// The events of a channel with these ids, in any order; of no ids: all.
+    ///
+    /// ```
+    /// use etwatch_capture::live::ChannelSettings;
+    /// let settings = ChannelSettings::new("System", [7045, 104, 7036, 7035]);
+    /// assert_eq!(settings.ids, [104, 7035, 7036, 7045]);
+    /// let query = "*[System[(EventID=104 or EventID=7045 or (EventID>=7035 and EventID<=7036))]]";
+    /// assert_eq!(settings.query, query);
+    /// ```
+    #[must_use]
+    pub fn new(path: &str, ids: impl IntoIterator<Item = u16>) -> Self {
+        let mut ids: Vec<u16> = ids.into_iter().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let query = query(path, &ids);
+        Self { path: path.to_owned(), ids, query }
+    }
+}
+
+/// A query of the event log. A range has two terms; each `Select` of a structured query has its own count.
+fn query(path: &str, ids: &[u16]) -> String {
+    let (mut single, mut ranges) = (Vec::new(), Vec::new());
+    for run in ids.chunk_by(|one, next| one.checked_add(1) == Some(*next)) {
+        match run {
+            [first, .., last] => ranges.push(format!("(EventID>={first} and EventID<={last})")),
+            one => single.extend(one.iter().map(|id| format!("EventID={id}"))),
+        }
+    }
+    let chunks = single.chunks(TERMS).chain(ranges.chunks(TERMS / 2));
+    let conditions: Vec<String> = match single.len() + 2 * ranges.len() {
+        0 => return "*".to_owned(),
+        1..=TERMS => vec![condition(&[single.as_slice(), &ranges].concat())],
+        _ => chunks.map(condition).collect(),
+    };
+    if let [only] = conditions.as_slice() {
+        return only.clone();
+    }
+    let select = |condition: &String| {
+        let [path, condition] = [path, condition].map(escaped);
+        format!("<Select Path=\"{path}\">{condition}</Select>")
+    };
+    let all: String = conditions.iter().map(select).collect();
+    format!("<QueryList><Query Id=\"0\">{all}</Query></QueryList>")
+}
+
+fn condition(terms: &[String]) -> String {
+    format!("*[System[({})]]", terms.join(" or "))
+}
+
+/// Text in XML.
+fn escaped(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_ids_are_asked_for_in_several_conditions_that_each_have_few_terms() {
+        assert_eq!(ChannelSettings::new("Security", []).query, "*");
+        let odd = ChannelSettings::new("A & B", (0..41).map(|index| 2 * index + 1));
+        assert_eq!(odd.query.matches("<Select Path=\"A &amp; B\">*[System[(").count(), 3);
+        assert_eq!(odd.query.matches("EventID=").count(), 41);
+        let pairs = ChannelSettings::new("S", (0..11).flat_map(|index| [3 * index, 3 * index + 1]));
+        assert_eq!(pairs.query.matches("<Select ").count(), 2);
+        assert!(pairs.query.contains("(EventID&gt;=0 and EventID&lt;=1)"));
+        let all = ChannelSettings::new("S", 0..=u16::MAX);
+        assert_eq!(all.query, "*[System[((EventID>=0 and EventID<=65535))]]");
+    }
+}

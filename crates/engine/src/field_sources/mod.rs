@@ -19,6 +19,7 @@
 //! |---|---|
 //! | `facts` | which facts of processes an input can tell |
 //! | `layouts` | the fields that payloads have |
+//! | `live` | the rows of the taxonomy as a plan for a running machine looks at them |
 //! | `recorded` | what a row makes of the fields of a payload |
 //! | `row` | the rows of the taxonomy with their fields, by kind of input |
 //! | `reach` | the same for the examination of rules |
@@ -26,6 +27,7 @@
 
 mod facts;
 mod layouts;
+mod live;
 mod reach;
 mod recorded;
 mod row;
@@ -43,10 +45,11 @@ use serde::Serialize;
 use crate::engine::EngineError;
 use row::RowSources;
 
+pub(crate) use live::{LiveKind, live_kinds};
 pub use reach::input_events;
 
 /// The provider whose names of fields are Sigma's.
-const SYSMON: &str = "Microsoft-Windows-Sysmon";
+pub(crate) const SYSMON: &str = "Microsoft-Windows-Sysmon";
 
 /// A field of a log source and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,5 +1,6 @@
 //! The kinds of events of an input with their fields, for the examination of rules.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use etwatch_event::field::HEADER_FIELDS;
@@ -9,6 +10,7 @@ use etwatch_rules::lint::reach::{InputEvents, Presence};
 use super::FieldSources;
 use super::facts::Fed;
 use super::row::RowSources;
+use super::{Origin, Way};
 
 /// Where a field is absent from some events of a category, though others have it.
 const ELSEWHERE: &str = "only other events of this log source tell it";
@@ -22,7 +24,12 @@ pub fn input_events(sources: &FieldSources, kind: InputKind) -> Vec<InputEvents>
     sources.rows.iter().map(|row| events(sources, row, kind, &fed)).collect()
 }
 
-fn events(sources: &FieldSources, row: &RowSources, kind: InputKind, fed: &Fed) -> InputEvents {
+pub(super) fn events(
+    sources: &FieldSources,
+    row: &RowSources,
+    kind: InputKind,
+    fed: &Fed,
+) -> InputEvents {
     let on = row.on(kind);
     let categories = row.categories();
     let names = row.fields.iter().map(String::as_str);
@@ -53,5 +60,17 @@ fn events(sources: &FieldSources, row: &RowSources, kind: InputKind, fed: &Fed) 
         withheld,
         is_complete: row.is_listed,
         fields: own.chain(fed.presences(row, kind)).collect(),
+        constants: constants(row, kind),
     }
+}
+
+/// The fields that have the same value in all events of a row.
+fn constants(row: &RowSources, kind: InputKind) -> BTreeMap<String, String> {
+    let constant = |origins: &[Origin]| {
+        let (Origin { way, .. }, rest) = origins.split_first()?;
+        let Way::Constant { value } = way else { return None };
+        rest.iter().all(|other| other.way == *way).then(|| value.clone())
+    };
+    let all = row.on(kind).origins.iter();
+    all.filter_map(|(field, origins)| Some((field.clone(), constant(origins)?))).collect()
 }

@@ -28,6 +28,8 @@ pub(super) struct RowSources {
     /// What it may be instead.
     pub(super) alternative: LogSourceSet,
     pub(super) providers: Vec<String>,
+    /// The channels that it is in, every spelling.
+    pub(super) channels: Vec<String>,
     pub(super) ids: Vec<u32>,
     /// The ids that Sysmon gives to such events.
     pub(super) sysmon: Vec<u32>,
@@ -154,6 +156,7 @@ fn told(
         sources: set(kind.sources),
         alternative: role.alternative.map(set).unwrap_or_default(),
         providers,
+        channels: log.channel.clone(),
         ids: row.map(ids).unwrap_or_default().to_vec(),
         sysmon: row.map(|row| row.sysmon.clone()).unwrap_or_default(),
         known_ids,

@@ -13,6 +13,7 @@
 //! test holds. Provider and event id are those of the kind. Of everything else nothing is assumed, and a kind
 //! of events that is not wholly known has every field: who is told "never" can rely on it.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -56,6 +57,8 @@ pub struct InputEvents {
     pub is_complete: bool,
     /// Their fields.
     pub fields: HashMap<String, Presence>,
+    /// Fields that have the same value in all of them.
+    pub constants: BTreeMap<String, String>,
 }
 
 /// Whether a rule can fire on an input.
@@ -71,14 +74,25 @@ pub enum Reach {
     Never(Vec<String>, Arc<str>),
 }
 
+/// How a rule fares with one kind of events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KindReach {
+    /// The place of the kind among the events of the input.
+    pub kind: usize,
+    /// Whether it can fire.
+    pub reach: Reach,
+    /// The fields that it tests and these events do not have.
+    pub absent: Vec<String>,
+}
+
 /// What rules can reach on one kind of input.
 #[derive(Debug)]
 pub struct Reaches<'a> {
     rules: &'a RuleSet,
     fields: &'a FieldTable,
     events: &'a [InputEvents],
-    /// The kinds of events that a log source fits.
-    fitting: HashMap<LogSource, Vec<&'a InputEvents>>,
+    /// The kinds of events that a log source fits, by their places.
+    fitting: HashMap<LogSource, Vec<usize>>,
 }
 
 impl<'a> Reaches<'a> {
@@ -88,8 +102,9 @@ impl<'a> Reaches<'a> {
         let mut fitting = HashMap::new();
         for rule in rules.rules() {
             fitting.entry(rule.log_source.clone()).or_insert_with_key(|source: &LogSource| {
-                let fits = |kind: &&InputEvents| kind.sources.iter().any(|set| set.fits(source));
-                events.iter().filter(fits).collect()
+                let fits = |kind: &InputEvents| kind.sources.iter().any(|set| set.fits(source));
+                let numbered = events.iter().enumerate();
+                numbered.filter(|(_, kind)| fits(kind)).map(|(index, _)| index).collect()
             });
         }
         Self { rules, fields, events, fitting }
@@ -100,16 +115,15 @@ impl<'a> Reaches<'a> {
     pub fn of(&self, index: RuleIndex) -> Reach {
         let rule = self.rules.get(index).zip(self.rules.expression(index));
         let Some((rule, whole)) = rule else { return Reach::Unknown };
-        let kinds = self.fitting.get(&rule.log_source).map(Vec::as_slice).unwrap_or_default();
+        let kinds: Vec<_> = self.fitting(&rule.log_source).map(|(_, kind)| kind).collect();
         if kinds.is_empty() || self.events.is_empty() {
             return Reach::Unknown;
         }
-        // A name that no kind knows may be anything: telling so is another code's business.
-        let known: HashSet<&str> =
-            kinds.iter().flat_map(|kind| kind.fields.keys()).map(String::as_str).collect();
+        let known = known(&kinds);
         let mut best = None;
         for kind in kinds {
-            let reach = Look { reaches: self, kind, known: &known }.reach(whole);
+            let look = Look { reaches: self, kind, known: &known, with_constants: false };
+            let reach = look.reach(whole);
             let rank = |reach: &Option<Reach>| match reach {
                 None => 0,
                 Some(Reach::Never(missing, _)) if missing.is_empty() => 1,
@@ -123,6 +137,33 @@ impl<'a> Reaches<'a> {
         }
         best.unwrap_or_else(|| Reach::Never(Vec::new(), "no such event is known".into()))
     }
+
+    /// How a rule fares with each kind of events of its log source; those that provider, event id or a constant
+    /// field exclude are left out.
+    #[must_use]
+    pub fn each(&self, index: RuleIndex) -> Vec<KindReach> {
+        let rule = self.rules.get(index).zip(self.rules.expression(index));
+        let Some((rule, whole)) = rule else { return Vec::new() };
+        let kinds: Vec<_> = self.fitting(&rule.log_source).map(|(_, kind)| kind).collect();
+        let known = known(&kinds);
+        let of_kind = |(place, kind)| {
+            let look = Look { reaches: self, kind, known: &known, with_constants: true };
+            let reach = look.reach(whole)?;
+            let absent = look.absent_fields(whole).into_iter().map(|(name, _)| name.to_owned());
+            Some(KindReach { kind: place, reach, absent: absent.collect() })
+        };
+        self.fitting(&rule.log_source).filter_map(of_kind).collect()
+    }
+
+    fn fitting(&self, source: &LogSource) -> impl Iterator<Item = (usize, &'a InputEvents)> {
+        let places = self.fitting.get(source).map(Vec::as_slice).unwrap_or_default();
+        places.iter().filter_map(|place| Some((*place, self.events.get(*place)?)))
+    }
+}
+
+/// The fields that some kind has. A name that none knows may be anything: telling so is another code's business.
+fn known<'a>(kinds: &[&'a InputEvents]) -> HashSet<&'a str> {
+    kinds.iter().flat_map(|kind| kind.fields.keys()).map(String::as_str).collect()
 }
 
 /// A look at events of one kind.
@@ -130,6 +171,8 @@ struct Look<'a> {
     reaches: &'a Reaches<'a>,
     kind: &'a InputEvents,
     known: &'a HashSet<&'a str>,
+    /// Whether fields that always have the same value decide as well.
+    with_constants: bool,
 }
 
 impl Look<'_> {
@@ -172,9 +215,9 @@ impl Look<'_> {
         self.reaches.rules.atoms().get(id)
     }
 
-    /// What provider and event id decide.
+    /// What provider and event id decide, and constants.
     fn of_header(&self, atom: &Atom) -> Option<bool> {
-        let InputEvents { providers, ids, .. } = self.kind;
+        let InputEvents { providers, ids, constants, .. } = self.kind;
         let (mut holding, mut all) = (0, 0);
         let mut count = |value: Value<'_>| {
             all += 1;
@@ -186,6 +229,10 @@ impl Look<'_> {
             }
             Target::Field(FieldId::PROVIDER_NAME) => {
                 providers.iter().for_each(|name| count(Value::Text(name)));
+            }
+            Target::Field(field) if self.with_constants => {
+                let constant = constants.get(self.reaches.fields.name(field));
+                constant.into_iter().for_each(|value| count(Value::Text(value)));
             }
             _ => {}
         }
