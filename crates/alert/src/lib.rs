@@ -15,6 +15,7 @@
 //! | `evidence` | what alerts of correlations tell of an event |
 //! | [`correlation`] | alerts of correlations |
 //! | [`sink`] | what every sink does |
+//! | [`queued`] | a sink with a thread of its own |
 //! | [`object`] | objects of JSON, written member by member |
 //! | [`json`] | one JSON object a line |
 //! | [`pretty`] | a few lines for people |
@@ -31,6 +32,7 @@ pub mod json;
 mod line;
 pub mod object;
 pub mod pretty;
+pub mod queued;
 pub mod sink;
 pub mod telemetry;
 pub mod webhook;
@@ -40,6 +42,7 @@ pub use alert::{Alert, ProcessFields, Subject};
 pub use derived::DerivedWriter;
 pub use json::JsonSink;
 pub use pretty::PrettySink;
+pub use queued::QueuedSink;
 pub use sink::{Form, Forms, Sink, SinkError};
 pub use webhook::{Encoding, Webhook, WebhookOptions};
 pub use writer::{AlertTexts, AlertWriter};

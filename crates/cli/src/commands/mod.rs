@@ -7,12 +7,14 @@ pub(crate) mod convert;
 pub(crate) mod events;
 pub(crate) mod fields;
 pub(crate) mod flows;
+mod line_flags;
 mod outputs;
 pub(crate) mod plan;
 pub(crate) mod process;
 pub(crate) mod replay;
 mod rule_flags;
 pub(crate) mod rules;
+pub(crate) mod run;
 pub(crate) mod schemas;
 pub(crate) mod test;
 pub(crate) mod tree;
@@ -40,6 +42,7 @@ pub(crate) const NOTHING_TESTED: u8 = 4;
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     Replay(Box<replay::Replay>),
+    Run(Box<run::Run>),
     Check(check::Check),
     Test(test::RunTests),
     Rules(rules::Rules),
@@ -59,6 +62,7 @@ impl Command {
     pub(crate) fn run(&self, config: &Config, whole: &mut clap::Command) -> u8 {
         match self {
             Self::Replay(command) => command.run(config),
+            Self::Run(command) => command.run(config),
             Self::Check(command) => command.run(config),
             Self::Test(command) => command.run(config),
             Self::Rules(command) => command.run(config),

@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use etwatch_alert::{Form, JsonSink, PrettySink, Sink, SinkError, Webhook, WebhookOptions};
+use etwatch_alert::queued::QUEUED_BYTES;
+use etwatch_alert::{
+    Form, JsonSink, PrettySink, QueuedSink, Sink, SinkError, Webhook, WebhookOptions,
+};
 use etwatch_capture::source::Location;
 
 use crate::config::Format;
@@ -25,6 +28,9 @@ pub(crate) struct Asked<'a> {
     pub(crate) summary: Option<&'a Path>,
     /// A receiver.
     pub(crate) webhook: Option<WebhookOptions>,
+    /// Whether the run is one that goes on, and not a replay that can be made again: then the file keeps the
+    /// alerts of earlier runs, and nobody waits for the receiver.
+    pub(crate) goes_on: bool,
 }
 
 /// All outputs, open.
@@ -48,9 +54,10 @@ impl Outputs {
         if files.iter().any(|(_, path)| path.is_some()) {
             refuse_overlaps(&files, asked.format, inputs, rules)?;
         }
-        let output = asked.output.map(open).transpose()?;
-        let summary = asked.summary.map(open).transpose()?;
-        for (name, file) in [&output, &summary].into_iter().flatten() {
+        let output = asked.output.map(|path| open(path, asked.goes_on)).transpose()?;
+        let summary = asked.summary.map(|path| open(path, false)).transpose()?;
+        let anew = [output.as_ref().filter(|_| !asked.goes_on), summary.as_ref()];
+        for (name, file) in anew.into_iter().flatten() {
             empty(file).map_err(|error| format!("{name}: {error}"))?;
         }
         let ended = Arc::new(AtomicBool::new(false));
@@ -63,8 +70,13 @@ impl Outputs {
         if let Some((name, file)) = output {
             sinks.push(Box::new(JsonSink::new(name, BufWriter::new(file))));
         }
-        if let Some(webhook) = webhook {
-            sinks.push(Box::new(webhook));
+        match webhook {
+            Some(webhook) if asked.goes_on => {
+                let queued = QueuedSink::start(Box::new(webhook), QUEUED_BYTES);
+                sinks.push(Box::new(queued.map_err(|error| error.to_string())?));
+            }
+            Some(webhook) => sinks.push(Box::new(webhook)),
+            None => {}
         }
         Ok(Self { sinks, summary, ended })
     }
@@ -148,10 +160,11 @@ impl Sink for StandardOutput {
     }
 }
 
-/// Opens a file for writing and leaves what is in it.
-fn open(path: &Path) -> Result<(String, File), String> {
+/// Opens a file for writing, or for writing behind what is in it, and leaves that.
+fn open(path: &Path, behind: bool) -> Result<(String, File), String> {
     let name = path.display().to_string();
-    match OpenOptions::new().write(true).create(true).truncate(false).open(path) {
+    let mut options = OpenOptions::new();
+    match options.write(true).append(behind).create(true).truncate(false).open(path) {
         Ok(file) => Ok((name, file)),
         Err(error) => Err(format!("{name}: {error}; name a file that can be written")),
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use etwatch_engine::Engine;
+use etwatch_engine::{Engine, LiveEngine};
 use etwatch_rules::Level;
 use etwatch_rules::load::{LoadOptions, Loaded};
 
@@ -41,12 +41,38 @@ pub(super) struct Rules {
     pub(super) paths: Vec<PathBuf>,
 }
 
+/// Where rules are looked for, how they are loaded, and from which level on.
+type Read = (Vec<PathBuf>, LoadOptions, Option<Level>);
+
 impl RuleFlags {
     /// Loads them, and tells which files could not be read.
     ///
     /// # Errors
     /// The exit status and a message, if a path does not exist or a built-in table is malformed.
     pub(super) fn load(&self, config: &Config) -> Result<Rules, (u8, String)> {
+        let (paths, options, min_level) = self.read(config)?;
+        let (engine, loaded) = Engine::load(&paths, &options, min_level)
+            .map_err(|error| (FAILED, error.to_string()))?;
+        terminal::unreadable(&loaded.unreadable);
+        Ok(Rules { engine, loaded, paths })
+    }
+
+    /// Loads them for a run during which they may change.
+    ///
+    /// # Errors
+    /// As [`RuleFlags::load`].
+    pub(super) fn load_live(
+        &self,
+        config: &Config,
+    ) -> Result<(LiveEngine, Loaded, Vec<PathBuf>), (u8, String)> {
+        let (paths, options, min_level) = self.read(config)?;
+        let (engine, reload) = LiveEngine::load(paths.clone(), options, min_level)
+            .map_err(|error| (FAILED, error.to_string()))?;
+        terminal::unreadable(&reload.loaded.unreadable);
+        Ok((engine, reload.loaded, paths))
+    }
+
+    fn read(&self, config: &Config) -> Result<Read, (u8, String)> {
         let paths = config.rule_paths(&self.rules);
         if let Some(missing) = paths.iter().find(|path| !path.exists()) {
             let missing = missing.display();
@@ -58,10 +84,6 @@ impl RuleFlags {
             include_deprecated: self.include_deprecated,
             ..LoadOptions::default()
         };
-        let min_level = self.min_level.or(config.min_level());
-        let (engine, loaded) = Engine::load(&paths, &options, min_level)
-            .map_err(|error| (FAILED, error.to_string()))?;
-        terminal::unreadable(&loaded.unreadable);
-        Ok(Rules { engine, loaded, paths })
+        Ok((paths, options, self.min_level.or(config.min_level())))
     }
 }

@@ -16,6 +16,7 @@
 //! | `gather` | a thread for each feed, and one queue |
 //! | `line` | the thread of the run |
 //! | `pulse` | heartbeats and gaps: what a run tells of itself |
+//! | [`session`] | a session as a feed |
 //! | [`options`] | how a run is run |
 
 pub mod feed;
@@ -23,6 +24,7 @@ mod gather;
 mod line;
 pub mod options;
 mod pulse;
+pub mod session;
 
 use etwatch_alert::Sink;
 
@@ -34,6 +36,7 @@ use crate::report::Report;
 pub use feed::{Feed, Next, Recorded};
 pub use gather::StopFlag;
 pub use options::LiveOptions;
+pub use session::SessionFeed;
 
 /// Hands the events of `feeds` through the rules of `engine`, which may be loaded again meanwhile, and the alerts
 /// to `sinks`, until all feeds have ended or `stop` is set. Then feeds are told to end, what they have is worked
