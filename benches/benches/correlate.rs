@@ -78,8 +78,10 @@ impl Bench {
             events.attribute(number, attribution);
         }
         // As long as what is told of an event mostly is.
-        let template = format!("{{\"time\":\"\u{1}\",\"pid\":\0,\"rule\":\"{}\"}}", "x".repeat(320));
-        let evidence = Templates::default().evidence(&template, &"x".repeat(60), Timestamp::default());
+        let template =
+            format!("{{\"time\":\"\u{1}\",\"pid\":\0,\"rule\":\"{}\"}}", "x".repeat(320));
+        let evidence =
+            Templates::default().evidence(&template, &"x".repeat(60), Timestamp::default());
         Self { plan: Arc::new(plan), events, evidence, now: 133_000_000_000_000_000 }
     }
 

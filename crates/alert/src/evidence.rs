@@ -145,7 +145,8 @@ mod tests {
 
     #[test]
     fn of_a_key_the_host_is_part_of_the_template() {
-        for (key, template) in [("ws-1:{b432}", "\"ws-1:\0\""), ("ws\"1:{b432}", "\0"), ("7", "\0")] {
+        for (key, template) in [("ws-1:{b432}", "\"ws-1:\0\""), ("ws\"1:{b432}", "\0"), ("7", "\0")]
+        {
             let (mut written, mut own) = (String::new(), Own::default());
             own.put_key(&mut written, key);
             assert_eq!(written, template);

@@ -13,7 +13,9 @@
 //! Administrators_Workstation = ["ws-admin-1", "ws-admin-2"]
 //! ```
 //!
-//! An unknown key is an error that names the nearest known one.
+//! An unknown key is an error that names the nearest known one. What is said of sessions is in [`live`].
+
+mod live;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -21,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use etwatch_alert::{Encoding, SinkError, WebhookOptions};
+use etwatch_engine::LiveChanges;
 use etwatch_rules::Level;
 use etwatch_rules::sigma::value::Placeholders;
 use serde::Deserialize;
@@ -82,6 +85,12 @@ pub(crate) struct Config {
     webhook: Option<WebhookTable>,
     #[serde(default)]
     placeholders: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    sessions: live::SessionsTable,
+    #[serde(default)]
+    providers: Vec<live::ProviderTable>,
+    #[serde(default)]
+    channels: Vec<live::ChannelTable>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -152,7 +161,10 @@ impl Config {
                 "webhook.timeout_seconds can't be {seconds}; from {least} to {most}"
             ));
         }
-        Ok(())
+        if self.providers.iter().any(live::ProviderTable::is_nameless) {
+            return Err("one of [[providers]] has no name; name it by `name` or `guid`".to_owned());
+        }
+        self.sessions.check()
     }
 
     /// The rules: those of the flags, else those of the file, else `rules`.
@@ -170,6 +182,10 @@ impl Config {
     /// Values of placeholders.
     pub(crate) fn placeholders(&self) -> Placeholders {
         self.placeholders.iter().map(|(name, values)| (name.clone(), values.clone())).collect()
+    }
+    /// What is changed of the plan for a running machine.
+    pub(crate) fn live_changes(&self) -> LiveChanges {
+        live::changes(&self.sessions, &self.providers, &self.channels)
     }
     /// The webhook to use: the flag's URL, else the file's, with the file's other settings.
     pub(crate) fn webhook_options(
@@ -206,7 +222,8 @@ impl Config {
 /// The known key that is nearest to an unknown one, from serde's list of what was expected.
 fn hint(message: &str) -> Option<&str> {
     let mut names = message.split('`').skip(1).step_by(2);
-    let unknown = message.starts_with("unknown field").then(|| names.next()).flatten()?;
+    let is_unknown = ["unknown field", "unknown variant"].iter().any(|it| message.starts_with(it));
+    let unknown = is_unknown.then(|| names.next()).flatten()?;
     etwatch_rules::diagnostic::nearest(unknown, names)
 }
 

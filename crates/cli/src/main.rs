@@ -49,6 +49,7 @@ Examples:
   etwatch replay case.evtx --rules sigma      one event log, a folder of Sigma rules
   etwatch check rules                         what is wrong with rules, and what to write instead
   etwatch test rules                          do rules match what they should, and nothing else
+  etwatch plan                                what the rules need of a running Windows
   etwatch events case.evtx --count            what is in a recording
   etwatch process cmd.exe --over case.evtx    what a process did
   etwatch flows case.etl                      bytes by process, endpoint and hour

@@ -246,8 +246,7 @@ impl Correlator {
         for matched in uses.chunk_by(|(one, _), (other, _)| one.correlation == other.correlation) {
             let Some((Use { correlation, .. }, _)) = matched.first() else { continue };
             let lineage = attribution.lineage;
-            let given =
-                Given { host, time, lineage, fields: event, matched, evidence: &evidence };
+            let given = Given { host, time, lineage, fields: event, matched, evidence: &evidence };
             self.contribute(*correlation, &given, &mut risen, out);
         }
         self.uses = uses;

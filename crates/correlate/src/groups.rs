@@ -6,12 +6,12 @@
 
 use std::hash::BuildHasher;
 
+use etwatch_event::fair::Candidate;
 use etwatch_rules::sigma::value::Number;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::of_block;
-use crate::fair::Candidate;
 use crate::key::{Carried, Spelling};
 use crate::window::{Contribution, Measuring, Window};
 

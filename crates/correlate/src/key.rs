@@ -66,7 +66,8 @@ impl Carried {
     pub(crate) fn heap_bytes(&self) -> usize {
         let value = |value: &Box<str>| of_block(value.len());
         let values = |values: &Vec<Box<str>>| {
-            of_block(values.capacity() * size_of::<Box<str>>()) + values.iter().map(value).sum::<usize>()
+            of_block(values.capacity() * size_of::<Box<str>>())
+                + values.iter().map(value).sum::<usize>()
         };
         of_block(self.0.capacity() * size_of::<Vec<Box<str>>>())
             + self.0.iter().map(values).sum::<usize>()

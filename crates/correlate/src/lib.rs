@@ -13,7 +13,6 @@
 //! | `hosts` | the clock of each host |
 //! | [`loss`] | what was lost, and when |
 //! | `bytes` | what memory costs beyond the bytes that are asked for |
-//! | `fair` | which groups go when there is no more room |
 //! | [`saved`] | the memory, to be taken up again by another run |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -21,7 +20,6 @@
 mod bytes;
 pub mod correlator;
 pub mod evidence;
-mod fair;
 mod groups;
 mod hosts;
 mod key;

@@ -123,18 +123,25 @@ impl State {
     /// Nothing is remembered yet.
     #[must_use]
     pub fn new(settings: Settings, outline: Arc<Outline>) -> Self {
+        Self::with_hosts(settings, outline, Hosts::default())
+    }
+    pub(crate) fn with_hosts(settings: Settings, outline: Arc<Outline>, hosts: Hosts) -> Self {
         Self {
             settings,
             outline,
             wanted: Wanted::default(),
             derivation: Derivation::default(),
-            hosts: Hosts::default(),
+            hosts,
             merge: Merge::default(),
             now: Timestamp::UNKNOWN,
             latest: Seen::default(),
             clock: Duration::ZERO,
             found: Found::default(),
         }
+    }
+
+    pub(crate) fn hosts(&self) -> &Hosts {
+        &self.hosts
     }
 
     /// Says which host the events of an input are of that do not name one.
@@ -210,9 +217,24 @@ impl State {
         self.release(out, ledger);
     }
 
-    /// There is nothing more: what still waits leaves, and the ledger is told what had to be forgotten. Returns
-    /// whether there is more to leave, once these have been taken away.
+    /// There is nothing more: what still waits leaves, what is open is told, and the ledger is told what had to be
+    /// forgotten. Returns whether there is more to leave, once these have been taken away.
     pub fn finish(&mut self, out: &mut EventBatch, ledger: &mut Ledger) -> bool {
+        if self.pause(out, ledger) {
+            return true;
+        }
+        let Self { hosts, derivation, outline, .. } = self;
+        hosts.each_in_order(|host| host.derive_rest(derivation, outline, out, ledger));
+        let missing = self.hosts.missing_scripts();
+        if missing > 0 {
+            *ledger.incomplete.entry("scripts").or_default() += missing;
+        }
+        false
+    }
+
+    /// There is nothing more in this run, and another goes on with what [`State::save`] gives: what still waits
+    /// leaves, what is open stays open. Returns as [`State::finish`].
+    pub fn pause(&mut self, out: &mut EventBatch, ledger: &mut Ledger) -> bool {
         self.now = Timestamp::from_filetime(u64::MAX);
         self.release(out, ledger);
         if !self.merge.is_empty() {
@@ -222,12 +244,7 @@ impl State {
         if let Some(mut gone) = hosts.take_gone() {
             gone.derive_rest(derivation, outline, out, ledger);
         }
-        hosts.each_in_order(|host| host.derive_rest(derivation, outline, out, ledger));
         ledger.forgotten = self.hosts.forgotten();
-        let missing = self.hosts.missing_scripts();
-        if missing > 0 {
-            *ledger.incomplete.entry("scripts").or_default() += missing;
-        }
         if self.merge.hurried > 0 {
             *ledger.forgotten.entry("halves to wait for").or_default() += self.merge.hurried;
         }

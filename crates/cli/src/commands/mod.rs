@@ -10,6 +10,7 @@ pub(crate) mod fields;
 pub(crate) mod flows;
 mod line_flags;
 mod outputs;
+pub(crate) mod plan;
 pub(crate) mod process;
 pub(crate) mod replay;
 mod rule_flags;
@@ -46,6 +47,7 @@ pub(crate) enum Command {
     Check(check::Check),
     Test(test::RunTests),
     Rules(rules::Rules),
+    Plan(plan::Plan),
     Events(Box<events::Events>),
     Process(Box<process::Process>),
     Tree(tree::Tree),
@@ -66,6 +68,7 @@ impl Command {
             Self::Check(command) => command.run(config),
             Self::Test(command) => command.run(config),
             Self::Rules(command) => command.run(config),
+            Self::Plan(command) => command.run(config),
             Self::Events(command) => command.run(config),
             Self::Process(command) => command.run(config),
             Self::Tree(command) => command.run(config),

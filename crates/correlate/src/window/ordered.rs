@@ -196,7 +196,8 @@ impl OrderedWindow {
         match self {
             Self::Begun { step, .. } if step.time < from => *self = Self::Empty,
             Self::Chains(chains) => {
-                chains.retain(|Chain { place, steps }| Look { place: *place, steps }.start() >= from);
+                chains
+                    .retain(|Chain { place, steps }| Look { place: *place, steps }.start() >= from);
                 if chains.is_empty() {
                     *self = Self::Empty;
                 }
@@ -217,15 +218,15 @@ impl OrderedWindow {
                 continue;
             }
             let comes_from = automaton.before.get(index).map(Vec::as_slice).unwrap_or_default();
-            let best = self
-                .chains()
-                .filter(|chain| comes_from.contains(&chain.place) && chain.start() >= from)
-                .filter(|chain| {
-                    chain.steps.last().is_some_and(|last| {
-                        last.is_before(step) && last.arrival != step.arrival
+            let best =
+                self.chains()
+                    .filter(|chain| comes_from.contains(&chain.place) && chain.start() >= from)
+                    .filter(|chain| {
+                        chain.steps.last().is_some_and(|last| {
+                            last.is_before(step) && last.arrival != step.arrival
+                        })
                     })
-                })
-                .max_by_key(Look::start);
+                    .max_by_key(Look::start);
             if let Some(chain) = best {
                 let steps = chain.steps.iter().chain([step]).cloned().collect();
                 self.put(Chain { place, steps });
@@ -268,8 +269,9 @@ impl OrderedWindow {
 
     /// The complete chain that began last.
     fn complete(&self, automaton: &Automaton) -> Option<Look<'_>> {
-        let is_last =
-            |chain: &Look<'_>| automaton.is_last.get(chain.place as usize).is_some_and(|last| *last);
+        let is_last = |chain: &Look<'_>| {
+            automaton.is_last.get(chain.place as usize).is_some_and(|last| *last)
+        };
         self.chains().filter(is_last).max_by_key(|chain| (chain.steps.len(), chain.start()))
     }
     pub(crate) fn is_complete(&self, automaton: &Automaton) -> bool {

@@ -79,7 +79,8 @@ impl Chooser<'_> {
     ) -> Fate {
         let (named, is_bound) = self.bounds(index);
         let source = &rule.log_source;
-        if source.category.is_none() && source.service.is_none() && !is_bound {
+        let is_known = !matches!(self.reaches.of(index), Reach::Unknown);
+        if source.category.is_none() && source.service.is_none() && is_known && !is_bound {
             return self.watch_all(index, picks);
         }
         let each = self.reaches.each(index);

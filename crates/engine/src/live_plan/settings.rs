@@ -1,5 +1,7 @@
 //! Picks as settings of sessions and channels, and as a list for people.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use etwatch_capture::live::{ChannelSettings, ProviderSettings, SessionKind, SessionSettings};
 use etwatch_decode::table::Tables;
 use etwatch_event::Guid;
@@ -79,8 +81,8 @@ fn session(here: &Here<'_>, picks: &Picks, role: SessionRole) -> Option<SessionS
 }
 
 fn provider(row: &ProviderRow, pick: &Pick) -> ProviderSettings {
-    let keywords = row.rows_of(|id| pick.ids.contains(&id)).map(|events| events.keyword);
-    let any = keywords.reduce(joined).unwrap_or_default();
+    let rows = || row.rows_of(|id| pick.ids.contains(&id));
+    let any = rows().map(|events| events.keyword).reduce(joined).unwrap_or_default();
     ProviderSettings {
         provider: row.guid.0,
         name: row.name.clone(),
@@ -88,7 +90,7 @@ fn provider(row: &ProviderRow, pick: &Pick) -> ProviderSettings {
         all: 0,
         level: row.level,
         ids: pick.ids.iter().copied().collect(),
-        capture_state: row.capture_state,
+        capture_state: rows().any(|events| events.rundown),
         properties: row.properties,
         filter: row.filter.as_ref().map(|filter| (filter.kind, filter.data.clone())),
     }
@@ -180,11 +182,16 @@ fn sources_of(here: &Here<'_>, picks: &Picks, role: SessionRole) -> Vec<PlannedS
 }
 
 fn source(row: &ProviderRow, pick: &Pick) -> PlannedSource {
-    let costs = row.rows_of(|id| pick.ids.contains(&id)).map(|events| events.cost);
+    // A flag brings all events of a class.
+    let is_wanted = |id: u16| row.is_class() || pick.ids.contains(&id);
+    let costs = row.rows_of(is_wanted).map(|events| events.cost);
+    let ids = row.events.iter().flat_map(|events| events.ids.iter().copied());
+    let mut ids: Vec<u16> = ids.filter(|id| is_wanted(*id)).collect();
+    ids.sort_unstable();
     PlannedSource {
         name: row.name.clone(),
         place: Place::Session(row.session),
-        ids: pick.ids.iter().copied().collect(),
+        ids,
         cost: Some(costs.max().unwrap_or(Cost::Quiet)),
         purposes: pick.purposes.clone(),
         rules: pick.rules.iter().copied().collect(),
@@ -235,16 +242,20 @@ fn notes(here: &Here<'_>, picks: &Picks, chosen: &Chosen) -> Vec<String> {
                 .to_owned(),
         );
     }
+    let mut spared: BTreeMap<usize, (Vec<String>, BTreeSet<usize>)> = BTreeMap::new();
     for ((row, id), rules) in &chosen.spared {
-        let is_picked = |pick: &Pick| pick.ids.contains(id);
-        let Some(provider) = here.table.providers.get(*row) else { continue };
-        if picks.providers.get(*row).is_some_and(is_picked) {
-            continue;
+        if picks.providers.get(*row).is_none_or(|pick| !pick.ids.contains(id)) {
+            let (ids, all) = spared.entry(*row).or_default();
+            ids.push(id.to_string());
+            all.extend(rules);
         }
-        let (name, count) = (&provider.name, rules.len());
+    }
+    for (row, (ids, rules)) in spared {
+        let Some(provider) = here.table.providers.get(row) else { continue };
+        let (name, ids, count) = (&provider.name, ids.join(", "), rules.len());
         notes.push(format!(
-            "{name} {id} is left out: it is noisy, and would tell {count} rules a little more than \
-             they learn without it; [[providers]] can ask for it"
+            "{name} {ids} is noisy and left out, though {count} rules could match a little more of \
+             it; [[providers]] asks for it"
         ));
     }
     notes

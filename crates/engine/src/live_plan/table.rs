@@ -146,6 +146,9 @@ pub struct EventsRow {
     /// The ids behind whose handles they tell the names.
     #[serde(default)]
     pub names: Vec<u16>,
+    /// Whether the provider tells them when it is asked what there is already.
+    #[serde(default)]
+    pub rundown: bool,
 }
 
 /// Data of a filter of the provider's own.
@@ -175,9 +178,6 @@ pub struct ProviderRow {
     /// The most verbose level that is wanted.
     #[serde(default)]
     pub level: u8,
-    /// Whether it is asked to tell what there is already.
-    #[serde(default)]
-    pub capture_state: bool,
     /// `EVENT_ENABLE_PROPERTY_*`.
     #[serde(default)]
     pub properties: u32,
