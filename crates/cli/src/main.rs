@@ -6,6 +6,7 @@
 //! | [`config`] | `etwatch.toml`: what flags set, flags win |
 //! | [`doctor`] | whether a machine can be watched: acts, what is seen of them, judgements |
 //! | [`event_view`] | an event as commands look at it: record or normalised |
+//! | [`host_sessions`] | sessions of this host, from what is wanted to feeds |
 //! | [`processes`] | the processes of recordings, as their events tell of them |
 //! | [`records`] | the records of recordings, decoded and not normalised |
 //! | [`rule_tests`] | tests of rules: from files to outcomes |
@@ -27,6 +28,7 @@ mod commands;
 mod config;
 mod doctor;
 mod event_view;
+mod host_sessions;
 mod processes;
 mod records;
 mod rule_tests;
