@@ -12,6 +12,7 @@ dictionary() {
         load_rule | parse_condition) echo sigma ;;
         compile_pattern) echo pattern ;;
         parse_record | read_json | read_recording) echo json ;;
+        read_event_xml) echo event_xml ;;
         read_evtx) echo evtx ;;
         read_etl) echo etl ;;
         parse_schema) echo schema ;;

@@ -110,6 +110,22 @@ fn seeds_of_event_logs_hold_records() {
     }
 }
 
+#[test]
+fn seeds_of_events_in_xml_hold_some() {
+    let count = |bytes: &[u8]| {
+        checks::read_event_xml::outcome(bytes).map_or(0, |outcome| outcome.records.len())
+    };
+    for (seed, events) in counts("read_event_xml", count) {
+        let least = match seed.as_str() {
+            "in-events-narrow" => 1,
+            "one-a-line" => 2,
+            // Over several blocks.
+            _ => 300,
+        };
+        assert!(events >= least, "{seed}: {events}");
+    }
+}
+
 /// What a count of the seeds of a target came to.
 fn counts(target: &str, count: fn(&[u8]) -> usize) -> Vec<(String, usize)> {
     let folder = fuzz().join("seeds").join(target);

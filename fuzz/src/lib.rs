@@ -12,6 +12,7 @@
 //! | [`evaluate`] | choices | compiled rules match what the plain evaluator matches |
 //! | [`parse_record`] | JSON records, a line each | read or refused, and a parser that remembers reads the same as a new one |
 //! | [`read_json`] | a digit for the limits, a JSON recording | a file and a stream give the same, all counted once |
+//! | [`read_event_xml`] | a digit for the limits, events in XML | a file and a stream give the same, all counted once |
 //! | [`read_evtx`] | choices, then chunks without their zeros | it ends, all counted once |
 //! | [`read_recording`] | a file of any kind | it ends, all counted once |
 //! | [`read_etl`] | a log of ETW, or choices that make one | it ends, all counted once, whatever the size of slices |
@@ -37,6 +38,7 @@ pub mod parse_condition;
 pub mod parse_record;
 pub mod parse_schema;
 pub mod read_etl;
+pub mod read_event_xml;
 pub mod read_evtx;
 pub mod read_json;
 pub mod read_pe;
@@ -57,6 +59,7 @@ pub const TARGETS: &[Target] = &[
     ("evaluate", evaluate::check),
     ("parse_record", parse_record::check),
     ("read_json", read_json::check),
+    ("read_event_xml", read_event_xml::check),
     ("read_evtx", read_evtx::check),
     ("read_recording", read_recording::check),
     ("read_etl", read_etl::check),

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 
+use etwatch_event::field::ANCESTORS;
 use etwatch_event::{
     Event, FieldId, FieldValues, Guid, ProcessIdentity, ProcessKey, Timestamp, Value, Vocabulary,
 };
@@ -40,7 +41,7 @@ pub struct Subject<'a> {
     pub host: Option<Cow<'a, str>>,
     /// The process that acted.
     pub process: Option<Process<'a>>,
-    /// All its fields in the order of their names, which does not depend on its layout.
+    /// All its fields but the list of its ancestors, in the order of their names, which does not depend on its layout.
     pub fields: Vec<(&'a str, FieldValues<'a>)>,
 }
 
@@ -125,7 +126,9 @@ impl<'a> Subject<'a> {
     pub fn new(event: Event<'a>, file: &'a str, names: &ProcessFields) -> Self {
         let host = text(&event, FieldId::COMPUTER);
         let process = names.process(&event, &host.as_deref().unwrap_or_default().to_lowercase());
-        let mut fields: Vec<_> = event.fields().collect();
+        // Up to sixteen GUIDs, made for grouping: an alert names the parent.
+        let is_told = |(name, _): &(&str, _)| *name != ANCESTORS;
+        let mut fields: Vec<_> = event.fields().filter(is_told).collect();
         fields.sort_by_key(|(name, _)| *name);
         let time = event.time().is_known().then(|| event.time());
         Self { event, file, time, host, process, fields }

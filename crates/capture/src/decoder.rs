@@ -11,13 +11,15 @@ use crate::json::RecordParser;
 use crate::limits::Limits;
 use crate::source::{Decoded, Piece};
 use crate::texts::RecordTexts;
+use crate::xml::XmlParser;
 
 /// Decodes pieces one after the other. Each worker has its own.
 #[derive(Debug)]
 pub struct Decoder {
-    /// Event logs and JSON are written differently: each has its own memory.
+    /// Event logs, JSON and XML are written differently: each has its own memory.
     evtx: EvtxDecoder,
     json: RecordParser,
+    xml: XmlParser,
     etl: EtlScratch,
     /// Of the piece decoded last, if they are asked for.
     texts: Option<RecordTexts>,
@@ -28,6 +30,7 @@ impl Default for Decoder {
         Self {
             evtx: EvtxDecoder::new(false),
             json: RecordParser::new(Limits::default()),
+            xml: XmlParser::new(Limits::default()),
             etl: EtlScratch::default(),
             texts: None,
         }
@@ -65,6 +68,9 @@ impl Decoder {
             }
             Piece::Json(block) => {
                 self.json.lend(&mut self.texts, |parser| block.decode(parser, records))
+            }
+            Piece::Xml(block) => {
+                self.xml.lend(&mut self.texts, |parser| block.decode(parser, records))
             }
             Piece::Etl(slice) => without_schemas(|each| slice.read(&mut self.etl, each)),
             Piece::Live(batch) => without_schemas(|each| batch.read(each)),

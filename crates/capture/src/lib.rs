@@ -11,6 +11,7 @@
 //! | [`evtx`] | Windows' event-log files, chunk by chunk |
 //! | [`etl`] | the logs of ETW, slice by slice of time |
 //! | [`json`] | JSON Lines, arrays and documents in the shapes users have |
+//! | [`xml`] | events in the XML that Windows renders |
 //! | [`decoder`] | from pieces to records |
 //! | [`texts`] | the text of records as the recording has it |
 //! | [`etw`] | Windows' sessions: started, watched, repaired, stopped |
@@ -38,6 +39,7 @@ pub mod sim;
 pub mod source;
 pub mod texts;
 pub mod walk;
+pub mod xml;
 
 pub use decoder::Decoder;
 pub use limits::Limits;

@@ -1,7 +1,7 @@
 //! From a place to a source, by what the bytes say.
 //!
 //! The first bytes decide: gzip and zstd are unpacked, `ElfFile` is an event log, a buffer that begins
-//! with the header of a log is a log of ETW, the rest must be JSON. The name of a file decides nothing but
+//! with the header of a log is a log of ETW, text that begins with `<` is XML, the rest must be JSON. The name of a file decides nothing but
 //! one thing: a `.evtx` whose first page is damaged is still searched for chunks, and what is wrong with a
 //! `.etl` is told as such. Both have to be read out of order (the oldest chunk or buffer can lie anywhere),
 //! so one that comes packed or from a pipe goes through a temporary file.
@@ -18,6 +18,7 @@ use crate::limits::Limits;
 use crate::packed::{Counted, Packing, unpack};
 use crate::reopen::Reopening;
 use crate::source::{Location, Source, SourceError};
+use crate::xml;
 
 /// Bytes that are looked at to tell what an input is.
 const SNIFFED: u64 = etl::SNIFFED as u64;
@@ -61,10 +62,10 @@ pub fn open(location: &Location, limits: Limits) -> Result<Box<dyn Source>, Sour
         (Location::File(path), Packing::None) => Input::File(Reopening::at(path.clone())),
         _ => Input::Stream(input, count),
     };
-    json_source(input, &first, name, limits)
+    text_source(input, &first, name, limits)
 }
 
-fn json_source(
+fn text_source(
     input: Input,
     first: &[u8],
     path: String,
@@ -79,8 +80,14 @@ fn json_source(
             "an old or partial event log",
             "only `.evtx` files of Windows Vista and later can be read",
         ),
+        first if is_xml(first) => Ok(Box::new(xml::Reader::new(input, path, limits)?)),
         _ => Ok(Box::new(json::Reader::new(input, path, limits)?)),
     }
+}
+
+fn is_xml(first: &[u8]) -> bool {
+    let text = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
+    text.trim_ascii_start().starts_with(b"<")
 }
 
 fn has_ending(path: &Path, wanted: &str) -> bool {

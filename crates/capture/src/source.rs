@@ -10,6 +10,7 @@ use crate::etl::EtlSlice;
 use crate::evtx::EvtxChunk;
 use crate::json::JsonBlock;
 use crate::live::LiveBatch;
+use crate::xml::XmlBlock;
 
 /// Damage is listed one by one up to this many; beyond, it is only counted.
 pub const DAMAGE_LISTED: usize = 10;
@@ -85,6 +86,8 @@ pub enum Piece {
     Evtx(EvtxChunk),
     /// Some records of a JSON input.
     Json(JsonBlock),
+    /// Some events in the XML that Windows renders.
+    Xml(XmlBlock),
     /// Buffers of an `.etl` file; its records need schemas, so whoever has them reads it
     /// ([`EtlSlice::read`]).
     Etl(EtlSlice),
@@ -110,6 +113,15 @@ pub enum Mark {
         /// Whether they are lines; else records are looked for by their braces.
         lines: bool,
     },
+    /// Bytes of an XML file.
+    Xml {
+        /// Offset of the first byte.
+        offset: u64,
+        /// How many bytes.
+        length: usize,
+        /// Number of the first event.
+        first: u64,
+    },
     /// Buffers of an `.etl` file, by their ranks in the order of time.
     Etl {
         /// The first one that begins in the slice.
@@ -126,6 +138,7 @@ impl Piece {
         match self {
             Self::Evtx(chunk) => Some(chunk.mark()),
             Self::Json(block) => block.mark(),
+            Self::Xml(block) => block.mark(),
             Self::Etl(slice) => Some(slice.mark()),
             Self::Live(_) | Self::Damage(_) => None,
         }

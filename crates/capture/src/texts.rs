@@ -3,10 +3,11 @@
 //! | recording | text of a record |
 //! |---|---|
 //! | JSON | its own bytes, white space between its members included |
+//! | event in XML | the JSON document of which its fields are read, as for an event log |
 //! | event log | the JSON document that the decoder makes of its binary XML, as `evtx_dump` writes it; the binary form itself has no text |
 //! | ETW | one object of JSON: the header, the extended items and the payload in hex ([`RecordTexts::push_raw`]) |
 //!
-//! All three are objects of JSON. Nothing is kept unless it is asked for
+//! All are objects of JSON. Nothing is kept unless it is asked for
 //! ([`crate::Decoder::keeping_texts`]).
 
 use std::fmt::Write as _;

@@ -2,14 +2,22 @@
 //!
 //! A folder is walked to its leaves, names in byte order, so that the same folder gives the same
 //! list everywhere. What is taken goes by the end of the name; a file named by the user is taken
-//! whatever its name. Links to folders are not followed: they could lead in circles. Of the rest only
+//! whatever its name. Configurations are XML too, so a `.xml` file is taken if its beginning shows an event.
+//! Links to folders are not followed: they could lead in circles. Of the rest only
 //! plain files are taken, and links to them: a pipe may never say anything.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::source::{Location, SourceError};
+use crate::xml::shows_event;
 
 const ENDINGS: &[&str] = &["evtx", "etl", "json", "jsonl", "ndjson"];
+/// Taken if they hold events.
+const XML: &str = "xml";
+/// Bytes of such a file that are looked at.
+const LOOKED_AT: u64 = 4 << 10;
 const PACKED: &[&str] = &["gz", "zst"];
 /// Alerts that etwatch itself wrote beside a recording.
 const OWN_OUTPUT: &str = ".alerts.jsonl";
@@ -74,13 +82,21 @@ fn can_be_read(path: &Path) -> bool {
     path.metadata().map_or(true, |data| data.is_file())
 }
 
+fn holds_events(path: &Path) -> bool {
+    let mut first = Vec::new();
+    let file = if can_be_read(path) { File::open(path) } else { return false };
+    let read = file.and_then(|file| file.take(LOOKED_AT).read_to_end(&mut first));
+    read.is_ok() && shows_event(&first)
+}
+
 fn is_recording(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
     let name = name.unwrap_or_default();
     let mut ends = name.rsplit('.');
     let last = ends.next().unwrap_or_default();
     let ending = if PACKED.contains(&last) { ends.next().unwrap_or_default() } else { last };
-    ENDINGS.contains(&ending) && !name.ends_with(OWN_OUTPUT)
+    (ENDINGS.contains(&ending) && !name.ends_with(OWN_OUTPUT))
+        || (last == XML && holds_events(path))
 }
 
 #[cfg(test)]
@@ -104,6 +120,19 @@ mod tests {
             // A name without any dot is its own ending; only a file called just "evtx" is odd.
             assert_eq!(is_recording(Path::new(name)), taken, "{name}");
         }
+    }
+
+    #[test]
+    fn xml_is_taken_if_it_shows_an_event() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let event = "<Events><Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'>";
+        std::fs::write(at("a.xml"), event).unwrap();
+        std::fs::write(at("b.xml"), "<Sysmon schemaversion='4.90'/>").unwrap();
+        std::fs::create_dir(at("c.xml")).unwrap();
+        let found = find(&[folder.path().to_owned()]);
+        assert_eq!(found.inputs, [Location::File(at("a.xml"))]);
+        assert_eq!((found.passed_over, found.errors.len()), (1, 0));
     }
 
     #[cfg(unix)]

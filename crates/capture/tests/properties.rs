@@ -36,6 +36,24 @@ fn nearly_json() -> impl Strategy<Value = String> {
     prop::collection::vec(part, 0..24).prop_map(|parts| parts.concat())
 }
 
+/// Text that is nearly XML of events: tags, sections, schemas, and whole events in between.
+fn nearly_xml() -> impl Strategy<Value = String> {
+    const BEGIN: &str = "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'>";
+    let part = prop_oneof![
+        4 => Just(format!("{BEGIN}<System><EventID>1</EventID></System></Event>\r\n")),
+        2 => Just(format!("{BEGIN}<System>")),
+        1 => Just("<Event>".to_owned()),
+        2 => Just("</System></Event>".to_owned()),
+        1 => Just("<![CDATA[".to_owned()),
+        1 => Just("]]>".to_owned()),
+        1 => Just("<!--".to_owned()),
+        1 => Just("-->".to_owned()),
+        2 => "[<>/='!& \\n-]{0,8}",
+        1 => "\\PC{0,8}",
+    ];
+    prop::collection::vec(part, 0..24).prop_map(|parts| format!("{BEGIN}{}", parts.concat()))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -54,6 +72,20 @@ proptest! {
     fn so_is_text_of_many_blocks(text in nearly_json(), other in nearly_json(), narrow: bool) {
         let record_bytes = if narrow { 1 << 16 } else { 1 << 20 };
         let times = 550_000 / text.len().max(8);
+        let text = text.repeat(times / 2) + &other + &text.repeat(times / 2) + &other;
+        check(text.as_bytes(), Limits { record_bytes, ..Limits::default() });
+    }
+
+    #[test]
+    fn any_xml_is_read_to_its_end_and_adds_up(text in nearly_xml(), narrow: bool) {
+        let record_bytes = if narrow { 150 } else { 16 << 20 };
+        check(text.as_bytes(), Limits { record_bytes, ..Limits::default() });
+    }
+
+    #[test]
+    fn so_is_xml_of_many_blocks(text in nearly_xml(), other in nearly_xml(), narrow: bool) {
+        let record_bytes = if narrow { 1 << 16 } else { 1 << 20 };
+        let times = 550_000 / text.len();
         let text = text.repeat(times / 2) + &other + &text.repeat(times / 2) + &other;
         check(text.as_bytes(), Limits { record_bytes, ..Limits::default() });
     }

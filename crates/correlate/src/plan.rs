@@ -218,6 +218,16 @@ impl Plan {
     pub fn contributes(&self, rule: RuleIndex) -> bool {
         !self.uses(rule).is_empty()
     }
+    /// Whether a correlation looks at this field of the events that a rule is true of.
+    #[must_use]
+    pub fn looks_at(&self, rule: RuleIndex, field: FieldId) -> bool {
+        self.uses(rule).iter().any(|Use { correlation, position }| {
+            let Some(planned) = self.correlations.get(*correlation) else { return false };
+            let fields = planned.correlation.group_by.iter().chain(planned.measured());
+            let mut fields = fields.filter_map(|field| field.of_rule.get(*position as usize));
+            fields.any(|of_rule| *of_rule == field) || planned.carried.contains(&field)
+        })
+    }
     pub(crate) fn uses(&self, rule: RuleIndex) -> &[Use] {
         self.of_rules.get(rule.index()).map_or(&[], Vec::as_slice)
     }

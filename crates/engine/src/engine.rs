@@ -8,14 +8,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use etwatch_correlate::Plan;
+use etwatch_event::field::ANCESTORS;
 use etwatch_event::{FieldTable, LayoutId, LogSourceSetId, Vocabulary};
 use etwatch_normalise::{Normaliser, Table, TableError, Taxonomy};
 use etwatch_rules::load::{LoadOptions, Loaded, load};
 use etwatch_rules::sigma::Correlation;
 use etwatch_rules::sigma::detection::Target;
-use etwatch_rules::{Level, Rule, RuleSet};
+use etwatch_rules::{Level, Rule, RuleIndex, RuleSet};
 use etwatch_state::flows::KnownGood;
-use etwatch_state::{Derivation, DerivedKind, Facts, NeededFacts, Outline, Wanted};
+use etwatch_state::{Ancestors, Derivation, DerivedKind, Facts, NeededFacts, Outline, Wanted};
 
 use crate::endpoints::{self, EndpointsError};
 
@@ -184,11 +185,32 @@ impl Engine {
     #[must_use]
     pub fn wanted(&self) -> Wanted {
         Wanted {
-            ancestors: self.vocabulary.fields.id("AncestorProcessGuid"),
+            ancestors: self.ancestors(),
             lineages: !self.correlations.is_empty(),
             needed: self.needed_facts(),
             facts: self.facts(),
         }
+    }
+
+    /// Which events are to tell their ancestors: those that a rule is about which names them, or a correlation
+    /// over it does.
+    fn ancestors(&self) -> Option<Ancestors> {
+        let Self { rules, correlations, vocabulary, .. } = self;
+        let field = vocabulary.fields.id(ANCESTORS)?;
+        let is_of_it = |atom| {
+            let target = rules.atoms().get(atom).map(|atom| atom.target);
+            matches!(target, Some(Target::Field(id)) if id == field)
+        };
+        let names_it = |rule: &RuleIndex| {
+            let mut names = correlations.looks_at(*rule, field);
+            if let Some(expression) = rules.expression(*rule) {
+                expression.atoms(&mut |atom| names |= is_of_it(atom));
+            }
+            names
+        };
+        let sets = (0..vocabulary.sets().len()).filter_map(LogSourceSetId::from_index);
+        let of = sets.map(|set| rules.applying(set).iter().any(names_it)).collect();
+        Some(Ancestors { field, of })
     }
 
     /// The facts of files of which a rule asks.

@@ -1,6 +1,7 @@
 //! What fields log sources have, for the examination of rules: what normalisation's tables know, handed to
 //! the crate of rules, which knows nothing of them.
 
+use etwatch_event::field::ANCESTORS;
 use etwatch_event::{Layout, LogSourceSet, Vocabulary};
 use etwatch_normalise::{Table, Taxonomy};
 use etwatch_rules::lint::known_fields::KnownFields;
@@ -27,12 +28,12 @@ pub fn known_fields() -> Result<KnownFields, EngineError> {
     Ok(known)
 }
 
-/// The names of the facts of events that have an actor, a target.
+/// The names of the facts of events that have an actor, a target; of an actor also its ancestors.
 fn facts_of(actor: bool, target: bool) -> Vec<String> {
     let has = |holder: &Holder| if *holder == Holder::Target { target } else { actor };
     let holders = Holder::ALL.into_iter().filter(has);
     let names = holders.flat_map(|holder| {
         TABLE.iter().flat_map(move |row| [row.field(holder), row.since_field(holder)])
     });
-    names.collect()
+    names.chain(actor.then(|| ANCESTORS.to_owned())).collect()
 }

@@ -10,12 +10,13 @@
 //! read may have been written by anyone; it is bounded, and nothing in it is believed beyond its form.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use etwatch_correlate::Saved;
 use etwatch_event::clock::{Clock, SystemClock};
+use etwatch_host::replace::replace;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -163,18 +164,7 @@ pub fn written(state: &SavedState) -> Vec<u8> {
 /// # Errors
 /// [`SavedError::Io`]; then what was there is still there.
 pub fn store(path: &Path, state: &SavedState) -> Result<(), SavedError> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let put = || -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(&written(state))?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    put().map_err(|error| failed("write", path, error))
+    replace(path, &written(state)).map_err(|error| failed("write", path, error))
 }
 
 /// Writes state at intervals.

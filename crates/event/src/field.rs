@@ -49,6 +49,10 @@ header_fields! {
     CORRELATION_ACTIVITY_ID = 15 "Correlation_ActivityID";
 }
 
+/// The field that lists the GUIDs of all ancestors of the process that acted, the nearest first. It is told only
+/// if some rule names it, for grouping along the tree of processes.
+pub const ANCESTORS: &str = "AncestorProcessGuid";
+
 /// Names and their numbers; grows while rules and tables are loaded, then stays as it is.
 #[derive(Clone, Debug)]
 pub struct FieldTable {

@@ -19,6 +19,7 @@
 //! | [`view`] | [`Event`], its fields and their values | an event is read |
 //! | [`registry`] | the kernel's names of keys and Sigma's | a key is named |
 //! | [`process`] | [`ProcessKey`] | a process is named across its life |
+//! | [`fair`] | which entries of a full table go, by lineage | a table is bounded |
 //! | [`ledger`] | [`Ledger`], where every record went | something is skipped |
 //!
 //! ```
@@ -32,6 +33,7 @@ pub mod activity;
 mod arena;
 pub mod batch;
 pub mod clock;
+pub mod fair;
 pub mod field;
 pub mod ledger;
 pub mod logsource;

@@ -43,6 +43,9 @@ impl AccountFields {
     }
 }
 
+/// SIDs with their names.
+pub(crate) type SavedAccounts = Vec<(Box<str>, Box<str>)>;
+
 /// The accounts of a host.
 #[derive(Debug)]
 pub(crate) struct Accounts {
@@ -78,10 +81,29 @@ impl Accounts {
         {
             return;
         }
-        self.names.put(sid.into(), self.scratch.as_str().into());
+        let name = self.scratch.as_str().into();
+        self.call(sid.into(), name);
+    }
+    fn call(&mut self, sid: Box<str>, name: Box<str>) {
+        if sid.len() > LONGEST || name.len() > LONGEST {
+            return;
+        }
+        self.names.put(sid, name);
         if self.names.len() > MOST {
             self.evicted += u64::from(self.names.pop_lru().is_some());
         }
+    }
+
+    /// What is to be kept for another run: SIDs and names, the one that signed on longest ago first.
+    pub(crate) fn saved(&self) -> SavedAccounts {
+        self.names.iter().rev().map(|(sid, name)| (sid.clone(), name.clone())).collect()
+    }
+    /// Accounts that go on with what was kept.
+    pub(crate) fn restored(saved: SavedAccounts) -> Self {
+        let mut accounts = Self::default();
+        saved.into_iter().for_each(|(sid, name)| accounts.call(sid, name));
+        accounts.evicted = 0;
+        accounts
     }
 
     /// What a user is called: if it is a SID whose name is known, the name.

@@ -3,42 +3,92 @@
 //! UDP has no connections; the first datagram that a process sends to or gets from another end stands for
 //! one. After a silence it counts as new.
 
-use std::hash::BuildHasher as _;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use etwatch_event::Timestamp;
-use hashbrown::DefaultHashBuilder;
 use lru::LruCache;
+use serde::{Deserialize, Serialize};
+
+use crate::hash::{self, Hasher};
 
 /// Pairs of ends that are remembered; the one unseen for longest goes first.
 const MOST: usize = 16_384;
 /// How long two ends may be silent: as long as Windows' firewall keeps its state of them, and some.
 const SILENCE: Duration = Duration::from_secs(120);
 
+/// What is kept of datagrams from one run to the next: the key of the hashes, and when each pair was seen last, the one
+/// unseen for longest first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SavedDatagrams {
+    key: u64,
+    last: Vec<(u64, u64)>,
+}
+
+/// Address and port of an end, as far as they are told.
+pub(crate) type End = (Option<IpAddr>, Option<u32>);
+
 /// The pairs of ends of a host, by a hash of what tells them apart.
 #[derive(Debug)]
 pub(crate) struct Datagrams {
     last: LruCache<u64, Timestamp>,
-    hasher: DefaultHashBuilder,
+    hasher: Option<Hasher>,
     /// Pairs that were forgotten for want of room.
     pub(crate) evicted: u64,
 }
 
 impl Default for Datagrams {
     fn default() -> Self {
-        Self { last: LruCache::unbounded(), hasher: DefaultHashBuilder::default(), evicted: 0 }
+        Self { last: LruCache::unbounded(), hasher: None, evicted: 0 }
     }
 }
 
 impl Datagrams {
-    /// Whether this is the first datagram between the ends that `key` stands for.
-    pub(crate) fn is_first(&mut self, key: impl std::hash::Hash, time: Timestamp) -> bool {
-        let before = self.last.put(self.hasher.hash_one(key), time);
+    /// Whether this is the first datagram of a process between two ends, whichever sent it.
+    pub(crate) fn is_first(&mut self, pid: Option<u32>, ends: [End; 2], time: Timestamp) -> bool {
+        let [one, other] = ends;
+        let ends = if one <= other { [one, other] } else { [other, one] };
+        let hasher = *self.hasher.get_or_insert_with(|| Hasher::new(time));
+        self.see(hasher.hash(&bytes(pid, ends)), time)
+    }
+    fn see(&mut self, pair: u64, time: Timestamp) -> bool {
+        let before = self.last.put(pair, time);
         if self.last.len() > MOST {
             self.evicted += u64::from(self.last.pop_lru().is_some());
         }
         before.is_none_or(|before| time.since(before) > SILENCE)
     }
+
+    /// What is to be kept.
+    pub(crate) fn saved(&self) -> SavedDatagrams {
+        let last = self.last.iter().rev().map(|(pair, time)| (*pair, time.filetime()));
+        SavedDatagrams { key: self.hasher.unwrap_or_default().key, last: last.collect() }
+    }
+    /// Pairs of ends that go on with what was kept.
+    pub(crate) fn restored(saved: &SavedDatagrams) -> Self {
+        let mut datagrams = Self::default();
+        for (pair, time) in &saved.last {
+            datagrams.hasher = Some(Hasher { key: saved.key });
+            datagrams.see(*pair, Timestamp::from_filetime(*time));
+        }
+        datagrams.evicted = 0;
+        datagrams
+    }
+}
+
+/// What tells a pair apart.
+fn bytes(pid: Option<u32>, ends: [End; 2]) -> [u8; 59] {
+    let mut bytes = [0; 59];
+    let end = |(address, port): End| {
+        let unknown = IpAddr::from([0; 4]);
+        let told = u8::from(address.is_some());
+        [told].into_iter().chain(hash::end(address.unwrap_or(unknown), port.map(u64::from)))
+    };
+    let [one, other] = ends;
+    let pid = [u8::from(pid.is_some())].into_iter().chain(pid.unwrap_or(0).to_le_bytes());
+    let all = pid.chain(end(one)).chain(end(other));
+    bytes.iter_mut().zip(all).for_each(|(place, byte)| *place = byte);
+    bytes
 }
 
 #[cfg(test)]
@@ -48,13 +98,28 @@ mod tests {
     #[test]
     fn a_pair_is_new_again_after_a_silence_and_when_it_was_forgotten() {
         let at = |second: u64| Timestamp::from_filetime(second * 10_000_000);
+        let end = |port: u32| (Some(IpAddr::from([10, 0, 0, 1])), Some(port));
         let mut seen = Datagrams::default();
-        let firsts = [0, 1, 100, 220, 341].map(|second| seen.is_first("a", at(second)));
+        let mut is_first = |pid, ends, second| seen.is_first(Some(pid), ends, at(second));
+        let firsts = [0, 1, 100, 220, 341].map(|second| is_first(1, [end(1), end(2)], second));
         assert_eq!(firsts, [true, false, false, false, true]);
-        for other in 0..MOST {
-            seen.is_first(other, at(342));
+        assert!(!is_first(1, [end(2), end(1)], 341), "both directions are one");
+        assert!(is_first(2, [end(1), end(2)], 341) && is_first(1, [end(1), (None, None)], 341));
+        for port in 0..MOST {
+            is_first(3, [end(3), end(u32::try_from(port).unwrap_or(0))], 342);
         }
-        assert_eq!(seen.evicted, 1);
-        assert!(seen.is_first("a", at(342)));
+        assert!(is_first(1, [end(1), end(2)], 342));
+        assert_eq!(seen.evicted, 4);
+    }
+
+    #[test]
+    fn what_is_restored_goes_on_as_what_was_saved() {
+        let at = |second: u64| Timestamp::from_filetime(second * 10_000_000);
+        let ends = [(None, Some(1)), (None, Some(2))];
+        let mut seen = Datagrams::default();
+        assert!(seen.is_first(Some(1), ends, at(5)));
+        let mut other = Datagrams::restored(&seen.saved());
+        assert!(!other.is_first(Some(1), ends, at(100)));
+        assert!(other.is_first(Some(2), ends, at(100)));
     }
 }

@@ -28,6 +28,7 @@ mod plan;
 
 use etwatch_event::{Event, Timestamp};
 use lru::LruCache;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use answer::AnswerFields;
 use answer::{Answer, Content};
@@ -45,13 +46,17 @@ const BYTES: usize = 16 << 20;
 const ANSWER_BYTES: usize = 64 << 10;
 
 /// What a path led to for some time.
-#[derive(Debug)]
-struct Told {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Told {
     /// When the host said so last.
+    #[serde(with = "crate::saved::time")]
     last: Timestamp,
     /// `None` if the host could not tell.
     content: Option<Box<Content>>,
 }
+
+/// Paths with what they led to, the one that was not asked about for longest first.
+pub(crate) type SavedFileFacts = Vec<(Box<str>, Vec<Told>)>;
 
 /// What is known of the files of a host.
 #[derive(Debug)]
@@ -117,6 +122,30 @@ impl FileFacts {
         let contents = self.paths.get(&*self.lower)?;
         let own = contents.iter().find(|told| time.is_known() && told.last >= time);
         own.or(contents.last())?.content.as_deref()
+    }
+
+    /// What is to be kept for another run.
+    pub(crate) fn saved(&self) -> SavedFileFacts {
+        self.paths.iter().rev().map(|(path, told)| (path.clone(), told.clone())).collect()
+    }
+    /// Facts that go on with what was kept.
+    pub(crate) fn restored(saved: SavedFileFacts) -> Self {
+        let mut facts = Self::default();
+        for (path, mut contents) in saved {
+            contents.truncate(CONTENTS);
+            let longest = contents
+                .iter()
+                .filter_map(|told| told.content.as_deref())
+                .map(Content::bytes)
+                .max();
+            if path.len() + longest.unwrap_or(0) <= ANSWER_BYTES && !facts.paths.contains(&path) {
+                facts.bytes += path.len() + bytes_of(&contents);
+                facts.paths.put(path, contents);
+                facts.make_room();
+            }
+        }
+        facts.evicted = 0;
+        facts
     }
 
     fn make_room(&mut self) {

@@ -252,9 +252,7 @@ impl Host {
         };
         let near = (ip(own.source_ip), id(event, own.source_port));
         let far = (ip(own.destination_ip), id(event, own.destination_port));
-        // Both directions are one.
-        let ends = if near <= far { (near, far) } else { (far, near) };
-        self.datagrams.is_first((id(event, own.process_id), ends), event.time())
+        self.datagrams.is_first(id(event, own.process_id), [near, far], event.time())
     }
 
     /// The id of a process of an event. The kernel writes some file events for others: their thread tells.

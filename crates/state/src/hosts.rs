@@ -96,6 +96,36 @@ impl Hosts {
         self.gone.take()
     }
 
+    /// All hosts with their names, the one unseen for longest first. The one that an empty memory begins with is none.
+    pub(crate) fn by_use(&self) -> impl Iterator<Item = (&str, &Host)> {
+        let others = self.others.iter().rev().map(|(name, host)| (&**name, host));
+        let all = others.chain([(&*self.name, &self.current)]);
+        all.filter(|(_, host)| host.number != 0 || host.released.is_known())
+    }
+    /// How many there were so far.
+    pub(crate) fn count(&self) -> u32 {
+        self.count
+    }
+    /// Goes on with the hosts of an earlier run, the one unseen for longest first.
+    pub(crate) fn restored(all: impl Iterator<Item = (Box<str>, Host)>, count: u32) -> Self {
+        let mut hosts = Self { count, ..Self::default() };
+        for (name, host) in all {
+            hosts.count = hosts.count.max(host.number);
+            let name = std::mem::replace(&mut hosts.name, name);
+            let host = std::mem::replace(&mut hosts.current, host);
+            // The first one takes the place of the one that an empty memory begins with.
+            if host.number != 0 || host.released.is_known() {
+                hosts.others.put(name, host);
+            }
+            if hosts.others.len() > MOST {
+                hosts.others.pop_lru();
+            }
+        }
+        let current = hosts.name.clone();
+        hosts.others.pop(&current);
+        hosts
+    }
+
     /// Calls `visit` for each host.
     pub(crate) fn each(&mut self, mut visit: impl FnMut(&mut Host)) {
         visit(&mut self.current);

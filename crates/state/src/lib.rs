@@ -17,10 +17,12 @@
 //! | [`mod@filled`] | which fields events are given here, and by what |
 //! | [`facts`] | what a process did so far, as fields |
 //! | [`processes`] | [`ProcessTable`]: who is and was running |
+//! | [`saved`] | all of it, to be taken up again by another run |
+//! | `hash` | hashes that are the same in each run |
 //! | [`mod@derived`] | flows and beacons as events of their own |
 //! | [`flows`] | what passed between processes and other hosts |
 //! | [`beacons`] | who calls the same endpoint by a timer |
-//! | `fair` | a table that no group of its entries can take for itself |
+//! | `fair` | a table that no lineage of processes can take for itself |
 //! | `passing` | time that passes on a host of which nothing comes |
 //! | [`names`] | [`ObjectNames`]: names behind handles and addresses |
 #![forbid(unsafe_code)]
@@ -38,6 +40,7 @@ mod file_facts;
 mod fill;
 pub mod filled;
 pub mod flows;
+mod hash;
 mod host;
 mod hosts;
 pub mod merge;
@@ -45,6 +48,7 @@ pub mod names;
 mod passing;
 pub mod processes;
 mod release;
+pub mod saved;
 mod scripts;
 pub mod state;
 mod threads;
@@ -58,4 +62,4 @@ pub use filled::{Filled, FilledFrom, filled};
 pub use merge::{Heads, Merge};
 pub use names::ObjectNames;
 pub use processes::ProcessTable;
-pub use state::{Settings, State, Wanted};
+pub use state::{Ancestors, Settings, State, Wanted};

@@ -24,6 +24,7 @@ mod keys;
 mod order;
 mod queries;
 mod remembered;
+mod saved;
 
 use std::hash::Hash;
 use std::time::Duration;
@@ -42,6 +43,7 @@ pub use fields::NameFields;
 pub(crate) use fields::address_of;
 pub use found::Found;
 pub use remembered::TableLimits;
+pub(crate) use saved::SavedNames;
 
 /// How much is remembered of a host, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

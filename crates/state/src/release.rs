@@ -269,7 +269,9 @@ impl Release<'_> {
         };
         let lacks =
             |party: &Party| party.fills.iter().any(|fill| !event.in_slot(fill.slot).is_present());
-        let actor = if lacks(&plan.actor) || self.wanted.ancestors.is_some() {
+        let ancestors = self.wanted.ancestors.as_ref();
+        let ancestors = ancestors.and_then(|asked| asked.told_to(event.source_set()));
+        let actor = if lacks(&plan.actor) || ancestors.is_some() {
             process(&plan.actor, learned.actor)
         } else {
             None
@@ -277,7 +279,7 @@ impl Release<'_> {
         if let Some(actor) = actor {
             fill(event, &plan.actor, actor, host, filled);
             self.correct_pid(event, plan, actor, filled);
-            if let Some(field) = self.wanted.ancestors
+            if let Some(field) = ancestors
                 && !event.get(field).is_present()
             {
                 for guid in

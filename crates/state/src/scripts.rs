@@ -16,8 +16,10 @@ use std::collections::BTreeMap;
 
 use etwatch_event::{Event, FieldId, FieldTable, Shape};
 use lru::LruCache;
+use serde::{Deserialize, Serialize};
 
 use crate::fields::id;
+use crate::saved::{shape_number, shape_of};
 
 /// Scripts of which parts are awaited; the one that got none for longest goes first.
 const MOST: usize = 1_024;
@@ -60,6 +62,19 @@ struct Script {
     /// None once they are too long together.
     parts: BTreeMap<u32, Box<str>>,
     bytes: usize,
+    is_too_long: bool,
+}
+
+/// Scripts of which parts are awaited.
+pub(crate) type SavedScripts = Vec<SavedScript>;
+
+/// The parts of a script that came.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SavedScript {
+    shape: u8,
+    id: Box<str>,
+    total: u32,
+    parts: Vec<(u32, Box<str>)>,
     is_too_long: bool,
 }
 
@@ -111,6 +126,37 @@ impl Scripts {
         self.waiting.put(key, script);
         self.make_room();
         None
+    }
+
+    /// What is to be kept for another run, the one that got no part for longest first.
+    pub(crate) fn saved(&self) -> SavedScripts {
+        let script = |((shape, id), script): (&(Shape, Box<str>), &Script)| SavedScript {
+            shape: shape_number(*shape),
+            id: id.clone(),
+            total: script.total,
+            parts: script.parts.iter().map(|(number, text)| (*number, text.clone())).collect(),
+            is_too_long: script.is_too_long,
+        };
+        self.waiting.iter().rev().map(script).collect()
+    }
+    /// Scripts that go on with what was kept.
+    pub(crate) fn restored(saved: SavedScripts) -> Self {
+        let mut scripts = Self::default();
+        for SavedScript { shape, id, total, parts, is_too_long } in saved {
+            let mut script = Script { total, ..Script::default() };
+            for (number, text) in parts.iter().filter(|(number, _)| (1..=total).contains(number)) {
+                script.add(*number, text);
+            }
+            let key = (shape_of(shape), id);
+            if !script.is_whole() && key.1.len() <= ID_BYTES && !scripts.waiting.contains(&key) {
+                script.is_too_long |= is_too_long;
+                scripts.bytes += script.bytes;
+                scripts.waiting.put(key, script);
+                scripts.make_room();
+            }
+        }
+        scripts.evicted = 0;
+        scripts
     }
 
     fn make_room(&mut self) {

@@ -8,7 +8,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use etwatch_event::{Activity, Event, EventBatch, FieldId, Ledger, Shape, Timestamp};
+use etwatch_event::{
+    Activity, Event, EventBatch, FieldId, Ledger, LogSourceSetId, Shape, Timestamp,
+};
 
 use crate::derived::Derivation;
 use crate::facts::Facts;
@@ -71,12 +73,27 @@ impl Settings {
     }
 }
 
+/// That events are to tell the GUIDs of all ancestors of the process that acted, the nearest first, at most 16.
+#[derive(Clone, Debug)]
+pub struct Ancestors {
+    /// The field that gets them.
+    pub field: FieldId,
+    /// Which events, by the number of their set of log sources.
+    pub of: Arc<[bool]>,
+}
+
+impl Ancestors {
+    /// The field, if an event of these log sources is to tell them.
+    pub(crate) fn told_to(&self, sources: LogSourceSetId) -> Option<FieldId> {
+        self.of.get(sources.index()).copied().unwrap_or_default().then_some(self.field)
+    }
+}
+
 /// What events are to tell that costs something, and that somebody asks for.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
-    /// The field that gets the GUIDs of all ancestors of the process that acted, the nearest first, at most
-    /// 16.
-    pub ancestors: Option<FieldId>,
+    /// The GUIDs of all ancestors of the process that acted.
+    pub ancestors: Option<Ancestors>,
     /// Whether events say of which lineage they are, see [`etwatch_event::Attribution`].
     pub lineages: bool,
     /// Facts of a file: events of ETW that lack one of them say so.
@@ -106,18 +123,25 @@ impl State {
     /// Nothing is remembered yet.
     #[must_use]
     pub fn new(settings: Settings, outline: Arc<Outline>) -> Self {
+        Self::with_hosts(settings, outline, Hosts::default())
+    }
+    pub(crate) fn with_hosts(settings: Settings, outline: Arc<Outline>, hosts: Hosts) -> Self {
         Self {
             settings,
             outline,
             wanted: Wanted::default(),
             derivation: Derivation::default(),
-            hosts: Hosts::default(),
+            hosts,
             merge: Merge::default(),
             now: Timestamp::UNKNOWN,
             latest: Seen::default(),
             clock: Duration::ZERO,
             found: Found::default(),
         }
+    }
+
+    pub(crate) fn hosts(&self) -> &Hosts {
+        &self.hosts
     }
 
     /// Says which host the events of an input are of that do not name one.
@@ -193,9 +217,24 @@ impl State {
         self.release(out, ledger);
     }
 
-    /// There is nothing more: what still waits leaves, and the ledger is told what had to be forgotten. Returns
-    /// whether there is more to leave, once these have been taken away.
+    /// There is nothing more: what still waits leaves, what is open is told, and the ledger is told what had to be
+    /// forgotten. Returns whether there is more to leave, once these have been taken away.
     pub fn finish(&mut self, out: &mut EventBatch, ledger: &mut Ledger) -> bool {
+        if self.pause(out, ledger) {
+            return true;
+        }
+        let Self { hosts, derivation, outline, .. } = self;
+        hosts.each_in_order(|host| host.derive_rest(derivation, outline, out, ledger));
+        let missing = self.hosts.missing_scripts();
+        if missing > 0 {
+            *ledger.incomplete.entry("scripts").or_default() += missing;
+        }
+        false
+    }
+
+    /// There is nothing more in this run, and another goes on with what [`State::save`] gives: what still waits
+    /// leaves, what is open stays open. Returns as [`State::finish`].
+    pub fn pause(&mut self, out: &mut EventBatch, ledger: &mut Ledger) -> bool {
         self.now = Timestamp::from_filetime(u64::MAX);
         self.release(out, ledger);
         if !self.merge.is_empty() {
@@ -205,12 +244,7 @@ impl State {
         if let Some(mut gone) = hosts.take_gone() {
             gone.derive_rest(derivation, outline, out, ledger);
         }
-        hosts.each_in_order(|host| host.derive_rest(derivation, outline, out, ledger));
         ledger.forgotten = self.hosts.forgotten();
-        let missing = self.hosts.missing_scripts();
-        if missing > 0 {
-            *ledger.incomplete.entry("scripts").or_default() += missing;
-        }
         if self.merge.hurried > 0 {
             *ledger.forgotten.entry("halves to wait for").or_default() += self.merge.hurried;
         }

@@ -4,11 +4,19 @@
 //! way remote. Some events name a thread and not its process.
 
 use lru::LruCache;
+use serde::{Deserialize, Serialize};
 
 use crate::processes::ProcessId;
 
 /// Threads that are remembered; the one unseen for longest goes first.
 const MOST: usize = 16_384;
+
+/// What is kept of threads from one run to the next.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SavedThreads {
+    owners: Vec<(u32, u32)>,
+    begun: Vec<ProcessId>,
+}
 
 /// The threads of a host.
 #[derive(Debug)]
@@ -34,12 +42,34 @@ impl Threads {
         if self.owners.len() > MOST {
             self.evicted += u64::from(self.owners.pop_lru().is_some());
         }
-        let Some(process) = process else { return false };
+        process.is_some_and(|process| self.has_begun(process))
+    }
+    /// The process has a thread; true if it is the first.
+    fn has_begun(&mut self, process: ProcessId) -> bool {
         let is_first = self.begun.put(process, ()).is_none();
         if self.begun.len() > MOST {
             self.begun.pop_lru();
         }
         is_first
+    }
+    /// What is to be kept for another run: threads with their processes, processes that have had one; the one unseen for
+    /// longest first.
+    pub(crate) fn saved(&self) -> SavedThreads {
+        let owners = self.owners.iter().rev().map(|(thread, pid)| (*thread, *pid)).collect();
+        let begun = self.begun.iter().rev().map(|(process, ())| *process).collect();
+        SavedThreads { owners, begun }
+    }
+    /// Threads that go on with what was kept.
+    pub(crate) fn restored(saved: &SavedThreads) -> Self {
+        let mut threads = Self::default();
+        for (thread, pid) in &saved.owners {
+            threads.begin(*thread, *pid, None);
+        }
+        for process in &saved.begun {
+            threads.has_begun(*process);
+        }
+        threads.evicted = 0;
+        threads
     }
     /// None of them is there any more.
     pub(crate) fn forget_all(&mut self) {

@@ -8,7 +8,7 @@ use etwatch_event::{
     Activity, EventBatch, LayoutId, Ledger, LogSource, LogSourceSet, LogSourceSetId, Origin, Role,
     Shape, Timestamp, Value, Vocabulary,
 };
-use etwatch_state::{Outline, Settings, State, Wanted};
+use etwatch_state::{Ancestors, Outline, Settings, State, Wanted};
 
 const FIELDS: &[&str] = &[
     "ProcessId",
@@ -187,8 +187,10 @@ fn the_first_image_completes_a_classic_start() {
 #[test]
 fn a_process_is_told_its_parent_and_an_event_its_process() {
     let mut scene = Scene::new(Settings::default());
-    let ancestors = scene.vocabulary.fields.id("AncestorProcessGuid");
-    scene.state.tell(Wanted { ancestors, ..Wanted::default() });
+    let field = scene.vocabulary.fields.id("AncestorProcessGuid").unwrap();
+    // Events of a scene are of the first set.
+    let told = |told: bool| Some(Ancestors { field, of: [told].into() });
+    scene.state.tell(Wanted { ancestors: told(true), ..Wanted::default() });
     let guid = Value::Text("{00000000-0000-0000-0000-000000000500}");
     scene.shape = Shape::Evtx;
     let parent = [
@@ -211,6 +213,10 @@ fn a_process_is_told_its_parent_and_an_event_its_process() {
     assert_eq!(scene.last(&names).1, ["C:\\Windows\\explorer.exe", guid, guid]);
     scene.comes(1_500, Activity::FileOpen, &[("ProcessId", Value::Unsigned(672))]);
     assert_eq!(scene.last(&["Image", "ParentImage"]).1, [SHELL, "C:\\Windows\\explorer.exe"]);
+    assert_eq!(scene.last(&["AncestorProcessGuid"]).1, [guid]);
+    scene.state.tell(Wanted { ancestors: told(false), ..Wanted::default() });
+    scene.comes(1_550, Activity::FileOpen, &[("ProcessId", Value::Unsigned(672))]);
+    assert_eq!(scene.last(&["Image", "AncestorProcessGuid"]).1, [SHELL, ""]);
     // A value that was recorded stays as it is.
     let own = [("ProcessId", Value::Unsigned(672)), ("Image", Value::Text("-"))];
     scene.comes(1_600, Activity::FileOpen, &own);

@@ -1,13 +1,14 @@
 //! Which groups stay: those that there is room for, and those of correlations that go on under another plan.
 //!
 //! Before a group begins, those of its correlation whose window is over go if there are many; then, if that is
-//! not enough, an eighth of those that are not, see [`crate::fair`]. If all groups together take too much, those of
+//! not enough, an eighth of those that are not, see [`etwatch_event::fair`]. If all groups together take too much, those of
 //! the correlation that takes most give way.
 
 use std::sync::Arc;
 
+use etwatch_event::fair::choose;
+
 use super::Correlator;
-use crate::fair::choose;
 use crate::groups::Groups;
 use crate::plan::Plan;
 use crate::window::Method;

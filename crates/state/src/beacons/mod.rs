@@ -13,19 +13,22 @@
 //! Each fourth beat, the gaps are looked at ([`rhythm`]). Once confidence reaches [`THRESHOLD`] there is a
 //! `beacon` event, and while it stays there one an hour at most.
 //!
-//! Bounds: [`MOST`] endpoints, fair between images; what was silent for [`SILENCE`] is forgotten.
+//! Bounds: [`MOST`] endpoints, fair between lineages of processes; what was silent for [`SILENCE`] is forgotten.
 
 pub mod rhythm;
+mod saved;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use etwatch_event::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use crate::fair::Fair;
+use crate::fair::{Fair, Kept};
 use crate::flows::Protocol;
 use rhythm::{MOST_GAPS, Rhythm};
+pub(crate) use saved::SavedBeacons;
 
 /// Contacts this near to each other are one burst.
 pub const BURST: Duration = Duration::from_secs(2);
@@ -41,14 +44,14 @@ const TOLD: Duration = Duration::from_secs(3_600);
 const LOOKS: u64 = 4;
 
 /// An endpoint, by name or else by address.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Host {
     Name(Arc<str>),
     Address(IpAddr),
 }
 
 /// What is called.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Endpoint {
     host: Host,
     port: u16,
@@ -66,6 +69,8 @@ pub(crate) struct Call<'c> {
     pub(crate) address: IpAddr,
     pub(crate) port: u16,
     pub(crate) protocol: Protocol,
+    /// That of the process.
+    pub(crate) lineage: [u32; 4],
 }
 
 /// What is told of a beacon.
@@ -91,6 +96,15 @@ struct Track {
     /// Milliseconds between beats, the oldest at `count - 1` modulo their number once all are there.
     gaps: [u32; MOST_GAPS],
     told: Option<Timestamp>,
+}
+
+impl Kept for Track {
+    fn progress(&self) -> u64 {
+        self.count
+    }
+    fn used(&self) -> Timestamp {
+        self.seen
+    }
 }
 
 impl Track {
@@ -145,11 +159,21 @@ struct Known {
     seen: Timestamp,
 }
 
-/// The beacons of a host.
+impl Kept for Known {
+    /// A name is no nearer to anything than another.
+    fn progress(&self) -> u64 {
+        0
+    }
+    fn used(&self) -> Timestamp {
+        self.seen
+    }
+}
+
+/// The beacons of a host; the keys begin with the image.
 #[derive(Debug)]
 pub(crate) struct Beacons {
-    tracks: Fair<Arc<str>, Endpoint, Track>,
-    names: Fair<Arc<str>, IpAddr, Known>,
+    tracks: Fair<(Arc<str>, Endpoint), Track>,
+    names: Fair<(Arc<str>, IpAddr), Known>,
 }
 
 impl Default for Beacons {
@@ -168,8 +192,9 @@ impl Beacons {
         let name = self.name(call);
         let host = name.clone().map_or(Host::Address(call.address), Host::Name);
         let endpoint = Endpoint { host, port: call.port, protocol: call.protocol };
-        let Some(track) = self.tracks.get_mut(call.image, &endpoint) else {
-            self.tracks.put(call.image, endpoint, Track::new(call.time));
+        let key = (Arc::clone(call.image), endpoint);
+        let Some(track) = self.tracks.get_mut(&key) else {
+            self.tracks.put(key, call.lineage, Track::new(call.time));
             return None;
         };
         if !track.hear(call.time) {
@@ -182,7 +207,8 @@ impl Beacons {
 
     /// The name of the endpoint: that of the contact, else the one by which the image knew the address last.
     fn name(&mut self, call: &Call<'_>) -> Option<Arc<str>> {
-        let known = self.names.get_mut(call.image, &call.address);
+        let key = (Arc::clone(call.image), call.address);
+        let known = self.names.get_mut(&key);
         match (known, call.name) {
             (Some(known), None) => {
                 known.seen = call.time;
@@ -195,7 +221,7 @@ impl Beacons {
             (_, Some(name)) => {
                 let name: Arc<str> = name.into();
                 let known = Known { name: Arc::clone(&name), seen: call.time };
-                self.names.put(call.image, call.address, known);
+                self.names.put(key, call.lineage, known);
                 Some(name)
             }
             (None, None) => None,

@@ -5,6 +5,8 @@ use super::*;
 const SECOND: f64 = 10_000_000.0;
 const BEGIN: u64 = 134_000_000_000_000_000;
 const DAY: f64 = 86_400.0;
+/// Of the process that calls, those that created it behind it.
+const LINEAGE: [u32; 4] = [7, 2, 1, 0];
 
 /// A generator of random numbers (SplitMix64, Steele and others 2014): the same on every machine.
 struct Random(u64);
@@ -52,6 +54,7 @@ fn told(beacons: &mut Beacons, image: &str, calls: &[(f64, u8)]) -> Vec<(u8, Bea
             address: [192, 0, 2, host].into(),
             port: 443,
             protocol: Protocol::TCP,
+            lineage: LINEAGE,
         };
         beacons.hear(&call).map(|beacon| (host, beacon))
     };
@@ -224,6 +227,7 @@ fn a_name_joins_addresses_and_an_address_keeps_its_name() {
             address: [192, 0, 2, host].into(),
             port: 443,
             protocol: Protocol::TCP,
+            lineage: LINEAGE,
         };
         told.extend(beacons.hear(&call));
     }
@@ -234,28 +238,36 @@ fn a_name_joins_addresses_and_an_address_keeps_its_name() {
 
 #[test]
 fn a_burst_is_one_beat_and_a_flood_of_endpoints_spares_a_beacon() {
-    let mut beacons = Beacons::new(64);
-    let mut found = Vec::new();
-    let flood: Arc<str> = "flood".into();
-    for beat in 0..13_u32 {
-        let now = f64::from(beat) * 60.0;
-        let burst: Vec<_> = (0..5).map(|call| (now + f64::from(call), 1)).collect();
-        found.extend(told(&mut beacons, "beacon", &burst));
-        for address in 0..100_u32 {
-            let call = Call {
-                time: at(now + 6.0),
-                image: &flood,
-                name: None,
-                address: std::net::Ipv4Addr::from_bits(beat * 1_000 + address).into(),
-                port: 443,
-                protocol: Protocol::TCP,
-            };
-            beacons.hear(&call);
+    // One process of another image; a thousand children of one, which call themselves as the beacon does.
+    let floods: [(&str, fn(u32) -> [u32; 4]); 2] =
+        [("flood", |_| [100, 2, 1, 0]), ("beacon", |address| [1_000 + address, 100, 2, 1])];
+    for (image, lineage) in floods {
+        let mut beacons = Beacons::new(64);
+        let mut found = Vec::new();
+        let flood: Arc<str> = image.into();
+        for beat in 0..13_u32 {
+            let now = f64::from(beat) * 60.0;
+            let burst: Vec<_> = (0..5).map(|call| (now + f64::from(call), 1)).collect();
+            found.extend(told(&mut beacons, "beacon", &burst));
+            for address in 0..100_u32 {
+                let address = beat * 1_000 + address;
+                let call = Call {
+                    time: at(now + 6.0),
+                    image: &flood,
+                    name: None,
+                    address: std::net::Ipv4Addr::from_bits(address).into(),
+                    port: 443,
+                    protocol: Protocol::TCP,
+                    lineage: lineage(address),
+                };
+                beacons.hear(&call);
+            }
         }
+        let [(1, beacon)] = &found[..] else { panic!("{found:?}") };
+        assert_eq!(beacon.count, 12);
+        assert!((56..=64).contains(&beacons.tracks.len()));
+        assert_eq!(beacons.tracks.len() as u64 + beacons.evicted(), 13 * 100 + 1);
+        beacons.sweep(at(8.0 * DAY));
+        assert_eq!(beacons.tracks.len(), 0);
     }
-    let [(1, beacon)] = &found[..] else { panic!("{found:?}") };
-    assert_eq!(beacon.count, 12);
-    assert_eq!((beacons.tracks.len(), beacons.evicted()), (64, 13 * 100 - 63));
-    beacons.sweep(at(8.0 * DAY));
-    assert_eq!(beacons.tracks.len(), 0);
 }

@@ -17,9 +17,11 @@
 //! | `fields` | the fields that are read and written |
 //! | `learn` | what is known of a contact when its event's turn comes |
 //! | `write` | flows and beacons as events |
+//! | `saved` | what is kept from one run to the next |
 
 mod fields;
 pub(crate) mod learn;
+mod saved;
 mod write;
 
 use std::collections::BTreeMap;
@@ -38,6 +40,7 @@ use crate::flows::{Flows, KnownGood, hour_of};
 use crate::processes::Process;
 
 pub(crate) use fields::DerivedFields;
+pub(crate) use saved::SavedDerived;
 
 /// Bytes of a host's name that are kept; a name in the DNS has no more than 255.
 const NAME_BYTES: usize = 256;
@@ -163,7 +166,7 @@ impl Derived {
         self.sweep(contact.time);
         let ends = Ends::of(contact);
         if contact.act == Act::Ended {
-            self.connections.close(&context.who, &ends);
+            self.connections.close(context.who, ends);
             return;
         }
         self.fold_name(context);
@@ -172,7 +175,7 @@ impl Derived {
         let begins = contact.act == Act::Connected || context.is_first;
         let origin = event.origin();
         let mut tally = Tally { flows, beacons, known_good, found, derivation, name, origin };
-        if !begins && let Some(connection) = connections.get_mut(&context.who, &ends) {
+        if !begins && let Some(connection) = connections.get_mut(context.who, ends) {
             tally.count(contact, context.who, connection, begins);
             return;
         }
@@ -184,11 +187,13 @@ impl Derived {
             name: name.filter(|_| contact.is_followed).map(Into::into),
             sent: Timestamp::UNKNOWN,
             seen: contact.time,
+            contacts: 0,
+            lineage: context.process.map_or([0; 4], |process| process.lineage()),
             flow: None,
         };
         tally.count(contact, context.who, &mut connection, begins);
         if contact.is_followed {
-            connections.open(&context.who, ends, connection);
+            connections.open(context.who, ends, connection);
         }
     }
 
@@ -262,6 +267,7 @@ impl Tally<'_> {
             }
         }
         connection.seen = contact.time;
+        connection.contacts = connection.contacts.saturating_add(1);
         if contact.act == Act::Sent {
             connection.sent = contact.time;
         }
@@ -293,6 +299,7 @@ impl Tally<'_> {
         let flow = || Flow {
             key,
             who: Some(Arc::clone(&connection.who)),
+            lineage: connection.lineage,
             name: connection.name.clone().or_else(|| name.map(Into::into)),
             passed,
             first: contact.time,
@@ -314,6 +321,7 @@ impl Tally<'_> {
             address: contact.remote.address,
             port: contact.remote.port,
             protocol: contact.protocol,
+            lineage: connection.lineage,
         };
         if let Some(beacon) = self.beacons.hear(&call) {
             let (who, contact) = (Arc::clone(&connection.who), *contact);

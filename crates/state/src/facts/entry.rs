@@ -34,6 +34,16 @@ impl Distinct {
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
+    pub(super) fn hashes(&self) -> &[u64] {
+        &self.0
+    }
+    /// The first hashes that there is room for.
+    pub(super) fn of(mut hashes: Vec<u64>) -> Self {
+        hashes.sort_unstable();
+        hashes.dedup();
+        hashes.truncate(MOST);
+        Self(hashes)
+    }
     fn heap_bytes(&self) -> usize {
         self.0.capacity() * size_of::<u64>()
     }

@@ -5,13 +5,11 @@
 //! when it is too much, entries are forgotten: a hand goes round over all of them, and of each sixteen it
 //! passes the one with most goes. What counts from then on has a *floor*: the time of the last forgetting.
 
-use std::hash::{BuildHasher as _, Hash, Hasher as _};
-
 use etwatch_event::Timestamp;
-use hashbrown::DefaultHashBuilder;
 
 use super::entry::{Added, Distinct, Entry, MOST};
 use super::table::{Fact, FactSet, TABLE};
+use crate::hash::Hasher;
 use crate::processes::slab::{NONE, Slab};
 use crate::processes::texts::{Texts, cut};
 use crate::processes::{Process, ProcessId};
@@ -19,7 +17,7 @@ use crate::processes::{Process, ProcessId};
 /// Bytes of the lists and names of all processes of a host.
 pub const MOST_BYTES: usize = 64 << 20;
 /// Bytes of an image's name that are kept: a file's name has at most 255 letters.
-const NAME_BYTES: usize = 255;
+pub(super) const NAME_BYTES: usize = 255;
 /// Entries of which the largest is forgotten.
 const NEIGHBOURS: u32 = 16;
 
@@ -36,22 +34,22 @@ pub(crate) struct FactCounts {
 #[derive(Debug)]
 pub(crate) struct FactTable {
     pub(super) most_bytes: usize,
-    kept: FactSet,
+    pub(super) kept: FactSet,
     /// Since when each is kept.
-    since: [Timestamp; TABLE.len()],
-    now: Timestamp,
-    floor: Timestamp,
+    pub(super) since: [Timestamp; TABLE.len()],
+    pub(super) now: Timestamp,
+    pub(super) floor: Timestamp,
     /// The entries by the numbers of rows.
-    places: Vec<u32>,
-    entries: Slab<Entry>,
+    pub(super) places: Vec<u32>,
+    pub(super) entries: Slab<Entry>,
     /// How many entries there are, and the place after the last.
     len: usize,
-    end: u32,
-    hand: u32,
+    pub(super) end: u32,
+    pub(super) hand: u32,
     /// Bytes of the lists of entries.
     list_bytes: usize,
     pub(super) names: Texts,
-    hasher: DefaultHashBuilder,
+    pub(super) hasher: Hasher,
     counts: FactCounts,
 }
 
@@ -70,7 +68,7 @@ impl Default for FactTable {
             hand: 0,
             list_bytes: 0,
             names: Texts::default(),
-            hasher: DefaultHashBuilder::default(),
+            hasher: Hasher::default(),
             counts: FactCounts::default(),
         }
     }
@@ -92,6 +90,9 @@ impl FactTable {
         // Without a time nothing could be said of since when it is.
         if !time.is_known() {
             return;
+        }
+        if self.len == 0 {
+            self.hasher = Hasher::new(time);
         }
         for fact in wanted.without(self.kept).iter() {
             if let Some(since) = self.since.get_mut(fact as usize) {
@@ -186,14 +187,9 @@ impl FactTable {
             self.evict(place);
         }
     }
-    /// A hash of a path, in which large and small letters are alike.
-    pub(super) fn hash_of_path(&self, path: &str) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        path.bytes().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
-        hasher.finish()
-    }
-    pub(super) fn hash(&self, thing: impl Hash) -> u64 {
-        self.hasher.hash_one(thing)
+    /// Hashes of what is counted once.
+    pub(super) fn hasher(&self) -> Hasher {
+        self.hasher
     }
 
     fn insert(&mut self, process: ProcessId) -> Option<u32> {
@@ -245,6 +241,19 @@ impl FactTable {
         self.list_bytes -= entry.heap_bytes();
         entry.names.iter().for_each(|name| self.names.release(*name));
         true
+    }
+
+    /// Counts entries and their memory anew; where there is too much of it, some go and are not counted.
+    pub(super) fn count_entries(&mut self) {
+        self.len = self.entries.iter().count();
+        self.list_bytes = self.entries.iter().map(Entry::heap_bytes).sum();
+        self.end = self.entries.end();
+        self.hand = if self.hand < self.end { self.hand } else { 0 };
+        let floor = self.floor;
+        while self.len > 1 && self.list_bytes + self.names.bytes() > self.most_bytes {
+            self.evict(NONE);
+        }
+        (self.floor, self.counts) = (floor, FactCounts::default());
     }
 
     /// Bytes of memory that all of it takes.

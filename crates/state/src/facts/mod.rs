@@ -35,12 +35,14 @@
 //! | `told` | what an event tells of processes |
 //! | `kept` | what is remembered |
 //! | `entry` | the same of one process |
+//! | `saved` | the same from one run to the next |
 //! | `places` | folders of users, processes worth protecting |
 
 mod entry;
 mod kept;
 mod named;
 mod places;
+mod saved;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -51,5 +53,6 @@ pub(crate) use kept::FactTable;
 pub use kept::MOST_BYTES;
 pub use named::Facts;
 pub use places::{PROTECTED, SENSITIVE, USER_WRITABLE};
+pub(crate) use saved::SavedFacts;
 pub use table::{Fact, FactKind, FactRow, Holder, TABLE};
 pub(crate) use told::{FactFields, Telling};

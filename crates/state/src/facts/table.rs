@@ -1,6 +1,7 @@
 //! The facts: one table, from which the code that counts, the examination of rules and the documents follow.
 
 use etwatch_event::Activity;
+use serde::{Deserialize, Serialize};
 
 use Activity as A;
 
@@ -227,7 +228,7 @@ impl Holder {
 }
 
 /// A set of facts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FactSet(u16);
 
 impl FactSet {

@@ -27,7 +27,7 @@ fn start(table: &mut ProcessTable, pid: u32, second: u64) -> ProcessId {
 }
 
 fn endpoint(table: &mut FactTable, process: ProcessId, number: u64) {
-    let hash = table.hash(number);
+    let hash = table.hasher().hash(&number.to_le_bytes());
     table.add_to(process, |entry| &mut entry.endpoints, hash);
 }
 

@@ -142,11 +142,11 @@ impl Telling<'_> {
         }
         let table = &mut host.processes.facts;
         if facts.has(Fact::UnsignedImages) && self.word(more.signed, "false") {
-            let hash = table.hash_of_path(path);
+            let hash = table.hasher().hash_folded(path);
             table.add_to(process, |entry| &mut entry.unsigned, hash);
         }
         if facts.has(Fact::UserWritableImages) && is_user_writable(path) {
-            let hash = table.hash_of_path(path);
+            let hash = table.hasher().hash_folded(path);
             table.add_to(process, |entry| &mut entry.user_writable, hash);
         }
         if facts.has(Fact::ImageNames) {
@@ -211,7 +211,7 @@ impl Telling<'_> {
         let Some(process) = self.actor(host) else { return };
         let file = self.event.text(self.outline.own.target_filename);
         let table = &mut host.processes.facts;
-        let hash = file.map(|file| table.hash(file));
+        let hash = file.map(|file| table.hasher().hash(file.as_bytes()));
         table.change_of(process, |entry| {
             if hash != Some(entry.last_file) {
                 entry.files_written = entry.files_written.saturating_add(1);
@@ -260,7 +260,7 @@ impl Telling<'_> {
             && let Some(address) = self.address()
         {
             let port = number(self.event, self.outline.own.destination_port);
-            let hash = table.hash((address, port));
+            let hash = table.hasher().hash_end(address, port);
             table.add_to(process, |entry| &mut entry.endpoints, hash);
         }
     }

@@ -4,6 +4,7 @@
 //! becomes what fields of events have: `-` for a text that the file does not have, `Signed` as `true` or `false`.
 
 use etwatch_event::{Event, FieldId, FieldTable};
+use serde::{Deserialize, Serialize};
 
 use super::fact::{FACTS, FileFact, NONE};
 use crate::fields::number;
@@ -55,7 +56,7 @@ impl AnswerFields {
 }
 
 /// Names a content; parts that can't be read are zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Identity {
     volume: u64,
     file: u128,
@@ -64,7 +65,7 @@ pub(super) struct Identity {
 }
 
 /// A content and what is known of it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Content {
     pub(super) identity: Identity,
     texts: [Option<Box<str>>; FACTS],

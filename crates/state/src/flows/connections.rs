@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etwatch_event::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::contact::{Contact, End, Protocol};
+use super::period::Place;
 use super::who::{Who, WhoKey};
-use crate::fair::Fair;
+use crate::fair::{Fair, Kept};
 
 /// Connections of a host that are followed.
 const MOST: usize = 16_384;
@@ -18,7 +20,7 @@ const MOST: usize = 16_384;
 const SILENCE: Duration = Duration::from_secs(24 * 3_600);
 
 /// The two ends of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Ends {
     protocol: Protocol,
     local: Option<End>,
@@ -45,14 +47,27 @@ pub(crate) struct Connection {
     pub(crate) sent: Timestamp,
     /// When it was last heard of.
     pub(crate) seen: Timestamp,
-    /// The hour and place of its flow.
-    pub(crate) flow: Option<(u64, u32)>,
+    /// Contacts over it.
+    pub(crate) contacts: u64,
+    /// The lineage of the process that it was opened by.
+    pub(crate) lineage: [u32; 4],
+    /// The place of its flow.
+    pub(crate) flow: Option<Place>,
+}
+
+impl Kept for Connection {
+    fn progress(&self) -> u64 {
+        self.contacts
+    }
+    fn used(&self) -> Timestamp {
+        self.seen
+    }
 }
 
 /// All connections of a host.
 #[derive(Debug)]
 pub(crate) struct Connections {
-    open: Fair<WhoKey, Ends, Connection>,
+    open: Fair<(WhoKey, Ends), Connection>,
 }
 
 impl Default for Connections {
@@ -62,14 +77,25 @@ impl Default for Connections {
 }
 
 impl Connections {
-    pub(crate) fn get_mut(&mut self, who: &WhoKey, ends: &Ends) -> Option<&mut Connection> {
-        self.open.get_mut(who, ends)
+    pub(crate) fn get_mut(&mut self, who: WhoKey, ends: Ends) -> Option<&mut Connection> {
+        self.open.get_mut(&(who, ends))
     }
-    pub(crate) fn open(&mut self, who: &WhoKey, ends: Ends, connection: Connection) {
-        self.open.put(who, ends, connection);
+    pub(crate) fn open(&mut self, who: WhoKey, ends: Ends, connection: Connection) {
+        self.open.put((who, ends), connection.lineage, connection);
     }
-    pub(crate) fn close(&mut self, who: &WhoKey, ends: &Ends) {
-        self.open.remove(who, ends);
+    pub(crate) fn close(&mut self, who: WhoKey, ends: Ends) {
+        self.open.remove(&(who, ends));
+    }
+    /// All, in the order in which they were opened.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = (&(WhoKey, Ends), &Connection)> {
+        self.open.in_order().into_iter().map(|(key, _, connection)| (key, connection))
+    }
+    /// Connections that go on with what an earlier run had open.
+    pub(crate) fn restored(all: impl Iterator<Item = (WhoKey, Ends, Connection)>) -> Self {
+        let mut connections = Self::default();
+        all.for_each(|(who, ends, connection)| connections.open(who, ends, connection));
+        connections.open.evicted = 0;
+        connections
     }
     /// Forgets those that were silent for too long.
     pub(crate) fn sweep(&mut self, now: Timestamp) {

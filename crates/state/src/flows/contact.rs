@@ -14,13 +14,16 @@
 use std::net::IpAddr;
 
 use etwatch_event::{Activity, Event, FieldId, Shape, Timestamp, Value};
+use serde::{Deserialize, Serialize};
 
 use crate::derived::DerivedFields;
 use crate::fields::number;
 use crate::names::address_of;
 
 /// A protocol by the number that IP gives it; zero if it is not told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Protocol(pub u8);
 
 impl Protocol {
@@ -40,7 +43,7 @@ impl Protocol {
 }
 
 /// One end of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct End {
     pub(crate) address: IpAddr,
     /// Zero if it is not told.

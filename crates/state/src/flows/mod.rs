@@ -36,7 +36,7 @@ pub use contact::Protocol;
 pub use known_good::{Entry, KnownGood, Malformed, Network, Pattern};
 pub use period::Limits;
 
-use period::{Flow, FlowKey, Passed, Period};
+use period::{Flow, FlowKey, Passed, Period, Place};
 
 /// Units of 100 ns in an hour.
 pub(crate) const HOUR: u64 = 3_600 * TICKS_PER_SECOND;
@@ -94,6 +94,22 @@ impl Flows {
         Self { hour: Period::new(of_hour), day: Period::new(of_day), number: 0 }
     }
 
+    /// The flows of the hour and the day that are open, and which hour it is.
+    pub(crate) fn open(&self) -> (&Period, &Period, u64) {
+        (&self.hour, &self.day, self.number)
+    }
+    /// Flows that go on with what an earlier run had open.
+    pub(crate) fn restored(
+        hour: impl Iterator<Item = Flow>,
+        day: impl Iterator<Item = Flow>,
+        number: u64,
+        epoch: u64,
+    ) -> Self {
+        let hour = Period::restored(Limits::default(), hour, epoch);
+        let day = Period::restored(OF_DAY, day, 0);
+        Self { hour, day, number }
+    }
+
     /// When the first of what is open is over; never if nothing is.
     pub(crate) fn end(&self) -> Timestamp {
         if !self.hour.flows.is_empty() {
@@ -112,22 +128,21 @@ impl Flows {
     /// none is open. `place` is where the flow was. Returns where it is.
     pub(crate) fn count(
         &mut self,
-        place: Option<(u64, u32)>,
+        place: Option<Place>,
         passed: &Passed,
         flow: impl FnOnce() -> Flow,
         told: (Timestamp, etwatch_event::Origin),
-    ) -> Option<(u64, u32)> {
+    ) -> Option<Place> {
         let (time, origin) = told;
         if self.hour.flows.is_empty() {
             self.number = self.number.max(hour_of(time));
         }
-        if let Some((hour, place)) = place
-            && hour == self.number
+        if let Some(place) = place
             && self.hour.add_at(place, passed, time, origin)
         {
-            return Some((hour, place));
+            return Some(place);
         }
-        self.hour.add(flow()).map(|place| (self.number, place))
+        self.hour.add(flow())
     }
 
     /// Counts in the flow of `key` if there is one whose name is this; false if not.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use etwatch_event::Guid;
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::processes::{Process, ProcessId};
 
@@ -15,14 +16,14 @@ const IMAGE_BYTES: usize = 1_024;
 const USER_BYTES: usize = 256;
 
 /// What processes are told apart by. One that its host does not know is told apart by what its event says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct WhoKey {
     pub(crate) process: Option<ProcessId>,
     pub(crate) pid: Option<u32>,
 }
 
 /// A process.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Who {
     pub(crate) pid: Option<u32>,
     pub(crate) guid: Option<Guid>,
@@ -38,21 +39,28 @@ pub(crate) fn cut(text: &str, bytes: usize) -> &str {
 }
 
 impl Who {
-    fn of(key: &WhoKey, process: Option<Process<'_>>, has_guids: bool) -> Self {
-        let image = process.and_then(|process| process.image());
-        let image = image.map(|image| cut(image, IMAGE_BYTES).into());
+    /// Long texts are cut.
+    pub(crate) fn new(
+        pid: Option<u32>,
+        guid: Option<Guid>,
+        image: Option<Box<str>>,
+        user: Option<Box<str>>,
+    ) -> Self {
+        let image = image.map(|image| shortened(image, IMAGE_BYTES));
         let folded = image.as_deref().map(str::to_lowercase).unwrap_or_default().into();
-        let named = process.filter(|process| process.guid_is_recorded() || !has_guids);
-        Self {
-            pid: key.pid,
-            guid: named.map(|process| process.guid()),
-            folded,
-            user: process
-                .and_then(|process| process.user())
-                .map(|user| cut(user, USER_BYTES).into()),
-            image,
-        }
+        Self { pid, guid, image, folded, user: user.map(|user| shortened(user, USER_BYTES)) }
     }
+    fn of(key: &WhoKey, process: Option<Process<'_>>, has_guids: bool) -> Self {
+        let named = process.filter(|process| process.guid_is_recorded() || !has_guids);
+        let image = process.and_then(|process| process.image());
+        let user = process.and_then(|process| process.user());
+        let guid = named.map(|process| process.guid());
+        Self::new(key.pid, guid, image.map(Into::into), user.map(Into::into))
+    }
+}
+
+fn shortened(text: Box<str>, bytes: usize) -> Box<str> {
+    if text.len() <= bytes { text } else { cut(&text, bytes).into() }
 }
 
 /// The processes of an hour.
@@ -80,6 +88,16 @@ impl People {
         let who = Arc::new(Who::of(&key, process, has_guids));
         self.known.insert(key, Arc::clone(&who));
         who
+    }
+    /// All, by key.
+    pub(crate) fn in_order(&self) -> Vec<(WhoKey, &Who)> {
+        let mut all: Vec<_> = self.known.iter().map(|(key, who)| (*key, &**who)).collect();
+        all.sort_unstable_by_key(|(key, _)| *key);
+        all
+    }
+    /// What an earlier run had looked up.
+    pub(crate) fn restored(all: impl Iterator<Item = (WhoKey, Arc<Who>)>) -> Self {
+        Self { known: all.take(MOST).collect() }
     }
     /// What was looked up may have changed.
     pub(crate) fn clear(&mut self) {

@@ -20,6 +20,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use etwatch_event::{Timestamp, Value};
+use serde::{Deserialize, Serialize};
 
 use super::fields::{Said, address_of};
 use super::found::Found;
@@ -30,8 +31,8 @@ use super::{KindCounts, Tally};
 const ADDRESSES: usize = 64;
 
 /// An address, as a process was answered or any.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Answer {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) struct Answer {
     pid: Option<u32>,
     address: IpAddr,
 }
@@ -39,7 +40,7 @@ struct Answer {
 /// The names.
 #[derive(Debug)]
 pub(super) struct Answers {
-    names: Remembered<Answer>,
+    pub(super) names: Remembered<Answer>,
     life: Duration,
     tally: Tally,
 }

@@ -62,6 +62,15 @@ impl List {
     pub(super) fn first(&self) -> Option<u32> {
         (self.first != NONE).then_some(self.first)
     }
+    /// Its places in their order.
+    pub(super) fn iter(&self, links: &Links) -> impl Iterator<Item = u32> {
+        let mut next = self.first;
+        std::iter::from_fn(move || {
+            let place = next;
+            next = links.get(place).after;
+            (place != NONE).then_some(place)
+        })
+    }
     /// Puts a place that is in no list at the end.
     pub(super) fn push(&mut self, links: &mut Links, place: u32) {
         links.set_before(place, self.last);

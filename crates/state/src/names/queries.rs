@@ -12,6 +12,7 @@
 use std::time::Duration;
 
 use etwatch_event::{Timestamp, Value};
+use serde::{Deserialize, Serialize};
 
 use super::KindCounts;
 use super::fields::Said;
@@ -20,8 +21,8 @@ use super::remembered::{Remembered, TableLimits};
 /// Events within this time of a new one are its duplicates.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Query {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) struct Query {
     pid: u32,
     kind: u64,
     digest: u64,
@@ -30,7 +31,7 @@ struct Query {
 /// The queries.
 #[derive(Debug)]
 pub(super) struct Queries {
-    names: Remembered<Query>,
+    pub(super) names: Remembered<Query>,
     duplicates: u64,
 }
 

@@ -113,6 +113,20 @@ impl<K: Copy + Eq + Hash> Remembered<K> {
         self.entries.get(name.place as usize).map_or("", |entry| &entry.name)
     }
 
+    /// Keys with their names and when these were told, in the order of their last use, without what is closed.
+    pub(super) fn open(&self) -> impl Iterator<Item = (K, &str, Timestamp)> {
+        let entry = |place: u32| self.entries.get(place as usize);
+        let all = self.open.iter(&self.links).filter_map(entry);
+        all.map(|entry| (entry.key, entry.name.as_str(), entry.told))
+    }
+    /// Learns what an earlier run had [open](Self::open); what does not fit in is not counted.
+    pub(super) fn learn_all<'n>(&mut self, all: impl Iterator<Item = (K, &'n str, Timestamp)>) {
+        for (key, name, told) in all {
+            self.learn(key, name, told);
+        }
+        (self.evicted, self.refused) = (0, 0);
+    }
+
     /// The name of `key`, which counts as a use.
     pub(super) fn get(&mut self, key: &K, now: Timestamp) -> Option<Name> {
         let place = self.place(key)?;

@@ -37,6 +37,7 @@
 //! | `images` | images mapped into a process |
 //! | `process` | what can be asked |
 //! | `room` | what goes when there is no more room |
+//! | `saved` | what is kept from one run to the next |
 
 mod images;
 mod index;
@@ -47,6 +48,7 @@ mod part;
 mod process;
 mod room;
 mod row;
+mod saved;
 pub(crate) mod slab;
 pub(crate) mod texts;
 mod time;
@@ -67,6 +69,7 @@ pub use modules::Module;
 pub use part::{ProcessEnd, ProcessFields, ProcessPart, Whose};
 pub use process::{MOST_ANCESTORS, Process};
 pub use row::{ProcessId, Source};
+pub(crate) use saved::SavedProcesses;
 
 /// Dead rows of one pid that are kept.
 pub const MOST_OF_PID: usize = 8;

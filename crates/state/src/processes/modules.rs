@@ -73,6 +73,10 @@ impl Modules {
             size: image.size,
         })
     }
+    /// Address, size and path of each, by address.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, u32, TextId)> {
+        self.images.iter().map(|image| (image.base, image.size, image.path))
+    }
     pub(super) fn len(&self) -> usize {
         self.images.len()
     }

@@ -6,13 +6,16 @@
 use std::num::{NonZeroU32, NonZeroU64};
 
 use etwatch_event::{Guid, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::modules::Modules;
 use super::slab::NONE;
 use super::texts::TextId;
 
 /// Where a value comes from, the least trusted first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub enum Source {
     /// Taken over from the parent when the process started.
     #[default]
@@ -45,7 +48,7 @@ impl Source {
 }
 
 /// The values of a process that are texts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Fact {
     Image,
     /// What the kernel calls the process: the first letters of its file's name.
@@ -58,6 +61,22 @@ pub(super) enum Fact {
     ParentImage,
     ParentCommandLine,
     ParentUser,
+}
+
+impl Fact {
+    /// All.
+    pub(super) const ALL: [Self; FACTS] = [
+        Self::Image,
+        Self::Name,
+        Self::CommandLine,
+        Self::User,
+        Self::Integrity,
+        Self::CurrentDirectory,
+        Self::OriginalFileName,
+        Self::ParentImage,
+        Self::ParentCommandLine,
+        Self::ParentUser,
+    ];
 }
 
 const FACTS: usize = Fact::ParentUser as usize + 1;
@@ -95,10 +114,10 @@ impl Facts {
 }
 
 /// A value that is no text, and who told it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Told<T> {
     pub(super) value: Option<T>,
-    by: Source,
+    pub(super) by: Source,
 }
 
 impl<T> Default for Told<T> {
@@ -119,7 +138,7 @@ impl<T> Told<T> {
 }
 
 /// Names a process in its table for as long as the table remembers it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ProcessId {
     pub(crate) index: u32,
     pub(crate) generation: u32,

@@ -5,6 +5,8 @@
 //! back a place is a few writes. The memory grows by small chunks that stay where they are: little is wasted,
 //! and no event waits until all items have been moved to a larger place.
 
+use serde::{Deserialize, Serialize};
+
 /// No place.
 pub(crate) const NONE: u32 = u32::MAX;
 
@@ -23,6 +25,14 @@ struct Place<T> {
     generation: u32,
     next_free: u32,
     item: Option<T>,
+}
+
+/// The places of a slab without their items.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SavedPlaces {
+    generations: Vec<u32>,
+    /// In the order in which they are used again.
+    free: Vec<u32>,
 }
 
 impl<T> Default for Slab<T> {
@@ -75,6 +85,11 @@ impl<T> Slab<T> {
     pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut T> {
         self.place_mut(index)?.item.as_mut()
     }
+    /// The number behind that of the last place.
+    pub(crate) fn end(&self) -> u32 {
+        let full = self.chunks.len().saturating_sub(1) * CHUNK;
+        u32::try_from(full + self.chunks.last().map_or(0, Vec::len)).unwrap_or(NONE)
+    }
     /// How often the place was emptied.
     pub(crate) fn generation(&self, index: u32) -> u32 {
         self.place(index).map_or(0, |place| place.generation)
@@ -82,6 +97,57 @@ impl<T> Slab<T> {
     /// All items, in the order of their places.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.chunks.iter().flatten().filter_map(|place| place.item.as_ref())
+    }
+    /// The places, of which `restored` makes a slab that gives its items the same numbers and generations.
+    pub(crate) fn saved(&self) -> SavedPlaces {
+        let places = self.chunks.iter().flatten();
+        let generations: Vec<u32> = places.map(|place| place.generation).collect();
+        let mut free = Vec::new();
+        let mut next = self.first_free;
+        while let Some(place) = self.place(next).filter(|_| free.len() < generations.len()) {
+            free.push(next);
+            next = place.next_free;
+        }
+        SavedPlaces { generations, free }
+    }
+    /// A slab with these places, of which the first `most` are there, and items in some of them: of several in one
+    /// the first.
+    pub(crate) fn restored(
+        saved: &SavedPlaces,
+        most: usize,
+        items: impl Iterator<Item = (u32, T)>,
+    ) -> Self {
+        let mut slab = Self::default();
+        let generations: Vec<u32> = saved.generations.iter().copied().take(most).collect();
+        for chunk in generations.chunks(CHUNK) {
+            let mut places = Vec::with_capacity(CHUNK);
+            places.extend(chunk.iter().map(|generation| Place {
+                generation: *generation,
+                next_free: NONE,
+                item: None,
+            }));
+            slab.chunks.push(places);
+        }
+        for (index, item) in items {
+            if let Some(place) = slab.place_mut(index).filter(|place| place.item.is_none()) {
+                place.item = Some(item);
+            }
+        }
+        let mut is_free: Vec<bool> =
+            slab.chunks.iter().flatten().map(|place| place.item.is_none()).collect();
+        let told = saved.free.iter().copied();
+        let others = (0..).take(is_free.len());
+        let mut free: Vec<u32> = told.chain(others).collect();
+        free.retain(|index| {
+            is_free.get_mut(*index as usize).is_some_and(|is_free| std::mem::take(is_free))
+        });
+        for index in free.into_iter().rev() {
+            let next_free = std::mem::replace(&mut slab.first_free, index);
+            if let Some(place) = slab.place_mut(index) {
+                place.next_free = next_free;
+            }
+        }
+        slab
     }
     /// Bytes of memory that the places take.
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -107,5 +173,35 @@ mod tests {
         let many: Vec<u32> = (0..CHUNK * 3).map(|_| slab.insert("d")).collect();
         assert!(many.iter().zip(2_u32..).all(|(index, expected)| *index == expected));
         assert_eq!(slab.iter().count(), CHUNK * 3 + 2);
+    }
+
+    #[test]
+    fn what_is_restored_goes_on_as_what_was_saved() {
+        let mut slab = Slab::default();
+        (0..CHUNK as u32 + 6).for_each(|item| {
+            slab.insert(item);
+        });
+        for index in [3, 60, 5, CHUNK as u32 + 2] {
+            slab.remove(index);
+        }
+        slab.insert(100);
+        let items: Vec<(u32, u32)> = (0..CHUNK as u32 + 6)
+            .filter_map(|index| slab.get(index).map(|item| (index, *item)))
+            .collect();
+        let mut other = Slab::restored(&slab.saved(), 1_000, items.into_iter());
+        for round in 0..10 {
+            assert_eq!(slab.saved(), other.saved());
+            assert!(slab.iter().eq(other.iter()));
+            assert_eq!(slab.insert(round), other.insert(round));
+        }
+    }
+
+    #[test]
+    fn places_that_make_no_sense_are_left_out() {
+        let saved = SavedPlaces { generations: vec![7; 4], free: vec![1, 1, 9, 0, NONE] };
+        let items = [(0, "a"), (0, "b"), (3, "c"), (12, "d")];
+        let mut slab = Slab::restored(&saved, 3, items.into_iter());
+        assert_eq!(slab.iter().collect::<Vec<_>>(), [&"a"]);
+        assert_eq!([slab.insert("x"), slab.insert("y"), slab.insert("z")], [1, 2, 3]);
     }
 }

@@ -9,7 +9,8 @@ use etwatch_event::{
     Origin, Role, Shape, Timestamp, Value, Vocabulary,
 };
 use etwatch_state::facts::{Holder, TABLE};
-use etwatch_state::{Facts, Outline, Settings, State, Wanted};
+use etwatch_state::saved::Saved;
+use etwatch_state::{Derivation, DerivedKind, Facts, Outline, Settings, State, Wanted};
 
 const FIELDS: &[&str] = &[
     "ProcessId",
@@ -39,6 +40,28 @@ const FIELDS: &[&str] = &[
     "DestinationIp",
     "DestinationPort",
     "size",
+    "TargetProcessGuid",
+    "User",
+    "TargetUserSid",
+    "TargetUserName",
+    "TargetDomainName",
+    "QueryName",
+    "QueryType",
+    "QueryResults",
+    "DestinationHostname",
+    "ScriptBlockId",
+    "ScriptBlockText",
+    "MessageNumber",
+    "MessageTotal",
+    "FileName",
+    "Answered",
+    "Hashes",
+    "SignatureStatus",
+    "FileId",
+    "Volume",
+    "FileSize",
+    "Changed",
+    "Unavailable",
 ];
 
 /// The names of all fields that say a fact, without those that say since when.
@@ -56,6 +79,11 @@ pub(crate) struct Scene {
     pub(crate) ledger: Ledger,
     pub(crate) out: EventBatch,
     input: EventBatch,
+    settings: Settings,
+    outline: Arc<Outline>,
+    derived: DerivedKind,
+    wanted: Wanted,
+    derivation: Derivation,
 }
 
 impl Scene {
@@ -86,6 +114,8 @@ impl Scene {
             (*activity, vocabulary.add_layout_of(&ids, role))
         });
         let layouts = layouts.collect();
+        let derived = vocabulary.add_layout(&[]);
+        let derived = DerivedKind { layout: derived, sources: LogSourceSetId::NONE };
         let outline = Arc::new(Outline::new(&mut vocabulary));
         named.iter().for_each(|name| {
             vocabulary.fields.intern(name);
@@ -97,14 +127,69 @@ impl Scene {
         let vocabulary = Arc::new(vocabulary);
         let (out, input) =
             (EventBatch::new(Arc::clone(&vocabulary)), EventBatch::new(Arc::clone(&vocabulary)));
-        let (mut state, ledger) = (State::new(settings, outline), Ledger::default());
-        state.tell(Wanted { facts, ..Wanted::default() });
-        Self { vocabulary, layouts, categories, shape: Shape::Etw, state, ledger, out, input }
+        let wanted = Wanted { facts, ..Wanted::default() };
+        let mut state = State::new(settings, Arc::clone(&outline));
+        state.tell(wanted.clone());
+        Self {
+            vocabulary,
+            layouts,
+            categories,
+            shape: Shape::Etw,
+            state,
+            ledger: Ledger::default(),
+            out,
+            input,
+            settings,
+            outline,
+            derived,
+            wanted,
+            derivation: Derivation::default(),
+        }
+    }
+    /// Flows and beacons are made, and lineages told.
+    pub(crate) fn derive(&mut self) {
+        let kind = Some(self.derived);
+        self.derivation = Derivation { flows: kind, beacons: kind, ..Derivation::default() };
+        self.state.derive(self.derivation.clone());
+        self.wanted.lineages = true;
+        self.state.tell(self.wanted.clone());
+    }
+    /// What another run would go on with, as bytes.
+    pub(crate) fn saved(&self) -> Vec<u8> {
+        postcard::to_stdvec(&self.state.save()).unwrap()
+    }
+    /// The run ends, and another one takes over.
+    pub(crate) fn restart(&mut self) {
+        while self.state.pause(&mut self.out, &mut self.ledger) {}
+        self.restore(postcard::from_bytes(&self.saved()).unwrap());
+    }
+    /// A run begins with what another has saved.
+    pub(crate) fn restore(&mut self, saved: Saved) {
+        self.state = State::restore(self.settings, Arc::clone(&self.outline), saved);
+        self.state.tell(self.wanted.clone());
+        self.state.derive(self.derivation.clone());
+    }
+    /// The events that left, each with its time, what its host says of it, and all its fields; which input they
+    /// are of is left out.
+    pub(crate) fn left(&self) -> Vec<String> {
+        let event = |event: etwatch_event::Event<'_>| {
+            let mut text = format!("{} {:?}", event.time(), event.attribution());
+            let mut scratch = String::new();
+            for (name, values) in event.fields() {
+                text += &format!(" {name}=");
+                for value in values.iter() {
+                    text += value.text(&mut scratch).unwrap_or_default();
+                    text += "|";
+                }
+            }
+            text
+        };
+        self.out.iter().map(event).collect()
     }
     /// The rules were loaded again: all facts that have a number are told from now on.
     pub(crate) fn reload(&mut self) {
-        let facts = Facts::named(&self.vocabulary.fields, None);
-        self.state.tell(Wanted { facts, ..Wanted::default() });
+        self.wanted.facts = Facts::named(&self.vocabulary.fields, None);
+        self.state.tell(self.wanted.clone());
     }
 
     /// The same, of which nothing is told, since no rule asks for the events.

@@ -1,42 +1,58 @@
-//! Which groups go when there is no more room.
+//! Which entries of a table go when there is no more room.
 //!
-//! A flood must not push out what others have begun. Groups are sorted into lineages: by the fourth of the
+//! A flood must not push out what others have begun. Entries are sorted into lineages: by the fourth of the
 //! processes that created one another, within it by the third, and so on down to the process itself. Where
-//! groups have to go, the largest lineages give first, until all are of one size (max-min fairness); what a
-//! lineage has to give is asked of its branches in the same way. So a process that makes a million groups, or
-//! whose ten thousand children make a hundred each, pushes out groups of its own lineage alone. Within one
+//! entries have to go, the largest lineages give first, until all are of one size (max-min fairness); what a
+//! lineage has to give is asked of its branches in the same way. So a process that makes a million entries, or
+//! whose ten thousand children make a hundred each, pushes out entries of its own lineage alone. Within one
 //! process those go first that have come least far, then those that were touched longest ago.
 
-/// A group as far as it matters here.
+/// An entry as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Candidate {
-    /// The process that began it and those that created one another before it, each a number or 0.
-    pub(crate) lineage: [u32; 4],
-    pub(crate) progress: usize,
-    pub(crate) touched: u64,
-    /// Tells groups apart; what began later has a higher number.
-    pub(crate) sequence: u64,
+pub struct Candidate {
+    /// The process that began it and those that created one another before it, each a number or 0: see
+    /// [`crate::Attribution`].
+    pub lineage: [u32; 4],
+    /// How far it has come; the unit is the table's.
+    pub progress: usize,
+    /// When it was touched last; the unit is the table's.
+    pub touched: u64,
+    /// Tells entries apart; what began later has a higher number.
+    pub sequence: u64,
 }
 
-/// The sequence numbers of those that have to go, so that `excess` are gone.
-pub(crate) fn choose(candidates: &mut [Candidate], excess: usize) -> Vec<u64> {
+/// The sequence numbers, ascending, of those that have to go, so that `excess` are gone. Takes time with the
+/// number of candidates and its logarithm, so that a table lets many go at once.
+#[must_use]
+pub fn choose(candidates: &mut [Candidate], excess: usize) -> Vec<u64> {
     let mut chosen = Vec::with_capacity(excess);
     from(candidates, 4, excess, &mut chosen);
     chosen.sort_unstable();
     chosen
 }
 
-/// Chooses among groups that have the same ancestors from `level` on.
+/// Chooses among entries that have the same ancestors from `level` on.
 fn from(candidates: &mut [Candidate], level: usize, excess: usize, chosen: &mut Vec<u64>) {
     if excess == 0 {
         return;
     }
     let Some(level) = level.checked_sub(1) else {
-        candidates.sort_unstable_by_key(|one| (one.progress, one.touched, one.sequence));
+        // Only which they are matters, not their order.
+        if let Some(last) = excess.checked_sub(1).filter(|last| *last < candidates.len()) {
+            candidates
+                .select_nth_unstable_by_key(last, |one| (one.progress, one.touched, one.sequence));
+        }
         chosen.extend(candidates.iter().take(excess).map(|one| one.sequence));
         return;
     };
     let ancestor = |one: &Candidate| one.lineage.get(level).copied().unwrap_or(0);
+    // A flood mostly has one ancestor.
+    if candidates
+        .first()
+        .is_none_or(|first| candidates.iter().all(|one| ancestor(one) == ancestor(first)))
+    {
+        return from(candidates, level, excess.min(candidates.len()), chosen);
+    }
     candidates.sort_unstable_by_key(|one| (ancestor(one), one.sequence));
     let sizes: Vec<usize> = candidates
         .chunk_by(|one, other| ancestor(one) == ancestor(other))
