@@ -12,16 +12,19 @@
 //! | [`etl`] | the logs of ETW, slice by slice of time |
 //! | [`json`] | JSON Lines, arrays and documents in the shapes users have |
 //! | [`xml`] | events in the XML that Windows renders |
+//! | [`eventlog`] | channels of the event log as they are written |
 //! | [`decoder`] | from pieces to records |
 //! | [`texts`] | the text of records as the recording has it |
 //! | [`live`] | records as they happen: sessions, their settings, the hand-off |
 //! | [`limits`] | what input may ask for, each limit with its name |
-#![forbid(unsafe_code)]
+#![cfg_attr(not(windows), forbid(unsafe_code))]
+#![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 mod credit;
 pub mod decoder;
 pub mod etl;
+pub mod eventlog;
 pub mod evtx;
 pub mod json;
 pub mod limits;
