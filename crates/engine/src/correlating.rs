@@ -12,7 +12,6 @@ use etwatch_correlate::saved::{Restored, Saved};
 use etwatch_correlate::{CorrelationMatch, Correlator, Counts, Limits, Loss, Plan};
 use etwatch_event::{EventBatch, Ledger, Timestamp};
 
-use crate::saved::SavedState;
 use crate::work::MatchedBatch;
 
 /// Something that was lost before the event in a row of a batch.
@@ -63,8 +62,8 @@ impl Correlating {
         (Self { correlator, ..Self::new(plan) }, restored)
     }
     /// What a later run needs.
-    pub(crate) fn save(&self) -> SavedState {
-        SavedState { correlations: self.correlator.save() }
+    pub(crate) fn save(&self) -> Saved {
+        self.correlator.save()
     }
 
     /// What reading came to is in `ledger`; what it lost is lost about the time of the next event. Windows

@@ -25,7 +25,7 @@ use crate::live::LiveEngine;
 use crate::options::{HELD_LIMIT, Observer, Options, Progress};
 use crate::report::{Report, StateNote};
 use crate::resting::Resting;
-use crate::saved::{self, Found, Saver};
+use crate::saved::{self, Found, SavedState, Saver};
 use crate::work::{AlertContext, MatchedBatch, Pending, Workers};
 
 /// A batch is also full when its events hold this many bytes: some events are large.
@@ -87,13 +87,13 @@ fn run(
     observer: &mut dyn Observer,
 ) -> Result<Report, EngineError> {
     let engine = workers.engine().clone();
-    let (correlating, state_note) = take_up(&engine, &options);
     let settings = Settings {
         enrich: options.enrich,
         batch: options.batch.max(1),
         batch_bytes: BATCH_BYTES,
         ..Settings::default()
     };
+    let (correlating, state, state_note) = take_up(&engine, &options, settings);
     let mut run = Run {
         live,
         saver: options.state.clone().map(Saver::start),
@@ -107,7 +107,7 @@ fn run(
         ordered: workers.batch(),
         workers: workers.clone(),
         matching: VecDeque::new(),
-        state: State::new(settings, Arc::clone(&workers.engine().outline)),
+        state,
         inputs: Vec::new(),
         unopened: VecDeque::new(),
         opened_ahead: 0,
@@ -132,21 +132,27 @@ fn run(
 }
 
 /// What an earlier run left, as far as it fits, and what is to be said of it.
-fn take_up(engine: &Engine, options: &Options) -> (Correlating, Option<StateNote>) {
-    let plan = &engine.correlations;
-    let Some(file) = &options.state else { return (Correlating::new(plan), None) };
-    match saved::load(&file.path) {
-        Found::Nothing => (Correlating::new(plan), Some(StateNote::default())),
-        Found::State(state) => {
-            let (correlating, restored) = Correlating::restore(plan, state.correlations);
-            let Restored { groups, left_out } = restored;
-            (correlating, Some(StateNote { groups, left_out, problem: None }))
+fn take_up(
+    engine: &Engine,
+    options: &Options,
+    settings: Settings,
+) -> (Correlating, State, Option<StateNote>) {
+    let (plan, outline) = (&engine.correlations, Arc::clone(&engine.outline));
+    let note = match options.state.as_ref().map(|file| saved::load(&file.path)) {
+        None => None,
+        Some(Found::Nothing) => Some(StateNote::default()),
+        Some(Found::State(found)) => {
+            let SavedState { correlations, hosts } = *found;
+            let (correlating, Restored { groups, left_out }) =
+                Correlating::restore(plan, correlations);
+            let note = StateNote { groups, hosts: hosts.hosts(), left_out, problem: None };
+            return (correlating, State::restore(settings, outline, hosts), Some(note));
         }
-        Found::Problem(problem) => {
-            let note = StateNote { problem: Some(problem.to_string()), ..StateNote::default() };
-            (Correlating::new(plan), Some(note))
+        Some(Found::Problem(problem)) => {
+            Some(StateNote { problem: Some(problem.to_string()), ..StateNote::default() })
         }
-    }
+    };
+    (Correlating::new(plan), State::new(settings, outline), note)
 }
 
 struct Run<'a> {
@@ -246,21 +252,36 @@ impl Run<'_> {
                 self.take_event(number)?;
             }
         }
-        while self.state.finish(&mut self.ordered, &mut self.report.ledger) {
+        while self.leave() {
             self.hand_on()?;
             self.follow();
         }
         self.hand_on()?;
-        while !self.matching.is_empty() {
-            self.take_matches()?;
-        }
-        if let Some(saver) = &mut self.saver {
-            // Time goes on in another run.
-            self.report.note_saving(saver.save(&self.correlating.save()));
-            return Ok(());
+        self.take_all_matches()?;
+        if self.saver.is_some() {
+            return self.save();
         }
         self.correlating.finish();
         self.deliver_correlations(None)
+    }
+
+    /// There are no more events. What is open stays so if time goes on in another run.
+    fn leave(&mut self) -> bool {
+        let (out, ledger) = (&mut self.ordered, &mut self.report.ledger);
+        match self.saver {
+            Some(_) => self.state.pause(out, ledger),
+            None => self.state.finish(out, ledger),
+        }
+    }
+
+    /// Saves state: what hosts are known for and what correlations have seen end with the same event.
+    fn save(&mut self) -> Result<(), EngineError> {
+        self.take_all_matches()?;
+        if let Some(saver) = &mut self.saver {
+            let (correlations, hosts) = (self.correlating.save(), self.state.save());
+            self.report.note_saving(saver.save(&SavedState { correlations, hosts }));
+        }
+        Ok(())
     }
 
     /// An input waits for its next turn; those that wait longest may have to park.
@@ -369,6 +390,13 @@ impl Run<'_> {
         while self.matching.len() > 2 * self.workers.count() {
             self.take_matches()?;
         }
+        if self.saver.as_ref().is_some_and(Saver::is_due) { self.save() } else { Ok(()) }
+    }
+
+    fn take_all_matches(&mut self) -> Result<(), EngineError> {
+        while !self.matching.is_empty() {
+            self.take_matches()?;
+        }
         Ok(())
     }
 
@@ -401,11 +429,6 @@ impl Run<'_> {
         }
         self.tell_derived(&batch, usize::MAX)?;
         self.deliver_correlations(None)?;
-        if let Some(saver) = &mut self.saver
-            && saver.is_due()
-        {
-            self.report.note_saving(saver.save(&self.correlating.save()));
-        }
         self.workers.give_back(batch.events);
         self.workers.give_back_alerts(batch.alerts);
         self.observer.progress(self.progress);

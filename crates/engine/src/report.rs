@@ -53,6 +53,8 @@ pub struct Report {
 pub struct StateNote {
     /// Groups of correlations that were taken up.
     pub groups: usize,
+    /// Hosts of which something was remembered.
+    pub hosts: usize,
     /// Correlations of which there were some, but that are gone or say something else now.
     pub left_out: Vec<String>,
     /// What is wrong with the file.
