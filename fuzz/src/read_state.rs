@@ -80,7 +80,7 @@ fn go_on(correlator: &mut Correlator, count: u64) {
 pub fn state_after(count: u64) -> Vec<u8> {
     let mut correlator = Correlator::new(Arc::clone(&plan().0), Limits::default());
     go_on(&mut correlator, count);
-    written(&SavedState { correlations: correlator.save() })
+    written(&SavedState { correlations: correlator.save(), hosts: Default::default() })
 }
 
 /// A file, or what stands in one behind its head.
@@ -97,6 +97,6 @@ pub fn check(bytes: &[u8]) {
         Correlator::restore(Arc::clone(&plan().0), Limits::default(), state.correlations);
     go_on(&mut correlator, 40);
     correlator.finish(&mut Vec::new());
-    let saved = SavedState { correlations: correlator.save() };
+    let saved = SavedState { correlations: correlator.save(), hosts: Default::default() };
     assert!(read(&written(&saved)).is_ok());
 }
