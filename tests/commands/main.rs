@@ -2,6 +2,7 @@
 //!
 //! | module | about |
 //! |---|---|
+//! | `doctor` | what a doctor says where there is no Windows, and what it sends |
 //! | `usage` | exit status, configuration, help |
 //! | `printed` | what is printed, for people and for programs |
 //! | `outputs` | streams and files that are written |
@@ -19,6 +20,7 @@
     reason = "a failure in a test is a finding"
 )]
 
+mod doctor;
 mod outputs;
 mod printed;
 mod rule_test_outcomes;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`commands`] | one file a subcommand, with its help |
 //! | [`config`] | `etwatch.toml`: what flags set, flags win |
+//! | [`doctor`] | whether a machine can be watched: acts, what is seen of them, judgements |
 //! | [`event_view`] | an event as commands look at it: record or normalised |
 //! | [`processes`] | the processes of recordings, as their events tell of them |
 //! | [`records`] | the records of recordings, decoded and not normalised |
@@ -16,14 +17,15 @@
 //! | | |
 //! |---|---|
 //! | 0 | done |
-//! | 1 | `check` found errors; a test failed; alerts could not be delivered; a fault of etwatch |
+//! | 1 | `check` found errors; a test failed; alerts could not be delivered; `doctor` found a fault; a fault of etwatch |
 //! | 2 | wrong usage: flags, configuration, rules folder |
 //! | 3 | some input could not be read; the rest was |
-//! | 4 | nothing was tested, or read |
+//! | 4 | nothing was tested, or read; `doctor` could not decide a check |
 #![forbid(unsafe_code)]
 
 mod commands;
 mod config;
+mod doctor;
 mod event_view;
 mod processes;
 mod records;
@@ -51,7 +53,8 @@ Examples:
   etwatch events case.evtx --count            what is in a recording
   etwatch process cmd.exe --over case.evtx    what a process did
   etwatch flows case.etl                      bytes by process, endpoint and hour
-  etwatch tree case.evtx                      who started whom, and the alerts below them"
+  etwatch tree case.evtx                      who started whom, and the alerts below them
+  etwatch doctor                              whether this machine can be watched"
 )]
 struct Arguments {
     /// Say more about what is done, on standard error (-v, -vv)

@@ -82,6 +82,28 @@ impl Bar {
     }
 }
 
+/// What is being done, where a person looks on; nothing where standard error is no terminal.
+pub(crate) struct Doing(ProgressBar);
+
+impl Doing {
+    pub(crate) fn new(quiet: bool) -> Self {
+        let visible = !quiet && std::io::stderr().is_terminal();
+        let target =
+            if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        bar.enable_steady_tick(std::time::Duration::from_millis(100));
+        Self(bar)
+    }
+    /// Shows what is done now.
+    pub(crate) fn tell(&self, what: &str) {
+        self.0.set_message(what.to_owned());
+    }
+    /// Takes it away.
+    pub(crate) fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
 impl Observer for Bar {
     fn progress(&mut self, progress: Progress) {
         self.bar.set_position(progress.bytes);

@@ -13,12 +13,13 @@
 
 use std::cmp::Ordering;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use etwatch_correlate::Saved;
 use etwatch_event::clock::{Clock, SystemClock};
+use etwatch_host::replace::replace;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -178,25 +179,12 @@ pub fn written(state: &SavedState) -> Vec<u8> {
 /// # Errors
 /// [`SavedError::Io`], [`SavedError::TooLarge`]; then what was there is still there.
 pub fn store(path: &Path, state: &SavedState) -> Result<(), SavedError> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
     let content = written(state);
     if content.len() as u64 > MOST_BYTES {
-        return Err(SavedError::TooLarge {
-            path: path.display().to_string(),
-            bytes: content.len(),
-        });
+        let path = path.display().to_string();
+        return Err(SavedError::TooLarge { path, bytes: content.len() });
     }
-    let put = || -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(&content)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    put().map_err(|error| failed("write", path, error))
+    replace(path, &content).map_err(|error| failed("write", path, error))
 }
 
 /// Writes state at intervals.

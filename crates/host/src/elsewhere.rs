@@ -12,6 +12,7 @@ use crate::host::Host;
 use crate::pe::Exports;
 use crate::process::{Account, Boot, ProcessSnapshot};
 use crate::questions::FileQuestions;
+use crate::rights::{Answered, Rights};
 use crate::volumes::Volumes;
 
 /// The machine this runs on.
@@ -38,6 +39,37 @@ fn changed(seconds: i64, nanoseconds: i64) -> Option<Timestamp> {
 /// Opens a file that has content; a pipe would hold us up for ever.
 fn open(path: &str) -> Result<File, HostError> {
     if std::fs::metadata(path)?.is_file() { Ok(File::open(path)?) } else { Err(HostError::NotHere) }
+}
+
+impl LocalHost {
+    /// What our process may do.
+    ///
+    /// # Errors
+    /// [`HostError::NotHere`].
+    pub fn rights(&self) -> Answered<Rights> {
+        Err(HostError::NotHere)
+    }
+    /// The build of Windows.
+    ///
+    /// # Errors
+    /// [`HostError::NotHere`].
+    pub fn windows_build(&self) -> Answered<u32> {
+        Err(HostError::NotHere)
+    }
+    /// The folder of Windows' own programs.
+    ///
+    /// # Errors
+    /// [`HostError::NotHere`].
+    pub fn system_folder(&self) -> Answered<String> {
+        Err(HostError::NotHere)
+    }
+    /// Bytes that we may still write to the disk that a folder lies on.
+    ///
+    /// # Errors
+    /// [`HostError::NotHere`].
+    pub fn free_bytes(&self, _folder: &str) -> Answered<u64> {
+        Err(HostError::NotHere)
+    }
 }
 
 impl Host for LocalHost {

@@ -10,6 +10,9 @@
 //! | [`fake`] | [`FakeHost`], which says what it was told to | a test needs a host |
 //! | [`process`] | [`ProcessSnapshot`], [`Account`], [`Boot`] | a process that runs is looked at |
 //! | [`volumes`] | [`Volumes`], devices and drive letters | a path of the kernel is translated |
+//! | [`rights`] | [`Rights`], what our process may do | a refusal is to be foreseen |
+//! | [`registry`] | [`RegistryKey`], a key of our own and a value that is read | the registry is asked or written to |
+//! | [`replace`] | a file put in place of another at once | something is saved |
 //! | [`questions`] | [`FileQuestions`], what is asked about a file | rules decide what they need |
 //! | [`facts`] | [`FileFacts`], and how Sysmon spells them | a field is filled in |
 //! | [`mod@file`] | the facts of a file that can be read | a fact is worked out |
@@ -34,6 +37,9 @@ pub mod pool;
 pub mod process;
 pub mod questions;
 pub mod record;
+pub mod registry;
+pub mod replace;
+pub mod rights;
 pub mod volumes;
 #[cfg(windows)]
 mod windows;
@@ -48,6 +54,8 @@ pub use host::Host;
 pub use pool::{FactsPool, PoolSettings};
 pub use process::{Account, Boot, Integrity, ProcessSnapshot};
 pub use questions::FileQuestions;
+pub use registry::{RegistryKey, RegistryValue};
+pub use rights::{Privilege, Rights};
 pub use volumes::Volumes;
 #[cfg(windows)]
 pub use windows::LocalHost;

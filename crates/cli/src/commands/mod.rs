@@ -4,6 +4,7 @@ pub(crate) mod check;
 mod compile;
 pub(crate) mod completions;
 pub(crate) mod convert;
+pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod fields;
 pub(crate) mod flows;
@@ -35,7 +36,7 @@ pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// Exit status: some input could not be read.
 pub(crate) const INPUT_LOST: u8 = 3;
-/// Exit status: nothing was tested.
+/// Exit status: nothing was tested, or a check could not be decided.
 pub(crate) const NOTHING_TESTED: u8 = 4;
 
 /// A subcommand.
@@ -54,6 +55,7 @@ pub(crate) enum Command {
     Schemas(schemas::Schemas),
     Fields(fields::Fields),
     Convert(convert::Convert),
+    Doctor(Box<doctor::Doctor>),
     Completions(completions::Completions),
 }
 
@@ -74,6 +76,7 @@ impl Command {
             Self::Schemas(command) => command.run(),
             Self::Fields(command) => command.run(),
             Self::Convert(command) => command.run(),
+            Self::Doctor(command) => command.run(config),
             Self::Completions(command) => command.run(whole),
         }
     }

@@ -6,11 +6,13 @@
 //!
 //! | module | asks Windows about |
 //! |---|---|
-//! | [`system`] | its name, its start, accounts |
+//! | [`system`] | its name, version and start, room on disks, accounts |
 //! | [`volume`] | devices and where they are mounted |
 //! | [`file`] | the identity of an open file |
 //! | [`signature`] | Authenticode, in the file or by a catalogue |
 //! | [`process`], [`token`] | processes and on whose behalf they run |
+//! | [`rights`] | what our own token lets us do |
+//! | [`registry`] | a key of our own, policies |
 //! | [`handle`], [`buffer`], [`text`] | – what these are made of |
 #![expect(unsafe_code, reason = "the one home of calls to Win32")]
 
@@ -18,6 +20,8 @@ mod buffer;
 mod file;
 mod handle;
 mod process;
+pub(crate) mod registry;
+mod rights;
 mod signature;
 mod system;
 mod text;
@@ -33,6 +37,7 @@ use crate::host::Host;
 use crate::pe::Exports;
 use crate::process::{Account, Boot, ProcessSnapshot};
 use crate::questions::FileQuestions;
+use crate::rights::{Answered, Rights};
 use crate::volumes::Volumes;
 
 /// The machine this runs on.
@@ -41,6 +46,37 @@ use crate::volumes::Volumes;
 /// runs that server, and a path in an event is of an attacker's choosing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LocalHost;
+
+impl LocalHost {
+    /// What our process may do.
+    ///
+    /// # Errors
+    /// The reason why Windows did not tell.
+    pub fn rights(&self) -> Answered<Rights> {
+        rights::rights()
+    }
+    /// The build of Windows: 26100 is Windows 11 24H2.
+    ///
+    /// # Errors
+    /// The reason why Windows did not tell.
+    pub fn windows_build(&self) -> Answered<u32> {
+        system::windows_build()
+    }
+    /// The folder of Windows' own programs: `C:\\Windows\\System32`.
+    ///
+    /// # Errors
+    /// The reason why Windows did not tell.
+    pub fn system_folder(&self) -> Answered<String> {
+        system::system_folder()
+    }
+    /// Bytes that we may still write to the disk that a folder lies on.
+    ///
+    /// # Errors
+    /// [`HostError::Gone`] if there is no such folder, else the reason why Windows did not tell.
+    pub fn free_bytes(&self, folder: &str) -> Answered<u64> {
+        system::free_bytes(folder)
+    }
+}
 
 impl Host for LocalHost {
     fn computer_name(&self) -> Result<String, HostError> {

@@ -1,22 +1,24 @@
-//! The machine itself: its name, when it was started, whom a SID names.
+//! The machine itself: its name, its version, when it was started, room on its disks, whom a SID names.
 
 use etwatch_event::{Sid, Timestamp};
 use windows_sys::Wdk::System::SystemInformation::{
     NtQuerySystemInformation, SystemTimeOfDayInformation,
 };
+use windows_sys::Wdk::System::SystemServices::RtlGetVersion;
 use windows_sys::Win32::Foundation::{
     ERROR_INSUFFICIENT_BUFFER, ERROR_INVALID_SID, ERROR_NONE_MAPPED,
 };
 use windows_sys::Win32::Security::LookupAccountSidW;
+use windows_sys::Win32::Storage::FileSystem::GetDiskFreeSpaceExW;
 use windows_sys::Win32::System::SystemInformation::{
-    ComputerNameDnsFullyQualified, GetComputerNameExW,
+    ComputerNameDnsFullyQualified, GetComputerNameExW, GetSystemDirectoryW, OSVERSIONINFOW,
 };
 
 use crate::error::HostError;
 use crate::process::Account;
 use crate::windows::buffer::Buffer;
-use crate::windows::handle::{check, succeeded};
-use crate::windows::text::until_nul;
+use crate::windows::handle::{check, last_error, succeeded};
+use crate::windows::text::{until_nul, wide};
 
 /// Longest name of a machine, account or domain in letters; Windows allows 256.
 const LONGEST_NAME: u32 = 1_024;
@@ -80,5 +82,46 @@ pub(super) fn account_of(sid: Sid<'_>) -> Result<Option<Account>, HostError> {
             code @ ERROR_INSUFFICIENT_BUFFER => Err(HostError::Other { code }),
             _ => Err(error),
         },
+    }
+}
+
+/// The build of Windows, as the kernel tells it whatever a program says it was made for.
+pub(super) fn windows_build() -> Result<u32, HostError> {
+    let length = u32::try_from(size_of::<OSVERSIONINFOW>()).unwrap_or(0);
+    let mut version = OSVERSIONINFOW { dwOSVersionInfoSize: length, ..OSVERSIONINFOW::default() };
+    // SAFETY: `version` says its own length and outlives the call.
+    check(unsafe { RtlGetVersion(&raw mut version) })?;
+    Ok(version.dwBuildNumber)
+}
+
+/// Bytes that we may still write to the disk that a folder lies on.
+pub(super) fn free_bytes(folder: &str) -> Result<u64, HostError> {
+    let folder = wide(folder).ok_or(HostError::Other { code: 0 })?;
+    let mut free = 0;
+    // SAFETY: `folder` ends with a NUL, `free` outlives the call, and null stands for what is not asked.
+    let result = unsafe {
+        GetDiskFreeSpaceExW(
+            folder.as_ptr(),
+            &raw mut free,
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+        )
+    };
+    succeeded(result)?;
+    Ok(free)
+}
+
+/// The folder of Windows' own programs.
+pub(super) fn system_folder() -> Result<String, HostError> {
+    let mut letters = [0_u16; LONGEST_NAME as usize];
+    // SAFETY: `letters` has room for as many letters as is said, and outlives the call.
+    let length = unsafe { GetSystemDirectoryW(letters.as_mut_ptr(), LONGEST_NAME) };
+    match length {
+        0 => Err(last_error()),
+        // It would be that long, and is not there.
+        length if length >= LONGEST_NAME => {
+            Err(HostError::Other { code: ERROR_INSUFFICIENT_BUFFER })
+        }
+        _ => Ok(until_nul(&letters)),
     }
 }

@@ -135,3 +135,52 @@ fn what_is_of_no_drive_is_not_opened() {
         assert_eq!(LocalHost.file_identity(path), Err(HostError::NotHere), "{path}");
     }
 }
+
+#[test]
+fn what_we_may_do_is_told() {
+    let rights = LocalHost.rights().unwrap();
+    assert!(!rights.privileges.is_empty(), "{rights:?}");
+    for held in &rights.privileges {
+        assert!(held.name.starts_with("Se") && held.name.ends_with("Privilege"), "{held:?}");
+    }
+    // Every token holds it, and it is in force.
+    assert!(rights.privilege("SeChangeNotifyPrivilege").unwrap().enabled);
+    assert_eq!(rights.privilege("SeNoSuchPrivilege"), None);
+}
+
+#[test]
+fn windows_has_a_build_and_a_disk_has_room() {
+    // Windows 7 and later.
+    assert!(LocalHost.windows_build().unwrap() >= 7_600);
+    let folder = std::env::temp_dir();
+    assert!(LocalHost.free_bytes(folder.to_str().unwrap()).unwrap() > 0);
+    let system = LocalHost.system_folder().unwrap();
+    assert!(std::path::Path::new(&system).join("kernel32.dll").is_file(), "{system}");
+    let nowhere = LocalHost.free_bytes(r"C:\no such folder\x");
+    assert!(matches!(nowhere, Err(HostError::Gone { .. })), "{nowhere:?}");
+}
+
+#[test]
+fn a_key_of_ours_goes_away_with_its_owner() {
+    use crate::registry::{RegistryKey, RegistryValue, machine_number};
+    let name = format!("test-{}-ä", std::process::id());
+    let exists = || {
+        let mut query = Command::new("reg");
+        query.args(["query", &format!(r"HKCU\Software\etwatch\{name}")]);
+        query.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
+    };
+    let key = RegistryKey::create(&name).unwrap();
+    key.set("number", RegistryValue::Number(7)).unwrap();
+    key.set("text", RegistryValue::Text("☃")).unwrap();
+    key.set("texts", RegistryValue::Texts(&["a", "b"])).unwrap();
+    key.create_below("child").unwrap();
+    key.rename_below("child", "renamed").unwrap();
+    assert_eq!(key.rename_below("child", "again"), Err(HostError::Gone { code: 2 }));
+    key.delete("number").unwrap();
+    assert_eq!(key.delete("number"), Err(HostError::Gone { code: 2 }));
+    assert!(exists());
+    drop(key);
+    assert!(!exists());
+    assert!(RegistryKey::create(r"..\other").is_err() && RegistryKey::create("").is_err());
+    assert_eq!(machine_number(r"SOFTWARE\etwatch\no such key", "x"), Ok(None));
+}

@@ -1,0 +1,141 @@
+//! This machine: the acts are done, the clocks read, Windows is asked.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use etwatch_alert::{Sink as _, Webhook, WebhookOptions};
+use etwatch_capture::live::SessionSettings;
+use etwatch_event::clock::{Clock as _, SystemClock};
+use etwatch_event::{Timestamp, time::TICKS_PER_SECOND};
+use etwatch_host::registry::machine_number;
+use etwatch_host::replace::replace;
+use etwatch_host::{Host as _, HostError, LocalHost, Rights};
+
+use crate::doctor::act::{Act, Actor, Done, NotDone};
+use crate::doctor::seen::Seen;
+use crate::doctor::surroundings::{Losses, Refused, Room, Started, Surroundings};
+
+/// Where the policy on script blocks lies, below `HKEY_LOCAL_MACHINE`.
+const SCRIPT_BLOCK_POLICY: &str =
+    r"SOFTWARE\Policies\Microsoft\Windows\PowerShell\ScriptBlockLogging";
+
+/// This machine.
+#[derive(Debug)]
+pub(crate) struct Local {
+    actor: Actor,
+    clock: SystemClock,
+    webhook: Option<WebhookOptions>,
+}
+
+impl Local {
+    /// `actor` does what is done; `webhook` is where a test message would go.
+    pub(crate) fn new(actor: Actor, webhook: Option<WebhookOptions>) -> Self {
+        Self { actor, clock: SystemClock::start(), webhook }
+    }
+}
+
+impl Surroundings for Local {
+    fn windows_build(&self) -> Result<u32, HostError> {
+        LocalHost.windows_build()
+    }
+    fn rights(&self) -> Result<Rights, HostError> {
+        LocalHost.rights()
+    }
+    fn now(&self) -> Timestamp {
+        now()
+    }
+    fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
+    }
+    fn room(&self, folder: &Path) -> Room {
+        let free =
+            folder.to_str().map_or(Err(HostError::NotHere), |path| LocalHost.free_bytes(path));
+        Room { free, writable: try_to_write(folder).map_err(|error| error.to_string()) }
+    }
+    fn process_count(&self) -> Result<usize, HostError> {
+        LocalHost.processes().map(|all| all.len())
+    }
+    fn script_block_logging(&self) -> Result<Option<u32>, HostError> {
+        machine_number(SCRIPT_BLOCK_POLICY, "EnableScriptBlockLogging")
+    }
+    fn send_to_webhook(&mut self) -> Result<String, String> {
+        let options = self.webhook.clone().ok_or("none is configured")?;
+        let mut webhook = Webhook::new(WebhookOptions { attempts: 1, ..options })
+            .map_err(|error| error.to_string())?;
+        let message = format!(r#"{{"kind":"test","time":"{}","from":"etwatch doctor"}}"#, now());
+        webhook
+            .accept(&message)
+            .and_then(|()| webhook.flush())
+            .map_err(|error| error.to_string())?;
+        Ok(format!("{} took a test message", webhook.name()))
+    }
+    fn start(&mut self, sessions: &[SessionSettings]) -> Vec<Result<Started, Refused>> {
+        let refused = Refused {
+            what: "live capture needs Windows".to_owned(),
+            remedy: "recordings are replayed on any system: `etwatch replay PATH`".to_owned(),
+        };
+        sessions.iter().map(|_| Err(refused.clone())).collect()
+    }
+    fn act(&mut self, act: Act, token: &str) -> Result<Done, NotDone> {
+        self.actor.perform(act, token)
+    }
+    fn events(&mut self, _wait: Duration, _each: &mut dyn FnMut(Seen)) {}
+    fn losses(&mut self) -> Result<Losses, String> {
+        Err("no session runs".to_owned())
+    }
+    fn stop(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Writes a file, puts another in its place, and deletes it.
+fn try_to_write(folder: &Path) -> std::io::Result<()> {
+    let inner = tempfile::Builder::new().prefix("etwatch-doctor-").tempdir_in(folder)?;
+    let path = inner.path().join("file");
+    replace(&path, b"first")?;
+    replace(&path, b"second")?;
+    std::fs::remove_file(&path)?;
+    inner.close()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the machine's clock itself is examined")]
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
+    let since = since.unwrap_or_default();
+    let ticks = since.as_secs().saturating_mul(TICKS_PER_SECOND);
+    let ticks = ticks.saturating_add(u64::from(since.subsec_nanos() / 100));
+    Timestamp::from_filetime(Timestamp::UNIX_EPOCH.filetime().saturating_add(ticks))
+}
+
+/// A token that no other run has: when it was made, and by which process.
+pub(crate) fn token() -> String {
+    format!("etwatch-doctor-{:x}-{:x}", now().filetime(), std::process::id())
+}
+
+/// PowerShell, where Windows has it. Only there, since a search would run what somebody put in our way.
+pub(crate) fn powershell() -> Option<PathBuf> {
+    let folder = LocalHost.system_folder().ok()?;
+    Some([&folder, "WindowsPowerShell", "v1.0", "powershell.exe"].iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_can_be_written_to_is_left_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(try_to_write(folder.path()).is_ok());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert!(try_to_write(&folder.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn tokens_differ_and_stand_anywhere() {
+        let (first, second) = (token(), token());
+        assert_ne!(first, second);
+        let plain =
+            |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+        assert!(first.chars().all(plain) && first.len() < 60, "{first}");
+    }
+}
