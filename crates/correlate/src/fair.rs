@@ -32,11 +32,22 @@ fn from(candidates: &mut [Candidate], level: usize, excess: usize, chosen: &mut 
         return;
     }
     let Some(level) = level.checked_sub(1) else {
-        candidates.sort_unstable_by_key(|one| (one.progress, one.touched, one.sequence));
+        // Only which they are matters, not their order.
+        if let Some(last) = excess.checked_sub(1).filter(|last| *last < candidates.len()) {
+            candidates
+                .select_nth_unstable_by_key(last, |one| (one.progress, one.touched, one.sequence));
+        }
         chosen.extend(candidates.iter().take(excess).map(|one| one.sequence));
         return;
     };
     let ancestor = |one: &Candidate| one.lineage.get(level).copied().unwrap_or(0);
+    // A flood mostly has one ancestor.
+    if candidates
+        .first()
+        .is_none_or(|first| candidates.iter().all(|one| ancestor(one) == ancestor(first)))
+    {
+        return from(candidates, level, excess.min(candidates.len()), chosen);
+    }
     candidates.sort_unstable_by_key(|one| (ancestor(one), one.sequence));
     let sizes: Vec<usize> = candidates
         .chunk_by(|one, other| ancestor(one) == ancestor(other))
