@@ -17,7 +17,7 @@
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use etwatch_correlate::{Correlator, Limits, Plan};
+use etwatch_correlate::{Correlator, Evidence, Limits, Plan, Templates};
 use etwatch_event::{
     Attribution, EventBatch, FieldId, LayoutId, LogSourceSetId, Timestamp, Value, Vocabulary,
 };
@@ -41,7 +41,7 @@ const KINDS: &[(&str, &str)] = &[
 struct Bench {
     plan: Arc<Plan>,
     events: EventBatch,
-    evidence: Arc<str>,
+    evidence: Evidence,
     now: u64,
 }
 
@@ -78,7 +78,10 @@ impl Bench {
             events.attribute(number, attribution);
         }
         // As long as what is told of an event mostly is.
-        let evidence = format!("{{\"time\":\"{}\"}}", "x".repeat(400)).into();
+        let template =
+            format!("{{\"time\":\"\u{1}\",\"pid\":\0,\"rule\":\"{}\"}}", "x".repeat(320));
+        let evidence =
+            Templates::default().evidence(&template, &"x".repeat(60), Timestamp::default());
         Self { plan: Arc::new(plan), events, evidence, now: 133_000_000_000_000_000 }
     }
 
@@ -95,7 +98,7 @@ impl Bench {
             self.events.set_time(index, Timestamp::from_filetime(self.now));
         }
         for event in self.events.iter() {
-            correlator.take(&event, &[(rule, Arc::clone(&self.evidence))], &mut found);
+            correlator.take(&event, &[(rule, self.evidence.clone())], &mut found);
         }
         assert!(found.is_empty());
     }

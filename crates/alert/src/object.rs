@@ -29,7 +29,7 @@ pub fn push_values<'v>(
 fn push_value(out: &mut String, value: &Value<'_>, scratch: &mut String) {
     match value {
         // JSON has no number for some of them.
-        Value::Float(number) => push_display(out, &serde_json::Value::from(*number)),
+        Value::Float(number) => push_display(out, serde_json::Value::from(*number)),
         Value::Unsigned(_) | Value::Signed(_) | Value::Boolean(_) => {
             out.push_str(value.text(scratch).unwrap_or_default());
         }
@@ -40,7 +40,8 @@ fn push_value(out: &mut String, value: &Value<'_>, scratch: &mut String) {
     }
 }
 
-fn push_display(out: &mut String, value: &impl Display) {
+/// Adds what is written as a number.
+pub(crate) fn push_display(out: &mut String, value: impl Display) {
     // Writing to a text can't fail.
     let _ = write!(out, "{value}");
 }
@@ -104,6 +105,6 @@ impl<'o> Object<'o> {
     }
     /// Adds what is written as a number.
     pub fn number(&mut self, key: &'static str, number: impl Display) {
-        push_display(self.key(key), &number);
+        push_display(self.key(key), number);
     }
 }

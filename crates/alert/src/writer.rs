@@ -6,13 +6,13 @@
 
 use std::sync::Arc;
 
-use etwatch_correlate::CorrelationMatch;
+use etwatch_correlate::{CorrelationMatch, Evidence};
 use etwatch_event::{Event, Vocabulary};
 use etwatch_rules::{Evaluator, Match, Reasons, Rule, RuleSet};
 
 use crate::alert::{Alert, ProcessFields, Subject};
 use crate::correlation;
-use crate::evidence::evidence;
+use crate::evidence::EvidenceWriter;
 use crate::id::Content;
 use crate::line::{EventText, push_line, rule_text};
 use crate::pretty;
@@ -112,6 +112,7 @@ pub struct AlertWriter {
     rule_texts: Vec<Option<Box<str>>>,
     event_text: EventText,
     content: Content,
+    evidence: EvidenceWriter,
 }
 
 impl AlertWriter {
@@ -126,6 +127,7 @@ impl AlertWriter {
             rule_texts,
             event_text: EventText::default(),
             content: Content::default(),
+            evidence: EvidenceWriter::default(),
         }
     }
 
@@ -167,13 +169,13 @@ impl AlertWriter {
 
     /// What alerts of correlations tell of `event`, which was read from `file` and of which the rule is true.
     #[must_use]
-    pub fn evidence(&mut self, event: Event<'_>, file: &str, found: Match) -> Arc<str> {
+    pub fn evidence(&mut self, event: Event<'_>, file: &str, found: Match) -> Evidence {
         let rules = Arc::clone(&self.rules);
-        let Some(rule) = rules.get(found.rule) else { return Arc::from("{}") };
+        let Some(rule) = rules.get(found.rule) else { return Evidence::from("{}") };
         let subject = Subject::new(event, file, &self.names);
         self.evaluator.begin();
         let Reasons { items, .. } = self.evaluator.reasons(rule, &subject.event);
-        evidence(rule, &subject, &items)
+        self.evidence.write(rule, &subject, &items)
     }
 
     fn write_one(

@@ -12,6 +12,7 @@
 //! part.
 
 mod room;
+mod shares;
 mod told;
 
 use std::collections::VecDeque;
@@ -22,12 +23,14 @@ use etwatch_rules::RuleIndex;
 use etwatch_rules::sigma::correlation::CorrelationType;
 use etwatch_rules::sigma::value::Number;
 
+use crate::evidence::Evidence;
 use crate::groups::{Group, GroupKey, Groups, KeyRef};
 use crate::hosts::{Deadline, Hosts};
-use crate::key::{Carried, Combinations, Fields, Keys, numeric};
+use crate::key::{Carried, Combinations, Fields, Keys, Spelling, numeric};
 use crate::loss::Loss;
 use crate::plan::{Plan, Planned, Use};
 use crate::window::{Method, Window};
+use shares::{Shares, can_begin};
 use told::{Told, add, together, told_once};
 
 /// How much may be remembered.
@@ -35,13 +38,13 @@ use told::{Told, add, together, told_once};
 pub struct Limits {
     /// Groups of one correlation.
     pub groups: usize,
-    /// Bytes of all groups together.
+    /// Bytes of memory of all groups together, what the allocator adds among them.
     pub bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { groups: 100_000, bytes: 64 << 20 }
+        Self { groups: 131_072, bytes: 28 << 20 }
     }
 }
 
@@ -104,8 +107,9 @@ struct Given<'g> {
     time: u64,
     lineage: [u32; 4],
     fields: &'g dyn Fields,
-    /// The positions of the rules that matched, ascending, and what is told of each.
-    matched: &'g [(u32, Arc<str>)],
+    /// The rules that matched, ascending, and for each what `evidence` has of it at an index.
+    matched: &'g [(Use, usize)],
+    evidence: &'g dyn Fn(usize) -> Option<&'g Evidence>,
 }
 
 /// An alert on its way to a correlation above.
@@ -116,16 +120,7 @@ struct Risen {
     lineage: [u32; 4],
     below: usize,
     carried: Carried,
-    evidence: Arc<str>,
-}
-
-/// A group to which an event contributes.
-struct Share {
-    folded: String,
-    shown: Box<[Box<str>]>,
-    matched: Vec<(u32, Arc<str>)>,
-    value: Option<String>,
-    number: Option<Number>,
+    evidence: Evidence,
 }
 
 /// The memory of all correlations.
@@ -139,6 +134,11 @@ pub struct Correlator {
     pub(crate) arrival: u64,
     pub(crate) sequence: u64,
     keys: Keys,
+    shares: Shares,
+    uses: Vec<(Use, usize)>,
+    /// The folded form of a group, and of a value that is counted.
+    folded: String,
+    value: String,
 }
 
 impl Correlator {
@@ -154,6 +154,10 @@ impl Correlator {
             arrival: 0,
             sequence: 0,
             keys: Keys::default(),
+            shares: Shares::default(),
+            uses: Vec::new(),
+            folded: String::new(),
+            value: String::new(),
         }
     }
 
@@ -210,7 +214,7 @@ impl Correlator {
     pub fn take(
         &mut self,
         event: &Event<'_>,
-        found: &[(RuleIndex, Arc<str>)],
+        found: &[(RuleIndex, Evidence)],
         out: &mut Vec<CorrelationMatch>,
     ) {
         let attribution = event.attribution();
@@ -224,20 +228,21 @@ impl Correlator {
         self.close(host, time, out);
         self.arrival += 1;
         let plan = Arc::clone(&self.plan);
-        let mut uses: Vec<(Use, &Arc<str>)> = Vec::new();
-        for (rule, evidence) in found {
-            uses.extend(plan.uses(*rule).iter().map(|used| (*used, evidence)));
+        let mut uses = std::mem::take(&mut self.uses);
+        uses.clear();
+        for (index, (rule, _)) in found.iter().enumerate() {
+            uses.extend(plan.uses(*rule).iter().map(|used| (*used, index)));
         }
-        uses.sort_unstable_by_key(|(used, _)| (used.correlation, used.position));
+        uses.sort_unstable_by_key(|(used, index)| (used.correlation, used.position, *index));
+        let evidence = |index: usize| found.get(index).map(|(_, evidence)| evidence);
         let mut risen = VecDeque::new();
-        for same in uses.chunk_by(|(one, _), (other, _)| one.correlation == other.correlation) {
-            let Some((Use { correlation, .. }, _)) = same.first() else { continue };
-            let matched: Vec<_> =
-                same.iter().map(|(used, evidence)| (used.position, Arc::clone(evidence))).collect();
+        for matched in uses.chunk_by(|(one, _), (other, _)| one.correlation == other.correlation) {
+            let Some((Use { correlation, .. }, _)) = matched.first() else { continue };
             let lineage = attribution.lineage;
-            let given = Given { host, time, lineage, fields: event, matched: &matched };
+            let given = Given { host, time, lineage, fields: event, matched, evidence: &evidence };
             self.contribute(*correlation, &given, &mut risen, out);
         }
+        self.uses = uses;
         self.rise(risen, out);
     }
 
@@ -249,8 +254,16 @@ impl Correlator {
         {
             let wanted = plan.correlations().get(below).map_or(&[][..], |one| &one.carried);
             let fields = carried.named(wanted);
-            let matched = [(used.position, evidence)];
-            let given = Given { host, time, lineage, fields: &fields, matched: &matched };
+            let matched = [(used, 0)];
+            let evidence = |_| Some(&evidence);
+            let given = Given {
+                host,
+                time,
+                lineage,
+                fields: &fields,
+                matched: &matched,
+                evidence: &evidence,
+            };
             self.contribute(used.correlation, &given, &mut risen, out);
         }
     }
@@ -264,17 +277,22 @@ impl Correlator {
     ) {
         let plan = Arc::clone(&self.plan);
         let Some(planned) = plan.correlations().get(index) else { return };
-        for share in self.shares(planned, given) {
+        self.share(planned, given);
+        let mut shares = std::mem::take(&mut self.shares);
+        for share in shares.used() {
             self.counts.contributions += 1;
             let key = KeyRef { host: given.host, folded: &share.folded };
             if !self.groups.get(index).is_some_and(|groups| groups.has(key)) {
-                self.begin(index, planned, given, &share);
+                if !can_begin(planned, share) {
+                    continue;
+                }
+                self.begin(index, planned, given, share);
             }
             let arrival = self.arrival;
             let mut alert = None;
             if let Some(groups) = self.groups.get_mut(index) {
                 let changed =
-                    groups.change(key, |group| add(group, planned, given, &share, arrival));
+                    groups.change(key, |group| add(group, planned, given, share, arrival));
                 if let Some((made, is_full)) = changed {
                     alert = made;
                     self.counts.not_kept += u64::from(is_full);
@@ -284,14 +302,15 @@ impl Correlator {
                 self.tell(index, planned, given.host, alert, risen, out);
             }
         }
+        self.shares = shares;
     }
 
-    /// The groups that an event contributes to.
-    fn shares(&mut self, planned: &Planned, given: &Given<'_>) -> Vec<Share> {
-        let mut shares: Vec<Share> = Vec::new();
+    /// Finds the groups that an event contributes to.
+    fn share(&mut self, planned: &Planned, given: &Given<'_>) {
+        self.shares.clear();
         let kind = planned.correlation.kind;
-        for (position, evidence) in given.matched {
-            let (value, number) = match self.measured(planned, *position, given.fields) {
+        for (Use { position, .. }, index) in given.matched {
+            let (has_value, number) = match self.measured(planned, *position, given.fields) {
                 Ok(measured) => measured,
                 Err(count) => {
                     *count += 1;
@@ -308,41 +327,41 @@ impl Correlator {
             };
             self.counts.overflowed += u64::from(is_cut);
             for number_of_key in 0..count {
-                let folded = self.keys.folded(number_of_key);
-                match shares.iter_mut().find(|share| share.folded == folded) {
-                    Some(share) if kind.is_temporal() => {
-                        share.matched.push((*position, Arc::clone(evidence)));
-                    }
+                self.keys.fold(number_of_key, &mut self.folded);
+                match self.shares.find(&self.folded) {
+                    Some(share) if kind.is_temporal() => share.matched.push((*position, *index)),
                     // An event counts once, whichever of the rules it matches.
                     Some(_) => {}
                     None => {
-                        let folded = folded.to_owned();
-                        shares.push(Share {
-                            folded,
-                            shown: self.keys.shown(number_of_key),
-                            matched: vec![(*position, Arc::clone(evidence))],
-                            value: value.clone(),
-                            number,
-                        });
+                        let Some(share) = self.shares.next() else { continue };
+                        share.folded.clone_from(&self.folded);
+                        self.keys.spell(number_of_key, &mut share.spelt);
+                        share.matched.push((*position, *index));
+                        share.has_value = has_value;
+                        share.value.clone_from(&self.value);
+                        share.number = number;
                     }
                 }
             }
         }
-        shares
     }
 
-    /// The value that is counted, or the number that is measured; else what its lack is counted as.
+    /// Whether there is a value that is counted, which `self.value` is then, and the number that is measured; else
+    /// what its lack is counted as.
     fn measured(
         &mut self,
         planned: &Planned,
         position: u32,
         fields: &dyn Fields,
-    ) -> Result<(Option<String>, Option<Number>), &mut u64> {
+    ) -> Result<(bool, Option<Number>), &mut u64> {
         let measured = planned.measured();
         match planned.correlation.kind {
             CorrelationType::ValueCount => match self.keys.read(measured, position, fields) {
                 Combinations::Missing => Err(&mut self.counts.missing),
-                Combinations::Some(..) => Ok((Some(self.keys.folded(0).to_owned()), None)),
+                Combinations::Some(..) => {
+                    self.keys.fold(0, &mut self.value);
+                    Ok((true, None))
+                }
             },
             CorrelationType::ValueSum
             | CorrelationType::ValueAverage
@@ -350,17 +369,17 @@ impl Correlator {
             | CorrelationType::ValueMedian => {
                 let Some(field) = measured.first() else { return Err(&mut self.counts.missing) };
                 match numeric(field, position, fields) {
-                    (_, Some(number)) => Ok((None, Some(number))),
+                    (_, Some(number)) => Ok((false, Some(number))),
                     (true, None) => Err(&mut self.counts.not_numeric),
                     (false, None) => Err(&mut self.counts.missing),
                 }
             }
-            _ => Ok((None, None)),
+            _ => Ok((false, None)),
         }
     }
 
     /// A group begins.
-    fn begin(&mut self, index: usize, planned: &Planned, given: &Given<'_>, share: &Share) {
+    fn begin(&mut self, index: usize, planned: &Planned, given: &Given<'_>, share: &shares::Share) {
         self.make_room(index);
         self.sequence += 1;
         let sequence = self.sequence;
@@ -371,16 +390,9 @@ impl Correlator {
                 Deadline { at, correlation: index, sequence, folded: key.folded.clone() };
             self.hosts.wait(given.host, deadline);
         }
-        let group = Group {
-            sequence,
-            shown: share.shown.clone(),
-            lineage: given.lineage,
-            touched: given.time,
-            alerted: None,
-            count: 0,
-            carried: Carried::default(),
-            window: Window::new(planned.measuring(), given.time),
-        };
+        let spelling = Spelling::of(&share.spelt, &share.folded);
+        let window = Window::new(planned.measuring(), given.time);
+        let group = Group::new(sequence, spelling, given.lineage, given.time, window);
         if let Some(groups) = self.groups.get_mut(index) {
             groups.insert(key, group);
         }
@@ -403,7 +415,7 @@ impl Correlator {
             else {
                 continue;
             };
-            let alert = Told::of(&group, planned, measure);
+            let alert = Told::of(&group, &folded, planned, measure);
             let mut risen = VecDeque::new();
             self.arrival += 1;
             self.tell(index, planned, host, alert, &mut risen, out);
@@ -433,7 +445,7 @@ impl Correlator {
                     lineage,
                     below: index,
                     carried: carried.clone(),
-                    evidence: Arc::clone(&evidence),
+                    evidence: evidence.clone(),
                 });
             }
         }

@@ -11,6 +11,8 @@ use etwatch_rules::sigma::correlation::CorrelationField;
 use etwatch_rules::sigma::value::Number;
 use serde::{Deserialize, Serialize};
 
+use crate::bytes::of_block;
+
 /// Groups that one match may contribute to.
 pub(crate) const MOST_KEYS: usize = 16;
 /// Bytes of a value that are compared and shown; what differs beyond is one value.
@@ -61,8 +63,13 @@ impl Carried {
     pub(crate) fn named<'c>(&'c self, wanted: &'c [FieldId]) -> impl Fields + use<'c> {
         Named { wanted, values: &self.0 }
     }
-    pub(crate) fn bytes(&self) -> usize {
-        self.0.iter().flatten().map(|value| value.len() + size_of::<Box<str>>()).sum()
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let values = |values: &Vec<Box<str>>| {
+            let texts = values.iter().map(|value| of_block(value.len())).sum::<usize>();
+            of_block(values.capacity() * size_of::<Box<str>>()) + texts
+        };
+        of_block(self.0.capacity() * size_of::<Vec<Box<str>>>())
+            + self.0.iter().map(values).sum::<usize>()
     }
 }
 
@@ -98,7 +105,88 @@ pub(crate) struct Keys {
     /// Which values each field has.
     fields: Vec<(usize, usize)>,
     scratch: String,
-    folded: String,
+}
+
+/// The values of a group, in the order of the fields, as an event spells them; kept to be used again.
+#[derive(Debug, Default)]
+pub(crate) struct Spelt {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Spelt {
+    fn values(&self) -> impl Iterator<Item = &str> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| self.text.get(start..*end).unwrap_or_default())
+    }
+}
+
+/// How the values of a group are spelt beside their folded form. Most are spelt in small letters, or in capitals
+/// (identities of processes), which the folded form is enough for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Spelling {
+    Folded,
+    Capitals,
+    #[expect(clippy::box_collection, reason = "few are; each group is eight bytes smaller")]
+    Own(Box<Vec<Box<str>>>),
+}
+
+impl Spelling {
+    pub(crate) fn of(spelt: &Spelt, folded: &str) -> Self {
+        let same = |is_same: fn(&str, &str) -> bool| {
+            let folded = folded_values(folded, spelt.ends.len());
+            let mut pairs = spelt.values().zip(&folded);
+            folded.len() == spelt.ends.len() && pairs.all(|(value, folded)| is_same(value, folded))
+        };
+        if same(|value, folded| value == folded) {
+            return Self::Folded;
+        }
+        let capital = |value: &str, folded: &str| {
+            value.bytes().eq(folded.bytes().map(|letter| letter.to_ascii_uppercase()))
+        };
+        if same(capital) {
+            return Self::Capitals;
+        }
+        Self::Own(Box::new(spelt.values().map(Into::into).collect()))
+    }
+    /// The values, so many, as they were spelt.
+    pub(crate) fn values(&self, folded: &str, count: usize) -> Box<[Box<str>]> {
+        match self {
+            Self::Folded => folded_values(folded, count).into_iter().map(Into::into).collect(),
+            Self::Capitals => {
+                let capitals = |value: &str| value.to_ascii_uppercase().into();
+                folded_values(folded, count).into_iter().map(capitals).collect()
+            }
+            Self::Own(values) => values.iter().cloned().collect(),
+        }
+    }
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let Self::Own(values) = self else { return 0 };
+        of_block(size_of::<Vec<Box<str>>>())
+            + of_block(values.capacity() * size_of::<Box<str>>())
+            + values.iter().map(|value| of_block(value.len())).sum::<usize>()
+    }
+}
+
+/// The values of a folded form, so many, in the order of the fields; as far as it is one, since it may have been saved.
+fn folded_values(folded: &str, count: usize) -> Vec<&str> {
+    if count == 1 {
+        return vec![folded];
+    }
+    let (mut values, mut rest) = (Vec::new(), folded);
+    while let Some((before, length)) =
+        rest.strip_suffix('\u{0}').and_then(|rest| rest.rsplit_once('\u{0}'))
+    {
+        let Some(start) = length.parse().ok().and_then(|length| before.len().checked_sub(length))
+        else {
+            break;
+        };
+        let Some((others, value)) = before.split_at_checked(start) else { break };
+        values.push(value);
+        rest = others;
+    }
+    values.reverse();
+    values
 }
 
 /// What became of looking for the values of some fields.
@@ -159,26 +247,32 @@ impl Keys {
         })
     }
 
-    /// The folded form of one combination: the length of each value, then the value.
-    pub(crate) fn folded(&mut self, number: usize) -> &str {
-        let mut out = std::mem::take(&mut self.folded);
+    /// Writes the folded form of one combination in place of what `out` has: a value by itself, of several each and
+    /// its length.
+    pub(crate) fn fold(&self, number: usize, out: &mut String) {
         out.clear();
         for value in self.combination(number) {
             let start = out.len();
-            fold_into(value, &mut out);
+            fold_into(value, out);
+            if self.fields.len() == 1 {
+                return;
+            }
             let length = out.len() - start;
             // Behind it, so that it is known by then; read from the end it is as plain.
             out.push('\u{0}');
             out.push_str(itoa::Buffer::new().format(length));
             out.push('\u{0}');
         }
-        self.folded = out;
-        &self.folded
     }
 
-    /// The spelling of one combination.
-    pub(crate) fn shown(&self, number: usize) -> Box<[Box<str>]> {
-        self.combination(number).map(Into::into).collect()
+    /// Writes the values of one combination as they are spelt behind one another in place of what `out` has.
+    pub(crate) fn spell(&self, number: usize, out: &mut Spelt) {
+        out.text.clear();
+        out.ends.clear();
+        for value in self.combination(number) {
+            out.text.push_str(value);
+            out.ends.push(out.text.len());
+        }
     }
 }
 
@@ -229,7 +323,17 @@ mod tests {
         let mut keys = Keys::default();
         let read = keys.read(&fields, 0, &texts);
         let Combinations::Some(count, _) = read else { return (read, Vec::new()) };
-        (read, (0..count).map(|number| keys.folded(number).to_owned()).collect())
+        let folded = |number| {
+            let (mut folded, mut spelt) = (String::new(), Spelt::default());
+            keys.fold(number, &mut folded);
+            keys.spell(number, &mut spelt);
+            // However it is kept, it is spelt as it was.
+            let values: Vec<_> = spelt.values().map(Into::into).collect();
+            let kept = Spelling::of(&spelt, &folded).values(&folded, values.len());
+            assert_eq!(kept, values.into_boxed_slice());
+            folded
+        };
+        (read, (0..count).map(folded).collect())
     }
 
     #[test]
@@ -242,6 +346,37 @@ mod tests {
             assert_ne!(one, all(other).1);
         }
         assert_eq!(all(vec![vec!["a"], vec![]]).0, Combinations::Missing);
+    }
+
+    #[test]
+    fn what_is_spelt_in_one_case_takes_no_memory_beside_its_folded_form() {
+        let of = |values: &[&str]| {
+            let (mut text, mut ends) = (String::new(), Vec::new());
+            values.iter().for_each(|value| {
+                text.push_str(value);
+                ends.push(text.len());
+            });
+            let folded = all(values.iter().map(|value| vec![text_of(value)]).collect()).1.remove(0);
+            let spelling = Spelling::of(&Spelt { text, ends }, &folded);
+            (spelling.heap_bytes() > 0, spelling.values(&folded, values.len()).join("|"))
+        };
+        for (values, is_own) in [
+            (&["{B43228E3-E51F}", "C\u{0}2"][..], false),
+            (&["ws-1", "", "straße"], false),
+            (&["{B43228e3}"], true),
+            (&["A", "b"], true),
+            (&["ÄRGER"], true),
+            (&["\u{212a}"], true),
+        ] {
+            assert_eq!(of(values), (is_own, values.join("|")), "{values:?}");
+        }
+        assert!(folded_values("a\u{0}7\u{0}", 2).is_empty());
+        assert!(folded_values("ä\u{0}1\u{0}", 2).is_empty());
+    }
+
+    /// Tables of fields want what lives as long as the program.
+    fn text_of(value: &str) -> &'static str {
+        String::from(value).leak()
     }
 
     #[test]

@@ -6,17 +6,21 @@
 //! |---|---|
 //! | [`plan`] | which matches contribute to which correlations, and what alerts by itself |
 //! | [`correlator`] | matches in, alerts out |
+//! | [`evidence`] | what is told of an event, kept small |
 //! | `key` | what a contribution says of the fields that are looked at |
 //! | `groups` | the groups of one correlation |
 //! | `window` | what one group remembers, and when its condition holds |
 //! | `hosts` | the clock of each host |
 //! | [`loss`] | what was lost, and when |
+//! | `bytes` | what memory costs beyond the bytes that are asked for |
 //! | `fair` | which groups go when there is no more room |
 //! | [`saved`] | the memory, to be taken up again by another run |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod bytes;
 pub mod correlator;
+pub mod evidence;
 mod fair;
 mod groups;
 mod hosts;
@@ -27,6 +31,7 @@ pub mod saved;
 mod window;
 
 pub use correlator::{CorrelationMatch, Correlator, Counts, Limits};
+pub use evidence::{Evidence, Templates};
 pub use loss::Loss;
 pub use plan::{Plan, Planned};
 pub use saved::Saved;

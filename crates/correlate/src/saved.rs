@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::correlator::{Correlator, Limits};
+use crate::evidence::Templates;
 use crate::groups::{Group, GroupKey};
 use crate::hosts::{Deadline, Hosts, SavedClock};
 use crate::plan::Plan;
@@ -66,6 +67,7 @@ impl Correlator {
     pub fn restore(plan: Arc<Plan>, limits: Limits, saved: Saved) -> (Self, Restored) {
         let mut correlator = Self::new(plan, limits);
         let mut restored = Restored::default();
+        let mut templates = Templates::default();
         correlator.hosts = Hosts::restored(saved.hosts);
         (correlator.arrival, correlator.sequence) = (saved.arrival, saved.sequence);
         for SavedCorrelation { identity, digest, groups } in saved.correlations {
@@ -75,7 +77,8 @@ impl Correlator {
                 restored.left_out.push(identity);
                 continue;
             };
-            for (key, group) in groups {
+            for (key, mut group) in groups {
+                group.window.share(&mut templates);
                 restored.groups += usize::from(correlator.take_up(index, key, group));
             }
         }

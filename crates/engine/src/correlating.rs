@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use etwatch_alert::{AlertTexts, Forms};
 use etwatch_correlate::saved::{Restored, Saved};
-use etwatch_correlate::{CorrelationMatch, Correlator, Counts, Limits, Loss, Plan};
+use etwatch_correlate::{CorrelationMatch, Correlator, Counts, Evidence, Limits, Loss, Plan};
 use etwatch_event::{EventBatch, Ledger, Timestamp};
+use etwatch_rules::RuleIndex;
 
 use crate::saved::SavedState;
 use crate::work::MatchedBatch;
@@ -43,6 +44,8 @@ pub(crate) struct Correlating {
     /// What had been lost when that was looked at last.
     lost: Loss,
     texts: AlertTexts,
+    /// What the event that is taken matches; kept to be used again.
+    matched: Vec<(RuleIndex, Evidence)>,
 }
 
 impl Correlating {
@@ -53,6 +56,7 @@ impl Correlating {
             gaps: Vec::new(),
             lost: Loss::default(),
             texts: AlertTexts::default(),
+            matched: Vec::new(),
         }
     }
 
@@ -138,8 +142,9 @@ impl Correlating {
                 contributions.next_if(|next| next.first().is_some_and(|(own, _)| *own == row))
                 && let Some(event) = batch.events.get(index)
             {
-                let matched: Vec<_> = of_event.iter().map(|(_, matched)| matched.clone()).collect();
-                self.correlator.take(&event, &matched, &mut found);
+                self.matched.clear();
+                self.matched.extend(of_event.iter().map(|(_, matched)| matched.clone()));
+                self.correlator.take(&event, &self.matched, &mut found);
                 self.found.extend(found.drain(..).map(|found| ((row, Side::Behind), found)));
             }
             // Nothing has to be asked of events between, unless a window waits for time to pass.

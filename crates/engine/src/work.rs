@@ -15,7 +15,7 @@ use etwatch_alert::{AlertTexts, AlertWriter, Forms};
 use etwatch_capture::etl::Trace;
 use etwatch_capture::source::Location;
 use etwatch_capture::{Decoded, Decoder, Limits, Mark, Piece, Source, SourceError, open};
-use etwatch_correlate::Plan;
+use etwatch_correlate::{Evidence, Plan};
 use etwatch_event::{Event, EventBatch, RecordBatch};
 use etwatch_normalise::{Context, Normaliser};
 use etwatch_rules::{Match, Matcher, Rule, RuleIndex, RuleSet};
@@ -171,7 +171,7 @@ pub struct MatchedBatch {
     pub matches: Vec<Match>,
     /// The matches that some correlation is about, each with the row of its event and what is to be told of
     /// it, in the same order.
-    pub contributions: Vec<(u32, (RuleIndex, Arc<str>))>,
+    pub contributions: Vec<(u32, (RuleIndex, Evidence))>,
     /// Events to which some rule applies.
     pub tested: u64,
     /// The next alerts, one for each match.

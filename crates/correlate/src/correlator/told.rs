@@ -8,7 +8,9 @@ use std::sync::Arc;
 use etwatch_event::FieldId;
 use etwatch_rules::sigma::value::Number;
 
-use super::{Given, Share};
+use super::Given;
+use super::shares::Share;
+use crate::evidence::Evidence;
 use crate::groups::Group;
 use crate::key::{Carried, Fields};
 use crate::plan::Planned;
@@ -27,12 +29,13 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub(super) fn of(group: &Group, planned: &Planned, measure: Number) -> Self {
+    /// `folded` is the key of the group.
+    pub(super) fn of(group: &Group, folded: &str, planned: &Planned, measure: Number) -> Self {
         let first = group.window.first(&planned.method).unwrap_or(group.touched);
         Self {
-            shown: group.shown.clone(),
+            shown: group.spelling.values(folded, planned.correlation.group_by.len()),
             lineage: group.lineage,
-            carried: group.carried.clone(),
+            carried: group.carried(),
             measure,
             count: group.count,
             first,
@@ -51,27 +54,22 @@ pub(super) fn add(
     share: &Share,
     arrival: u64,
 ) -> (Option<Told>, bool) {
-    let steps = share.matched.iter().map(|(position, evidence)| {
-        (*position, Step { time: given.time, arrival, evidence: Arc::clone(evidence) })
-    });
     // The last first, so that a chain never takes two steps with one event.
-    let steps: Vec<(u32, Step)> = steps.rev().collect();
-    let contributions = steps.iter().map(|(position, step)| Contribution {
-        positions: std::slice::from_ref(position),
-        value: share.value.as_deref(),
-        number: share.number,
-        step,
+    let contributions = share.matched.iter().rev().filter_map(|(position, index)| {
+        let evidence = (given.evidence)(*index)?.clone();
+        let step = Step { time: given.time, arrival, evidence };
+        let value = share.has_value.then_some(&*share.value);
+        Some(Contribution { position: *position, value, number: share.number, step })
     });
-    let contributions: Vec<_> = contributions.collect();
-    let (measure, is_full) = group.add(&contributions, planned.measuring(), given.time);
+    let (measure, is_full) = group.add(contributions, planned.measuring(), given.time);
     let is_closing = matches!(planned.method, Method::Closing(_));
     if !planned.above.is_empty() && (measure.is_some() || is_closing) {
-        group.carried = carried(planned, given.fields, &group.shown);
+        let shown = group.spelling.values(&share.folded, planned.correlation.group_by.len());
+        group.carry(carried(planned, given.fields, &shown));
     }
     let told = measure.map(|measure| {
-        let told = Told::of(group, planned, measure);
-        group.alerted = Some(given.time);
-        group.count = 0;
+        let told = Told::of(group, &share.folded, planned, measure);
+        group.has_alerted(given.time);
         told
     });
     (told, is_full)
@@ -93,7 +91,7 @@ fn carried(planned: &Planned, fields: &dyn Fields, shown: &[Box<str>]) -> Carrie
 const MOST_TOLD: usize = 16 << 10;
 
 /// What is told of several steps, as far as there is room: the last ones.
-pub(super) fn together(steps: &[Step]) -> Arc<str> {
+pub(super) fn together(steps: &[Step]) -> Evidence {
     let mut room = MOST_TOLD;
     let fits = |told: &&Arc<str>| {
         let fits = told.len() <= room;
@@ -102,7 +100,7 @@ pub(super) fn together(steps: &[Step]) -> Arc<str> {
     };
     let all = told_once(steps);
     let first = all.len() - all.iter().rev().take_while(fits).count();
-    all.get(first..).unwrap_or_default().join(",").into()
+    Evidence::from(&*all.get(first..).unwrap_or_default().join(","))
 }
 
 /// What is told of steps in order. An event that is a step itself and began the alert of the next one as well is
@@ -110,10 +108,11 @@ pub(super) fn together(steps: &[Step]) -> Arc<str> {
 pub(super) fn told_once(steps: &[Step]) -> Vec<Arc<str>> {
     let mut told: Vec<Arc<str>> = Vec::new();
     for step in steps {
+        let text = step.text();
         let before = told.last().map_or("", |before| &**before);
-        let rest = step.evidence.strip_prefix(before).filter(|_| !before.is_empty());
+        let rest = text.strip_prefix(before).filter(|_| !before.is_empty());
         match rest.map(|rest| rest.strip_prefix(',').unwrap_or(rest)) {
-            None => told.push(Arc::clone(&step.evidence)),
+            None => told.push(text.into()),
             Some("") => {}
             Some(rest) => told.push(rest.into()),
         }

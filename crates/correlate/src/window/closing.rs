@@ -14,6 +14,7 @@ use super::ordered::{Automaton, OrderedWindow};
 use super::step::{Recent, Step};
 use super::sum::{Summand, as_float, sum};
 use super::temporal::TemporalWindow;
+use crate::bytes::of_block;
 
 /// Numbers, or different values, that a window keeps; what is beyond is counted.
 pub(crate) const MOST_KEPT: usize = 1 << 16;
@@ -53,13 +54,13 @@ impl ClosingWindow {
     /// Returns whether something could not be kept for want of room.
     pub(crate) fn add(
         &mut self,
-        positions: &[u32],
+        position: u32,
         value: Option<&str>,
         number: Option<Number>,
         step: &Step,
         automaton: &Automaton,
     ) -> bool {
-        self.recent.add(step);
+        self.recent.add(step.clone());
         match &mut self.content {
             Content::Count => {}
             Content::Values(values) => {
@@ -70,24 +71,23 @@ impl ClosingWindow {
                 if values.len() >= MOST_KEPT {
                     return true;
                 }
-                self.bytes += value.len() + size_of::<Box<str>>();
+                // Nodes of the tree are two thirds full.
+                self.bytes += of_block(value.len()) + size_of::<Box<str>>() * 3 / 2;
                 values.insert(value.into());
             }
             Content::Temporal(window) => {
-                positions.iter().for_each(|position| window.add(*position, step));
+                window.add(position, step);
             }
             Content::Ordered(window) => {
-                for position in positions.iter().rev() {
-                    window.add(*position, step, self.opened, automaton);
-                }
+                window.add(position, step, self.opened, automaton);
             }
             Content::Numbers(numbers) => {
                 let Some(number) = number else { return false };
                 if numbers.len() >= MOST_KEPT {
                     return true;
                 }
-                self.bytes += size_of::<Summand>();
                 numbers.push(number.into());
+                self.bytes = of_block(numbers.capacity() * size_of::<Summand>());
             }
         }
         false
@@ -125,6 +125,14 @@ impl ClosingWindow {
             _ => self.recent.steps().cloned().collect(),
         }
     }
+    pub(crate) fn each_step(&mut self, visit: &mut dyn FnMut(&mut Step)) {
+        self.recent.steps_mut().for_each(&mut *visit);
+        match &mut self.content {
+            Content::Temporal(window) => window.steps_mut().for_each(visit),
+            Content::Ordered(window) => window.steps_mut().for_each(visit),
+            Content::Count | Content::Values(_) | Content::Numbers(_) => {}
+        }
+    }
     /// How far it has come, for the order in which windows go.
     pub(crate) fn progress(&self) -> usize {
         match &self.content {
@@ -133,13 +141,13 @@ impl ClosingWindow {
             _ => 1,
         }
     }
-    pub(crate) fn bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         let of_content = match &self.content {
-            Content::Temporal(window) => window.bytes(),
-            Content::Ordered(window) => window.bytes(),
+            Content::Temporal(window) => window.heap_bytes(),
+            Content::Ordered(window) => window.heap_bytes(),
             _ => self.bytes,
         };
-        size_of::<Self>() + of_content + self.recent.bytes()
+        of_content + self.recent.heap_bytes()
     }
 }
 

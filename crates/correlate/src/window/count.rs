@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::step::{Recent, Step};
+use crate::bytes::of_block;
 
 /// Times of the last contributions; no more than the condition needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +22,7 @@ impl CountWindow {
         self.recent.expire(from);
     }
     /// `needed` is how many the condition needs.
-    pub(crate) fn add(&mut self, step: &Step, needed: usize) {
+    pub(crate) fn add(&mut self, step: Step, needed: usize) {
         while self.times.len() >= needed.max(1) {
             self.times.pop_front();
         }
@@ -37,7 +38,7 @@ impl CountWindow {
     pub(crate) fn first(&self) -> Option<u64> {
         self.times.front().copied()
     }
-    pub(crate) fn bytes(&self) -> usize {
-        self.times.capacity() * size_of::<u64>() + self.recent.bytes()
+    pub(crate) fn heap_bytes(&self) -> usize {
+        of_block(self.times.capacity() * size_of::<u64>()) + self.recent.heap_bytes()
     }
 }

@@ -30,6 +30,8 @@ pub(crate) use ordered::Automaton;
 pub use step::MOST_SHOWN;
 pub(crate) use step::Step;
 
+use crate::bytes::of_block;
+use crate::evidence::Templates;
 use count::CountWindow;
 use ordered::OrderedWindow;
 use sum::SumWindow;
@@ -64,23 +66,23 @@ pub(crate) struct Measuring<'p> {
 }
 
 /// What a match adds to its group.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Contribution<'c> {
-    /// The positions of the rules that matched, ascending.
-    pub(crate) positions: &'c [u32],
+    /// The position of the rule that matched.
+    pub(crate) position: u32,
     /// The folded value, where values are counted.
     pub(crate) value: Option<&'c str>,
     /// The number, where numbers are measured.
     pub(crate) number: Option<Number>,
-    pub(crate) step: &'c Step,
+    pub(crate) step: Step,
 }
 
 /// The memory of a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Window {
-    Count(CountWindow),
-    Values(ValueWindow),
-    Sum(SumWindow),
+    Count(Box<CountWindow>),
+    Values(Box<ValueWindow>),
+    Sum(Box<SumWindow>),
     Temporal(TemporalWindow),
     Ordered(OrderedWindow),
     Closing(Box<ClosingWindow>),
@@ -90,9 +92,9 @@ impl Window {
     /// An empty one, which begins at a time.
     pub(crate) fn new(measuring: Measuring<'_>, opened: u64) -> Self {
         match measuring.method {
-            Method::Count(_) => Self::Count(CountWindow::default()),
-            Method::Values(_) => Self::Values(ValueWindow::default()),
-            Method::Sum => Self::Sum(SumWindow::default()),
+            Method::Count(_) => Self::Count(Box::default()),
+            Method::Values(_) => Self::Values(Box::default()),
+            Method::Sum => Self::Sum(Box::default()),
             Method::Temporal => Self::Temporal(TemporalWindow::default()),
             Method::Ordered(_) => Self::Ordered(OrderedWindow::default()),
             Method::Closing(_) => {
@@ -115,7 +117,7 @@ impl Window {
 
     /// Takes a contribution; returns whether something could not be kept for want of room.
     pub(crate) fn add(&mut self, added: Contribution<'_>, measuring: Measuring<'_>) -> bool {
-        let Contribution { positions, value, number, step } = added;
+        let Contribution { position, value, number, step } = added;
         match (self, measuring.method) {
             (Self::Count(window), Method::Count(needed)) => window.add(step, *needed),
             (Self::Values(window), Method::Values(needed)) => {
@@ -125,17 +127,14 @@ impl Window {
                 return number.is_some_and(|number| window.add(number, step));
             }
             (Self::Temporal(window), _) => {
-                positions.iter().for_each(|position| window.add(*position, step));
+                window.add(position, &step);
             }
             (Self::Ordered(window), Method::Ordered(automaton)) => {
                 let from = step.time.saturating_sub(measuring.timespan);
-                // The last first, so that a place never takes what this event has just given another.
-                for position in positions.iter().rev() {
-                    window.add(*position, step, from, automaton);
-                }
+                window.add(position, &step, from, automaton);
             }
             (Self::Closing(window), Method::Closing(automaton)) => {
-                return window.add(positions, value, number, step, automaton);
+                return window.add(position, value, number, &step, automaton);
             }
             _ => {}
         }
@@ -215,15 +214,34 @@ impl Window {
         }
     }
 
-    /// Bytes of memory.
-    pub(crate) fn bytes(&self) -> usize {
+    /// Whether nothing is in it, so that it can be made anew by what comes next. A window that closes is one even if
+    /// nothing of it is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        !matches!(self, Self::Closing(_)) && self.progress() == 0
+    }
+
+    /// Bytes of memory beside itself.
+    pub(crate) fn heap_bytes(&self) -> usize {
         match self {
-            Self::Count(window) => window.bytes(),
-            Self::Values(window) => window.bytes(),
-            Self::Sum(window) => window.bytes(),
-            Self::Temporal(window) => window.bytes(),
-            Self::Ordered(window) => window.bytes(),
-            Self::Closing(window) => window.bytes(),
+            Self::Count(window) => of_block(size_of_val(&**window)) + window.heap_bytes(),
+            Self::Values(window) => of_block(size_of_val(&**window)) + window.heap_bytes(),
+            Self::Sum(window) => of_block(size_of_val(&**window)) + window.heap_bytes(),
+            Self::Temporal(window) => window.heap_bytes(),
+            Self::Ordered(window) => window.heap_bytes(),
+            Self::Closing(window) => of_block(size_of_val(&**window)) + window.heap_bytes(),
+        }
+    }
+
+    /// Shares templates with other windows; those that were saved have one for each step.
+    pub(crate) fn share(&mut self, templates: &mut Templates) {
+        let mut share = |step: &mut Step| step.share(templates);
+        match self {
+            Self::Count(window) => window.recent.steps_mut().for_each(share),
+            Self::Values(window) => window.steps_mut().for_each(share),
+            Self::Sum(window) => window.recent.steps_mut().for_each(share),
+            Self::Temporal(window) => window.steps_mut().for_each(share),
+            Self::Ordered(window) => window.steps_mut().for_each(share),
+            Self::Closing(window) => window.each_step(&mut share),
         }
     }
 }

@@ -10,6 +10,7 @@ use etwatch_rules::sigma::Condition;
 use serde::{Deserialize, Serialize};
 
 use super::step::Step;
+use crate::bytes::of_block;
 
 /// The order in which rules have to match.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,6 +52,12 @@ impl Automaton {
         let ends = automaton.part(condition);
         automaton.mark(&ends);
         automaton
+    }
+
+    /// Whether a match of the rule at `position` can begin a chain.
+    pub(crate) fn begins_with(&self, position: u32) -> bool {
+        let mut places = self.rules.iter().zip(&self.is_first);
+        places.any(|(rule, is_first)| *is_first && *rule == position)
     }
 
     fn place(&mut self, rule: u32) -> u32 {
@@ -114,24 +121,89 @@ impl Automaton {
 
 /// A chain that ends at a place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Chain {
+pub(crate) struct Chain {
     place: u32,
     steps: Vec<Step>,
 }
 
-impl Chain {
+/// The best chain for each place that has one. Most never get beyond their first step, which is kept in place.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<Chain>", into = "Vec<Chain>")]
+pub(crate) enum OrderedWindow {
+    #[default]
+    Empty,
+    Begun {
+        place: u32,
+        step: Step,
+    },
+    Chains(Vec<Chain>),
+}
+
+impl From<Vec<Chain>> for OrderedWindow {
+    fn from(mut chains: Vec<Chain>) -> Self {
+        match chains.pop() {
+            None => Self::Empty,
+            Some(Chain { place, mut steps }) if chains.is_empty() && steps.len() == 1 => {
+                steps.pop().map_or(Self::Empty, |step| Self::Begun { place, step })
+            }
+            Some(chain) => {
+                chains.push(chain);
+                Self::Chains(chains)
+            }
+        }
+    }
+}
+
+impl From<OrderedWindow> for Vec<Chain> {
+    fn from(window: OrderedWindow) -> Self {
+        match window {
+            OrderedWindow::Empty => Self::new(),
+            OrderedWindow::Begun { place, step } => vec![Chain { place, steps: vec![step] }],
+            OrderedWindow::Chains(chains) => chains,
+        }
+    }
+}
+
+/// A chain as it is looked at.
+#[derive(Clone, Copy)]
+struct Look<'w> {
+    place: u32,
+    steps: &'w [Step],
+}
+
+impl Look<'_> {
     fn start(&self) -> u64 {
         self.steps.first().map_or(0, |step| step.time)
     }
 }
 
-/// The best chain for each place that has one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct OrderedWindow(Vec<Chain>);
-
 impl OrderedWindow {
+    fn chains(&self) -> impl Iterator<Item = Look<'_>> {
+        let (begun, chains) = match self {
+            Self::Empty => (None, None),
+            Self::Begun { place, step } => {
+                (Some(Look { place: *place, steps: std::slice::from_ref(step) }), None)
+            }
+            Self::Chains(chains) => (None, Some(chains.iter())),
+        };
+        let chains = chains.into_iter().flatten();
+        begun.into_iter().chain(
+            chains.map(|Chain { place, steps }| Look { place: *place, steps: steps.as_slice() }),
+        )
+    }
+
     pub(crate) fn expire(&mut self, from: u64) {
-        self.0.retain(|chain| chain.start() >= from);
+        match self {
+            Self::Begun { step, .. } if step.time < from => *self = Self::Empty,
+            Self::Chains(chains) => {
+                chains
+                    .retain(|Chain { place, steps }| Look { place: *place, steps }.start() >= from);
+                if chains.is_empty() {
+                    *self = Self::Empty;
+                }
+            }
+            _ => {}
+        }
     }
 
     /// A match of the rule at `position`; chains that began before `from` are too old.
@@ -141,56 +213,95 @@ impl OrderedWindow {
                 continue;
             }
             let place = u32::try_from(index).unwrap_or(u32::MAX);
+            if automaton.is_first.get(index).is_some_and(|first| *first) {
+                self.put_first(place, step);
+                continue;
+            }
             let comes_from = automaton.before.get(index).map(Vec::as_slice).unwrap_or_default();
             let best =
-                self.0
-                    .iter()
+                self.chains()
                     .filter(|chain| comes_from.contains(&chain.place) && chain.start() >= from)
                     .filter(|chain| {
                         chain.steps.last().is_some_and(|last| {
                             last.is_before(step) && last.arrival != step.arrival
                         })
                     })
-                    .max_by_key(|chain| chain.start());
-            let is_first = automaton.is_first.get(index).is_some_and(|first| *first);
-            let steps = match best {
-                _ if is_first => vec![step.clone()],
-                Some(chain) => chain.steps.iter().chain([step]).cloned().collect(),
-                None => continue,
-            };
-            self.put(Chain { place, steps });
+                    .max_by_key(Look::start);
+            if let Some(chain) = best {
+                let steps = chain.steps.iter().chain([step]).cloned().collect();
+                self.put(Chain { place, steps });
+            }
+        }
+    }
+
+    /// A chain begins.
+    fn put_first(&mut self, place: u32, step: &Step) {
+        match self {
+            Self::Empty => *self = Self::Begun { place, step: step.clone() },
+            Self::Begun { place: own, step: before } if *own == place => {
+                if before.time <= step.time {
+                    *before = step.clone();
+                }
+            }
+            _ => self.put(Chain { place, steps: vec![step.clone()] }),
         }
     }
 
     fn put(&mut self, chain: Chain) {
-        match self.0.iter_mut().find(|own| own.place == chain.place) {
-            Some(own) if own.start() <= chain.start() => *own = chain,
+        if let Self::Begun { .. } | Self::Empty = self {
+            let begun = match std::mem::take(self) {
+                Self::Begun { place, step } => vec![Chain { place, steps: vec![step] }],
+                _ => Vec::new(),
+            };
+            *self = Self::Chains(begun);
+        }
+        let Self::Chains(chains) = self else { return };
+        let start = |steps: &[Step]| steps.first().map_or(0, |step| step.time);
+        match chains.iter_mut().find(|own| own.place == chain.place) {
+            Some(own) if start(&own.steps) <= start(&chain.steps) => *own = chain,
             Some(_) => {}
-            None => self.0.push(chain),
+            None => {
+                chains.reserve_exact(1);
+                chains.push(chain);
+            }
         }
     }
 
     /// The complete chain that began last.
-    fn complete(&self, automaton: &Automaton) -> Option<&Chain> {
-        let is_last =
-            |chain: &&Chain| automaton.is_last.get(chain.place as usize).is_some_and(|last| *last);
-        self.0.iter().filter(is_last).max_by_key(|chain| (chain.steps.len(), chain.start()))
+    fn complete(&self, automaton: &Automaton) -> Option<Look<'_>> {
+        let is_last = |chain: &Look<'_>| {
+            automaton.is_last.get(chain.place as usize).is_some_and(|last| *last)
+        };
+        self.chains().filter(is_last).max_by_key(|chain| (chain.steps.len(), chain.start()))
     }
     pub(crate) fn is_complete(&self, automaton: &Automaton) -> bool {
         self.complete(automaton).is_some()
     }
     /// Steps of the longest chain.
     pub(crate) fn longest(&self) -> usize {
-        self.0.iter().map(|chain| chain.steps.len()).max().unwrap_or(0)
+        self.chains().map(|chain| chain.steps.len()).max().unwrap_or(0)
     }
     /// Those of the complete chain, else of the longest one.
     pub(crate) fn steps(&self, automaton: &Automaton) -> &[Step] {
-        let longest = || self.0.iter().max_by_key(|chain| (chain.steps.len(), chain.start()));
-        self.complete(automaton).or_else(longest).map_or(&[], |chain| chain.steps.as_slice())
+        let longest = || self.chains().max_by_key(|chain| (chain.steps.len(), chain.start()));
+        self.complete(automaton).or_else(longest).map_or(&[], |chain| chain.steps)
     }
-    pub(crate) fn bytes(&self) -> usize {
-        let of_chain =
-            |chain: &Chain| size_of::<Chain>() + chain.steps.iter().map(Step::bytes).sum::<usize>();
-        self.0.iter().map(of_chain).sum()
+    pub(crate) fn steps_mut(&mut self) -> impl Iterator<Item = &mut Step> {
+        let (begun, chains) = match self {
+            Self::Empty => (None, None),
+            Self::Begun { step, .. } => (Some(step), None),
+            Self::Chains(chains) => (None, Some(chains.iter_mut())),
+        };
+        let chains = chains.into_iter().flatten();
+        begun.into_iter().chain(chains.flat_map(|chain| chain.steps.iter_mut()))
+    }
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let told = self.chains().flat_map(|chain| chain.steps);
+        let told = told.map(|step| step.evidence.heap_bytes()).sum::<usize>();
+        let Self::Chains(chains) = self else { return told };
+        let steps = |chain: &Chain| of_block(chain.steps.capacity() * size_of::<Step>());
+        of_block(chains.capacity() * size_of::<Chain>())
+            + chains.iter().map(steps).sum::<usize>()
+            + told
     }
 }

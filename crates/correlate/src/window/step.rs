@@ -1,9 +1,12 @@
 //! One contribution as windows keep it, and the last few of them.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
+use etwatch_event::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::bytes::of_block;
+use crate::evidence::{Evidence, Templates};
 
 /// Contributions that an alert shows; beyond, only the last ones are kept. A chain keeps all its steps.
 pub const MOST_SHOWN: usize = 16;
@@ -16,7 +19,7 @@ pub(crate) struct Step {
     /// What came later has a higher number.
     pub(crate) arrival: u64,
     /// One JSON object or several, with commas between them.
-    pub(crate) evidence: Arc<str>,
+    pub(crate) evidence: Evidence,
 }
 
 impl Step {
@@ -24,8 +27,13 @@ impl Step {
     pub(crate) fn is_before(&self, other: &Self) -> bool {
         (self.time, self.arrival) < (other.time, other.arrival)
     }
-    pub(crate) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.evidence.len()
+    /// Shares its template.
+    pub(crate) fn share(&mut self, templates: &mut Templates) {
+        self.evidence.share(templates, Timestamp::from_filetime(self.time));
+    }
+    /// What is told of it.
+    pub(crate) fn text(&self) -> String {
+        self.evidence.text(Timestamp::from_filetime(self.time))
     }
 }
 
@@ -34,11 +42,11 @@ impl Step {
 pub(crate) struct Recent(VecDeque<Step>);
 
 impl Recent {
-    pub(crate) fn add(&mut self, step: &Step) {
+    pub(crate) fn add(&mut self, step: Step) {
         if self.0.len() >= MOST_SHOWN {
             self.0.pop_front();
         }
-        self.0.push_back(step.clone());
+        self.0.push_back(step);
     }
     pub(crate) fn expire(&mut self, from: u64) {
         while self.0.front().is_some_and(|step| step.time < from) {
@@ -48,7 +56,11 @@ impl Recent {
     pub(crate) fn steps(&self) -> impl Iterator<Item = &Step> {
         self.0.iter()
     }
-    pub(crate) fn bytes(&self) -> usize {
-        self.0.iter().map(Step::bytes).sum()
+    pub(crate) fn steps_mut(&mut self) -> impl Iterator<Item = &mut Step> {
+        self.0.iter_mut()
+    }
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let told = self.0.iter().map(|step| step.evidence.heap_bytes()).sum::<usize>();
+        of_block(self.0.capacity() * size_of::<Step>()) + told
     }
 }

@@ -9,6 +9,7 @@ use etwatch_rules::sigma::value::Number;
 use serde::{Deserialize, Serialize};
 
 use super::step::{Recent, Step};
+use crate::bytes::of_block;
 
 /// Values that are kept; beyond, the two oldest become one.
 pub(crate) const MOST_VALUES: usize = 1 << 16;
@@ -87,7 +88,7 @@ impl SumWindow {
         self.recent.expire(from);
     }
     /// Returns whether two values had to become one for want of room.
-    pub(crate) fn add(&mut self, value: Number, step: &Step) -> bool {
+    pub(crate) fn add(&mut self, value: Number, step: Step) -> bool {
         let is_full = self.values.len() >= MOST_VALUES;
         if is_full && let (Some((time, one)), Some((_, other))) = (self.pop(), self.pop()) {
             let both = sum([one, other].into_iter()).into();
@@ -127,7 +128,7 @@ impl SumWindow {
     pub(crate) fn first(&self) -> Option<u64> {
         self.values.front().map(|(time, _)| *time)
     }
-    pub(crate) fn bytes(&self) -> usize {
-        self.values.capacity() * size_of::<(u64, Summand)>() + self.recent.bytes()
+    pub(crate) fn heap_bytes(&self) -> usize {
+        of_block(self.values.capacity() * size_of::<(u64, Summand)>()) + self.recent.heap_bytes()
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::step::Step;
+use crate::bytes::of_block;
 
 /// The last contribution of each rule, by its position among the rules of the correlation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,7 +17,10 @@ impl TemporalWindow {
         match self.0.iter_mut().find(|(own, _)| *own == position) {
             Some((_, last)) if last.is_before(step) => *last = step.clone(),
             Some(_) => {}
-            None => self.0.push((position, step.clone())),
+            None => {
+                self.0.reserve_exact(1);
+                self.0.push((position, step.clone()));
+            }
         }
     }
     /// How many rules there are.
@@ -29,7 +33,11 @@ impl TemporalWindow {
     pub(crate) fn steps(&self) -> impl Iterator<Item = &Step> {
         self.0.iter().map(|(_, step)| step)
     }
-    pub(crate) fn bytes(&self) -> usize {
-        self.0.iter().map(|(_, step)| step.bytes() + size_of::<u32>()).sum()
+    pub(crate) fn steps_mut(&mut self) -> impl Iterator<Item = &mut Step> {
+        self.0.iter_mut().map(|(_, step)| step)
+    }
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let told = self.0.iter().map(|(_, step)| step.evidence.heap_bytes()).sum::<usize>();
+        of_block(self.0.capacity() * size_of::<(u32, Step)>()) + told
     }
 }

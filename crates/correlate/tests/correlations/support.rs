@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use etwatch_correlate::{CorrelationMatch, Correlator, Limits, Plan};
+use etwatch_correlate::{CorrelationMatch, Correlator, Evidence, Limits, Plan};
 use etwatch_event::{
     Attribution, EventBatch, FieldId, LayoutId, LogSourceSetId, Timestamp, Value as FieldValue,
     Vocabulary,
@@ -154,6 +154,6 @@ impl Play {
 }
 
 /// What is told of an event: here its rule and time alone.
-fn evidence(at: f64, name: &str) -> Arc<str> {
-    format!("{name}{at}").into()
+fn evidence(at: f64, name: &str) -> Evidence {
+    Evidence::from(&*format!("{name}{at}"))
 }
