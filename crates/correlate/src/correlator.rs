@@ -38,13 +38,13 @@ use told::{Told, add, together, told_once};
 pub struct Limits {
     /// Groups of one correlation.
     pub groups: usize,
-    /// Bytes of all groups together.
+    /// Bytes of memory of all groups together, what the allocator adds among them.
     pub bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { groups: 100_000, bytes: 64 << 20 }
+        Self { groups: 131_072, bytes: 28 << 20 }
     }
 }
 

@@ -136,7 +136,7 @@ pub(crate) enum OrderedWindow {
         place: u32,
         step: Step,
     },
-    Chains(Box<Vec<Chain>>),
+    Chains(Vec<Chain>),
 }
 
 impl From<Vec<Chain>> for OrderedWindow {
@@ -148,7 +148,7 @@ impl From<Vec<Chain>> for OrderedWindow {
             }
             Some(chain) => {
                 chains.push(chain);
-                Self::Chains(Box::new(chains))
+                Self::Chains(chains)
             }
         }
     }
@@ -159,7 +159,7 @@ impl From<OrderedWindow> for Vec<Chain> {
         match window {
             OrderedWindow::Empty => Self::new(),
             OrderedWindow::Begun { place, step } => vec![Chain { place, steps: vec![step] }],
-            OrderedWindow::Chains(chains) => *chains,
+            OrderedWindow::Chains(chains) => chains,
         }
     }
 }
@@ -253,7 +253,7 @@ impl OrderedWindow {
                 Self::Begun { place, step } => vec![Chain { place, steps: vec![step] }],
                 _ => Vec::new(),
             };
-            *self = Self::Chains(Box::new(begun));
+            *self = Self::Chains(begun);
         }
         let Self::Chains(chains) = self else { return };
         let start = |steps: &[Step]| steps.first().map_or(0, |step| step.time);
@@ -300,8 +300,7 @@ impl OrderedWindow {
         let told = told.map(|step| step.evidence.heap_bytes()).sum::<usize>();
         let Self::Chains(chains) = self else { return told };
         let steps = |chain: &Chain| of_block(chain.steps.capacity() * size_of::<Step>());
-        of_block(size_of::<Vec<Chain>>())
-            + of_block(chains.capacity() * size_of::<Chain>())
+        of_block(chains.capacity() * size_of::<Chain>())
             + chains.iter().map(steps).sum::<usize>()
             + told
     }
