@@ -8,6 +8,7 @@
 //! | `outputs` | streams and files that are written |
 //! | `rule_tests` | `etwatch test`: which tests there are, which rule each means, whether it passes |
 //! | `rule_test_outcomes` | how outcomes of tests are told |
+//! | `run` | `etwatch run` with simulated sessions |
 //! | `state` | windows of correlations that outlive a run |
 
 #![allow(
@@ -24,6 +25,7 @@ mod doctor;
 mod outputs;
 mod printed;
 mod rule_test_outcomes;
+mod run;
 mod rule_tests;
 mod state;
 #[path = "../support/mod.rs"]

@@ -16,6 +16,7 @@
 //! | [`texts`] | the text of records as the recording has it |
 //! | [`etw`] | Windows' sessions: started, watched, repaired, stopped |
 //! | [`live`] | records as they happen: sessions, their settings, the hand-off |
+//! | [`ring`] | what live sessions deliver, kept in files for some time |
 //! | [`sim`] | a live session made of a log |
 //! | [`limits`] | what input may ask for, each limit with its name |
 #![cfg_attr(not(windows), forbid(unsafe_code))]
@@ -33,6 +34,7 @@ pub mod live;
 pub mod open;
 mod packed;
 mod reopen;
+pub mod ring;
 pub mod sim;
 pub mod source;
 pub mod texts;

@@ -16,6 +16,7 @@
 //! | `gather` | a thread for each feed, and one queue |
 //! | `line` | the thread of the run |
 //! | `pulse` | heartbeats and gaps: what a run tells of itself |
+//! | [`recorder`] | keeps what feeds deliver |
 //! | [`session`] | a session as a feed |
 //! | [`options`] | how a run is run |
 
@@ -24,6 +25,7 @@ mod gather;
 mod line;
 pub mod options;
 mod pulse;
+pub mod recorder;
 pub mod session;
 
 use etwatch_alert::Sink;
@@ -36,6 +38,7 @@ use crate::report::Report;
 pub use feed::{Feed, Next, Recorded};
 pub use gather::StopFlag;
 pub use options::LiveOptions;
+pub use recorder::Recorder;
 pub use session::SessionFeed;
 
 /// Hands the events of `feeds` through the rules of `engine`, which may be loaded again meanwhile, and the alerts

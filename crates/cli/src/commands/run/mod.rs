@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use etwatch_engine::run::Recorder;
 use etwatch_engine::{LiveOptions, Report, RuleWatcher, StopFlag, run_live};
 
 use crate::commands::line_flags::LineFlags;
@@ -16,7 +17,7 @@ use crate::commands::{DONE, FAILED, USAGE};
 use crate::config::Config;
 use crate::terminal;
 use instance::Instance;
-use sources::{RecordFlags, SourceFlags};
+use sources::{RecordFlags, SourceFlags, Sources};
 use told::Line;
 
 /// Exit status: ended at once by a second Ctrl-C, as a shell has it for an interrupt.
@@ -96,7 +97,8 @@ impl Run {
         let inputs = self.sources.locations();
         let rules = (&engine.current(), paths.as_slice());
         let mut outputs = self.line.outputs(config, &inputs, rules, true).map_err(usage)?;
-        let feeds = self.sources.open(&self.record)?;
+        let Sources { feeds, pace, recorder, .. } = &mut self.sources.open(&self.record)?;
+        let feeds = std::mem::take(feeds);
         if by_keyboard {
             stop_on_interrupt(stop)?;
         }
@@ -107,20 +109,31 @@ impl Run {
             })
             .map_err(|error| (FAILED, error.to_string()))?;
         let mut line = Line::new(quiet);
-        let report =
-            run_live(&engine, feeds, &mut outputs.sinks, self.options(config), stop, &mut line);
+        let report = run_live(
+            &engine,
+            feeds,
+            &mut outputs.sinks,
+            self.options(config, *pace),
+            stop,
+            &mut line,
+        );
         line.finish();
         drop(watcher);
+        let recorded = recorder.as_ref().map(Recorder::close);
         let mut report: Report = match report {
             Ok(report) => report,
             Err(_) if outputs.nobody_reads() => return Ok(DONE),
             Err(error) => return Err((FAILED, error.to_string())),
         };
         report.rules.refused = loaded.refused;
-        self.line.conclude(&report, &mut outputs, 0)
+        let status = self.line.conclude(&report, &mut outputs, 0)?;
+        if let Some(recorded) = recorded {
+            told::recorded(recorded, quiet);
+        }
+        Ok(status)
     }
 
-    fn options(&self, config: &Config) -> LiveOptions {
+    fn options(&self, config: &Config, pace: f64) -> LiveOptions {
         let line = self.line.options(config);
         LiveOptions {
             workers: line.workers,
@@ -128,7 +141,7 @@ impl Run {
             enrich: line.enrich,
             state: line.state,
             hold: Duration::from_millis(self.hold),
-            pace: self.sources.pace(),
+            pace,
             heartbeat: (self.heartbeat > 0).then(|| Duration::from_secs(self.heartbeat)),
             host: None,
             ..LiveOptions::default()

@@ -2,13 +2,20 @@
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use etwatch_capture::Limits;
+use etwatch_capture::live::{Capture, Flush, Flusher, Schemas, SessionSettings};
+use etwatch_capture::ring::RingLimits;
+use etwatch_capture::sim::{self, Recording, Session};
 use etwatch_capture::source::Location;
 use etwatch_engine::Feed;
-use etwatch_engine::run::Recorded;
+use etwatch_engine::run::{Recorded, Recorder, SessionFeed};
+use etwatch_event::clock::SystemClock;
 
-use crate::commands::USAGE;
+use super::shown;
+use crate::commands::{FAILED, USAGE};
 
 /// Where events come from; flags of a command.
 #[derive(Debug, clap::Args)]
@@ -18,33 +25,78 @@ pub(super) struct SourceFlags {
     /// for recordings of the same time
     #[arg(long, value_name = "sim:FILE", value_parser = parse_source)]
     source: Vec<PathBuf>,
-    /// How fast: so many times as fast as it was recorded, or `max` for as fast as may be [default: 1]
-    #[arg(long, value_name = "N", value_parser = parse_speed, requires = "source")]
-    speed: Option<Speed>,
+    /// How fast: so many times as fast as it was recorded, or `max` for as fast as may be
+    #[arg(long, value_name = "N", value_parser = parse_speed, default_value = "1",
+        requires = "source")]
+    speed: Speed,
+    /// Records in a second, whatever their times are, in place of --speed; more than can be worked on
+    /// are dropped, as of a session of Windows
+    #[arg(long, value_name = "N", requires = "source", hide = true)]
+    rate: Option<NonZeroU32>,
+    /// How often each recording is delivered
+    #[arg(long, value_name = "N", requires = "source", default_value_t = 1, hide = true)]
+    times: u32,
 }
 
 /// What is kept of what was read; flags of a command.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Recording")]
 pub(super) struct RecordFlags {
-    /// Keep what sessions deliver in this folder, as .etl files that can be replayed
+    /// Keep what sessions deliver in this folder, as .etl files that can be replayed; the oldest ones go
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
+    /// How much to keep: bytes, or with K, M, G
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = parse_size,
+        requires = "record")]
+    record_size: u64,
+    /// How long to keep it: seconds, or with m, h, d [default: any time]
+    #[arg(long, value_name = "AGE", value_parser = parse_age, requires = "record")]
+    record_age: Option<Duration>,
 }
 
 impl RecordFlags {
+    /// Where recordings go.
     pub(super) fn folder(&self) -> Option<&Path> {
         self.record.as_deref()
     }
+    fn recorder(&self) -> Result<Option<Recorder>, (u8, String)> {
+        let Some(folder) = &self.record else { return Ok(None) };
+        let limits = RingLimits { bytes: self.record_size, age: self.record_age };
+        let recorder = Recorder::open(folder, limits);
+        recorder.map(Some).map_err(|error| (USAGE, format!("{}: {error}", shown(folder))))
+    }
+}
+
+/// A number with a unit behind it, of which the units are given with how many they are.
+fn parse_with_unit(text: &str, units: &[(char, u64)]) -> Option<u64> {
+    let unit = text
+        .chars()
+        .last()
+        .and_then(|last| units.iter().find(|(unit, _)| unit.eq_ignore_ascii_case(&last)).copied());
+    let (number, times) = match unit {
+        Some((unit, times)) => (text.strip_suffix([unit, unit.to_ascii_lowercase()])?, times),
+        None => (text, 1),
+    };
+    number.parse::<u64>().ok()?.checked_mul(times).filter(|number| *number > 0)
+}
+
+fn parse_size(text: &str) -> Result<u64, String> {
+    let units = [('K', 1 << 10), ('M', 1 << 20), ('G', 1 << 30), ('T', 1 << 40)];
+    parse_with_unit(text, &units).ok_or_else(|| "not a size; write 500M or 2G".to_owned())
+}
+
+fn parse_age(text: &str) -> Result<Duration, String> {
+    let units = [('S', 1), ('M', 60), ('H', 3_600), ('D', 86_400)];
+    let seconds = parse_with_unit(text, &units);
+    seconds.map(Duration::from_secs).ok_or_else(|| "not an age; write 12h or 7d".to_owned())
 }
 
 /// How fast a recording is delivered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Speed {
     /// So many times as fast as it was recorded.
     Times(NonZeroU32),
     /// As fast as may be.
-    #[default]
     Fastest,
 }
 
@@ -63,37 +115,113 @@ fn parse_speed(text: &str) -> Result<Speed, String> {
     times.map_err(|_| "not a speed; write a whole number, or `max`".to_owned())
 }
 
+/// Sources, open.
+pub(super) struct Sources {
+    /// What they have.
+    pub(super) feeds: Vec<Box<dyn Feed>>,
+    /// How fast the time of their events passes by the clock.
+    pub(super) pace: f64,
+    /// What keeps what they deliver.
+    pub(super) recorder: Option<Recorder>,
+    /// Hands on batches that are not full.
+    _flusher: Flusher,
+}
+
 impl SourceFlags {
     /// The recordings.
     pub(super) fn locations(&self) -> Vec<Location> {
         self.source.iter().cloned().map(Location::File).collect()
     }
 
-    /// How fast the time of events passes by the clock.
-    pub(super) fn pace(&self) -> f64 {
-        match self.speed.unwrap_or_default() {
-            Speed::Fastest if !self.source.is_empty() => 0.0,
-            Speed::Fastest => 1.0,
-            Speed::Times(times) => f64::from(times.get()),
-        }
-    }
-
     /// Opens them.
     ///
     /// # Errors
     /// The exit status and a message, if there are none here or one can't be opened.
-    pub(super) fn open(&self, _: &RecordFlags) -> Result<Vec<Box<dyn Feed>>, (u8, String)> {
+    pub(super) fn open(&self, record: &RecordFlags) -> Result<Sources, (u8, String)> {
         if self.source.is_empty() {
-            return Err((
-                USAGE,
-                "live capture needs Windows; use --source sim:FILE here".to_owned(),
-            ));
+            let message = "live capture needs Windows; use --source sim:FILE here".to_owned();
+            return Err((USAGE, message));
         }
-        let open = |location: Location| -> Result<Box<dyn Feed>, (u8, String)> {
-            let source = etwatch_capture::open(&location, Limits::default())
-                .map_err(|error| (USAGE, error.to_string()))?;
-            Ok(Box::new(Recorded::new(location.name(), source)))
+        let recorder = record.recorder()?;
+        // Nothing has to be dropped of what can wait; what is recorded goes the way that sessions go.
+        let can_wait = self.speed == Speed::Fastest && self.rate.is_none() && recorder.is_none();
+        let mut sources =
+            Simulated { flags: self, feeds: Vec::new(), flushes: Vec::new(), pace: 0.0 };
+        for (number, location) in (0..).zip(self.locations()) {
+            if can_wait && self.times == 1 {
+                sources.read(&location)?;
+            } else {
+                sources.simulate(&location, number)?;
+            }
+        }
+        let Simulated { feeds, flushes, pace, .. } = sources;
+        let feeds = match &recorder {
+            Some(recorder) => feeds.into_iter().map(|feed| recorder.record(feed)).collect(),
+            None => feeds,
         };
-        self.locations().into_iter().map(open).collect()
+        let flusher = Flusher::start(flushes).map_err(|error| (FAILED, error.to_string()))?;
+        Ok(Sources { feeds, pace, recorder, _flusher: flusher })
+    }
+}
+
+/// Recordings on their way to be feeds.
+struct Simulated<'f> {
+    flags: &'f SourceFlags,
+    feeds: Vec<Box<dyn Feed>>,
+    flushes: Vec<Flush>,
+    pace: f64,
+}
+
+impl Simulated<'_> {
+    /// A recording that is read as its pieces are taken.
+    fn read(&mut self, location: &Location) -> Result<(), (u8, String)> {
+        let source = etwatch_capture::open(location, Limits::default())
+            .map_err(|error| (USAGE, error.to_string()))?;
+        self.feeds.push(Box::new(Recorded::new(location.name(), source)));
+        Ok(())
+    }
+
+    /// A recording that a session delivers.
+    fn simulate(&mut self, location: &Location, number: u32) -> Result<(), (u8, String)> {
+        let recording = Recording::read(location, Limits::default());
+        let recording = recording.map_err(|error| (USAGE, error.to_string()))?;
+        let (speed, pace) = self.speed(&recording);
+        self.pace = self.pace.max(pace);
+        let schemas = Schemas::default();
+        recording.tell(&schemas);
+        let settings = SessionSettings {
+            name: location.name(),
+            may_drop: self.flags.rate.is_some(),
+            ..SessionSettings::default()
+        };
+        let Capture { intake, feed, flush } = Capture::builder(&settings)
+            .session(number)
+            .trace(Arc::clone(recording.trace()))
+            .schemas(&schemas)
+            .build()
+            .map_err(|error| (FAILED, error.to_string()))?;
+        let counters = intake.counters();
+        let session = Session::new(Arc::new(recording)).speed(speed).times(self.flags.times);
+        let running = session
+            .start(intake, counters, Arc::new(SystemClock::start()))
+            .map_err(|error| (FAILED, error.to_string()))?;
+        let end = Box::new(move || running.stop());
+        self.feeds.push(Box::new(SessionFeed::new(location.name(), feed, end)));
+        self.flushes.push(flush);
+        Ok(())
+    }
+
+    /// How fast a recording is delivered, and how fast its time passes then.
+    fn speed(&self, recording: &Recording) -> (sim::Speed, f64) {
+        if let Some(rate) = self.flags.rate {
+            let (first, last) = recording.times().unwrap_or_default();
+            let delivered = recording.len() as f64 / f64::from(rate.get());
+            let pace = last.since(first).as_secs_f64() / delivered.max(0.001);
+            return (sim::Speed::PerSecond(rate), pace);
+        }
+        match self.flags.speed {
+            Speed::Times(times) => (sim::Speed::Times(times), f64::from(times.get())),
+            Speed::Fastest => (sim::Speed::Fastest, 0.0),
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use etwatch_alert::pretty::harmless;
+use etwatch_capture::ring::Recorded;
 use etwatch_engine::{Observer, Progress, Report};
 use etwatch_event::clock::{Clock, SystemClock};
 use etwatch_rules::Reload;
@@ -56,11 +57,24 @@ impl Observer for Line {
     }
 }
 
+/// What was kept of what sessions delivered.
+pub(super) fn recorded(recorded: Recorded, quiet: bool) {
+    let Recorded { records, refused, files, removed, .. } = recorded;
+    if refused > 0 {
+        terminal::error(&format!("{refused} records were not recorded"));
+    }
+    if !quiet {
+        let removed =
+            if removed > 0 { format!(", {removed} old ones removed") } else { String::new() };
+        terminal::note(&format!("{records} records recorded in {files} files{removed}"));
+    }
+}
+
 /// Rules were loaded again.
 pub(super) fn reloaded(reload: &Reload, quiet: bool) {
     terminal::unreadable(&reload.loaded.unreadable);
-    let of_note = |severity: Severity| severity == Severity::Error || severity == Severity::Warning;
-    for one in reload.loaded.diagnostics.iter().filter(|one| of_note(one.severity)) {
+    // What is wrong with rules that did not change was told when they were loaded, by `check`.
+    for one in reload.loaded.diagnostics.iter().filter(|one| one.severity > Severity::Note) {
         let (line, column) = one.place();
         let file = harmless(&one.file.name);
         let message = format!("{file}:{line}:{column}: {}: {}", one.code, one.message);
