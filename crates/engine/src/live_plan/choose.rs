@@ -128,8 +128,9 @@ impl Chooser<'_> {
             let has_session = |told: &Told<'_>| {
                 told.candidates.iter().any(|it| matches!(it.teller, Teller::Provider(..)))
             };
-            // The log would tell again what the session tells.
-            if told.iter().any(has_session) {
+            // The log would tell again what the session tells; and a rule of no log means no rest of one.
+            let has_row = source.service.is_none() && told.iter().any(|told| !told.is_rest);
+            if has_row || told.iter().any(has_session) {
                 told.retain(|told| !told.is_rest);
             }
             return Vec::new();
@@ -211,8 +212,17 @@ impl Chooser<'_> {
             is_number.then_some(false)
         });
         let named = (other_id == Expression::Decided(false)).then(|| {
-            let ids = rules.event_ids(index);
-            ids.into_iter().filter_map(|id| u16::try_from(id).ok()).collect()
+            let holds = |wanted: &u64| {
+                let left = whole.given(&|id| match is_of(id, FieldId::EVENT_ID)?.test {
+                    Test::Number { number: Number::Integer(id), .. } => {
+                        Some(id == i128::from(*wanted))
+                    }
+                    _ => None,
+                });
+                left != Expression::Decided(false)
+            };
+            let ids = rules.event_ids(index).into_iter().filter(holds);
+            ids.filter_map(|id| u16::try_from(id).ok()).collect()
         });
         let elsewhere = whole.given(&|id| {
             let of_provider = is_of(id, FieldId::PROVIDER_NAME).is_some();
