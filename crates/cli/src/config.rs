@@ -161,9 +161,7 @@ impl Config {
                 "webhook.timeout_seconds can't be {seconds}; from {least} to {most}"
             ));
         }
-        if self.providers.iter().any(live::ProviderTable::is_nameless) {
-            return Err("one of [[providers]] has no name; name it by `name` or `guid`".to_owned());
-        }
+        self.providers.iter().try_for_each(live::ProviderTable::check)?;
         self.sessions.check()
     }
 

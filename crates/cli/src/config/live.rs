@@ -143,9 +143,16 @@ pub(super) struct ChannelTable {
 }
 
 impl ProviderTable {
-    /// Whether nobody can tell which one is meant.
-    pub(super) fn is_nameless(&self) -> bool {
-        self.name.is_none() && self.guid.is_none()
+    /// What is wrong with it as a whole.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.name.is_none() && self.guid.is_none() {
+            return Err("one of [[providers]] has no name; name it by `name` or `guid`".to_owned());
+        }
+        if self.session == Some(SessionRole::System) {
+            let why = "providers.session can't be system, which has the kernel's classes alone";
+            return Err(format!("{why}; one of lifecycle, noisy"));
+        }
+        Ok(())
     }
 }
 
@@ -275,6 +282,7 @@ mod tests {
             ("[[providers]]\nname = \"P\"\nlevle = 4", "did you mean `level`?"),
             ("[[providers]]\nguid = \"7\"", "`7` is no GUID"),
             ("[[providers]]\nlevel = 4", "name it by `name` or `guid`"),
+            ("[[providers]]\nname = \"P\"\nsession = \"system\"", "one of lifecycle, noisy"),
             ("[[providers]]\nname = \"P\"\nany = \"0xg\"", "`0xg` is no mask"),
             ("[[channels]]\npaht = \"P\"", "did you mean `path`?"),
         ] {
