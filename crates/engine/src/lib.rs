@@ -22,7 +22,8 @@
 //! | [`pending`] | results of work that somebody else does |
 //! | [`watch`] | folders of rules that are watched |
 //! | [`work`] | what a worker does with a piece and with a batch |
-//! | [`etw`] | slices of ETW logs to records, by the schemas of their log |
+//! | [`etw`] | slices of ETW logs and live batches to records, by the schemas of their log or host |
+//! | [`decoded_feed`] | the batches of a live session, decoded: a library's way to live events |
 //! | `derived` | derived events on their way to sinks |
 //! | [`mod@run`] | the line while events happen: feeds, time that passes, heartbeats |
 //! | [`report`] | what a run led to: ledger, counts, damage |
@@ -30,6 +31,7 @@
 #![warn(missing_docs)]
 
 mod correlating;
+pub mod decoded_feed;
 mod delivery;
 mod derived;
 pub mod endpoints;
@@ -51,6 +53,7 @@ pub mod saved;
 pub mod watch;
 pub mod work;
 
+pub use decoded_feed::DecodedFeed;
 pub use engine::{Engine, EngineError};
 pub use field_sources::FieldSources;
 pub use known_fields::known_fields;

@@ -21,7 +21,7 @@ pub struct LiveBatch {
     trace: Arc<Trace>,
     pub(super) schemas: Vec<TraceSchema>,
     /// What was counted since the batch before, its own records as read.
-    pub(super) ledger: Ledger,
+    pub(super) ledger: Box<Ledger>,
     with_bookkeeping: bool,
 }
 
@@ -41,6 +41,7 @@ impl LiveBatch {
         mut ledger: Ledger,
     ) -> Self {
         ledger.read += filled.buffer.len() as u64;
+        let ledger = Box::new(ledger);
         Self { filled, session, trace, schemas: Vec::new(), ledger, with_bookkeeping: false }
     }
     /// Copies a record behind the others; `false` if there is no room, or if another copy of the batch is read
@@ -104,7 +105,7 @@ impl LiveBatch {
     /// Hands on its records to `each`, with what is known of the host, as [`crate::etl::EtlSlice::read`] does those
     /// of a slice. What `each` was given, apart from bookkeeping, is left for the caller to account for.
     pub fn read(&self, each: EachRecord<'_>) -> Decoded {
-        let mut decoded = Decoded { ledger: self.ledger.clone(), ..Decoded::default() };
+        let mut decoded = Decoded { ledger: Ledger::clone(&self.ledger), ..Decoded::default() };
         for record in self.records() {
             let is_bookkeeping = is_bookkeeping(&record);
             decoded.ledger.bookkeeping += u64::from(is_bookkeeping);

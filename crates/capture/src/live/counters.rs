@@ -206,7 +206,7 @@ impl Counters {
     pub fn flushes(&self) -> u64 {
         read(&self.flushes)
     }
-    /// Buffers that were made while the session ran; none in a session that may drop.
+    /// Buffers that were made while the session ran, since readers had fallen behind.
     #[must_use]
     pub fn grown(&self) -> u64 {
         read(&self.grown)

@@ -13,8 +13,8 @@
 //!                   └───────────── empty buffers ◀──────────────┘
 //! ```
 //!
-//! How many buffers there may be is fixed. A session that may drop has all of them from the beginning; one that must
-//! not has a few, and grows.
+//! There are a few buffers at the beginning. When readers fall behind, more are made: as many as a queue takes and
+//! readers have in hand for a session that may drop, as many as its limit allows for one that must not.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};

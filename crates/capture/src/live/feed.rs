@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use etwatch_event::{Clock, RawRecord, Reason};
+use etwatch_event::{Clock, Ledger, RawRecord, Reason};
 
 use crate::etl::{Trace, TraceSchema, manifest_part};
 
@@ -167,8 +167,7 @@ impl Feed {
         let tally = self.reading.shared.counters.tally();
         let nothing = Filled { buffer: RecordBuffer::default(), tally, home: None };
         let rest = self.look(Arc::new(nothing));
-        let is_anything =
-            self.gaps.has_news() || rest.batch.ledger != etwatch_event::Ledger::default();
+        let is_anything = self.gaps.has_news() || *rest.batch.ledger() != Ledger::default();
         is_anything.then_some(rest)
     }
 

@@ -72,9 +72,9 @@ impl Recording {
         Ok(recording)
     }
     /// A recording of these records.
-    pub fn of<'r>(trace: Trace, records: impl IntoIterator<Item = RawRecord<'r>>) -> Self {
+    pub fn of<'r>(trace: &Trace, records: impl IntoIterator<Item = RawRecord<'r>>) -> Self {
         let mut recording = Self::default();
-        recording.take_trace(&trace);
+        recording.take_trace(trace);
         records.into_iter().for_each(|record| recording.push(&record));
         recording
     }

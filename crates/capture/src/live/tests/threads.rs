@@ -19,7 +19,7 @@ fn recording() -> Arc<Recording> {
         extended: &[],
         payload: &payload,
     });
-    Arc::new(Recording::of(Trace::default(), records))
+    Arc::new(Recording::of(&Trace::default(), records))
 }
 
 /// Reads a feed to its end.
@@ -124,7 +124,7 @@ fn a_recording_keeps_its_pace_and_its_times_go_on() {
         header: header(1_000_000 + number * 100_000),
         ..RawRecord::default()
     });
-    let recording = Arc::new(Recording::of(Trace::default(), records));
+    let recording = Arc::new(Recording::of(&Trace::default(), records));
     let Capture { mut intake, mut feed, .. } = builder(false).build().unwrap();
     let speed = Speed::Times(10.try_into().unwrap());
     let session = Session::new(recording).times(2).speed(speed);
