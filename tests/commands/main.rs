@@ -25,8 +25,8 @@ mod doctor;
 mod outputs;
 mod printed;
 mod rule_test_outcomes;
-mod run;
 mod rule_tests;
+mod run;
 mod state;
 #[path = "../support/mod.rs"]
 mod support;

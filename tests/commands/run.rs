@@ -178,8 +178,10 @@ fn two_runs_do_not_share_a_state_or_a_folder_of_recordings() {
     assert!(place.folder.path().join("windows.state").exists());
     // A run that has ended leaves both free.
     let name = "defense-evasion/creator-is-not-the-parent.etl";
-    let source = format!("sim:{}", root().join("fixtures").join(name).canonicalize().unwrap().display());
-    let next = place.run(&["run", "--source", &source, "--speed", "max", "--state", "windows.state"]);
+    let source =
+        format!("sim:{}", root().join("fixtures").join(name).canonicalize().unwrap().display());
+    let next =
+        place.run(&["run", "--source", &source, "--speed", "max", "--state", "windows.state"]);
     assert_eq!(next.status.code(), Some(0), "{}", err(&next));
 }
 
@@ -188,7 +190,8 @@ fn a_file_of_alerts_keeps_those_of_earlier_runs() {
     let place = Place::new();
     place.write("rules/any.yml", ANY);
     let name = "defense-evasion/creator-is-not-the-parent.etl";
-    let source = format!("sim:{}", root().join("fixtures").join(name).canonicalize().unwrap().display());
+    let source =
+        format!("sim:{}", root().join("fixtures").join(name).canonicalize().unwrap().display());
     let arguments =
         ["run", "--source", &source, "--speed", "max", "--format", "none", "--output", "all.jsonl"];
     assert_eq!(place.run(&arguments).status.code(), Some(0));

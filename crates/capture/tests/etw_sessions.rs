@@ -9,7 +9,8 @@ use etw::{
     FILE, NOBODYS, PROCESS, Run, deliver, keeps, machine, provider, settings, system, user, wanted,
 };
 use etwatch_capture::etw::api::SYSTEM_LOGGER_MODE;
-use etwatch_capture::etw::error::{Kind, code};
+use etwatch_capture::etw::code;
+use etwatch_capture::etw::error::Kind;
 use etwatch_capture::etw::fake::FakeMachine;
 use etwatch_capture::etw::{Call, EtwApi, EtwError, Manager, Note, WantedSession};
 use etwatch_capture::live::ProviderSettings;

@@ -10,10 +10,12 @@ use etw::{
     FILE, PROCESS, Run, deliver, event_tracing, keeps, machine, provider, system, user, wanted,
 };
 use etwatch_capture::etw::api::Masks;
-use etwatch_capture::etw::error::{Kind, code};
+use etwatch_capture::etw::code;
+use etwatch_capture::etw::error::Kind;
 use etwatch_capture::etw::{
-    Call, Change, ChangeKind, EtwApi as _, Losses, SessionLosses, WantedSession, Watch, Watcher,
+    Call, Change, ChangeKind, EtwApi as _, SessionLosses, WantedSession, Watch, Watcher,
 };
+use etwatch_capture::live::loss::LossReading;
 use etwatch_event::Clock;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -222,7 +224,11 @@ fn an_attached_session_that_ends_is_told_and_read_again_when_it_is_back() {
 fn losses_are_kept_apart_and_go_on_when_a_session_is_started_anew() {
     let mut run = run();
     let lose = |run: &Run, events, real_time_buffers| {
-        let losses = Losses { events, log_buffers: 1, real_time_buffers };
+        let losses = LossReading {
+            events_lost: events,
+            log_buffers_lost: 1,
+            real_time_buffers_lost: real_time_buffers,
+        };
         run.etw.lose("etwatch-noisy", losses);
     };
     lose(&run, 10, 2);

@@ -13,6 +13,7 @@ use etwatch_event::{Guid, RawRecord};
 
 use super::callback::Callback;
 use super::error::Refusal;
+use crate::live::loss::LossReading;
 use crate::live::{Buffers, ProviderSettings, SessionKind};
 
 /// `EVENT_TRACE_REAL_TIME_MODE`: records go to consumers, not to a file.
@@ -102,17 +103,6 @@ pub struct Filters {
     pub own: bool,
 }
 
-/// What a session has lost since it was started (`EVENT_TRACE_PROPERTIES`); the counters of Windows wrap around.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Losses {
-    /// Events for which there was no room in any buffer (`EventsLost`).
-    pub events: u32,
-    /// Buffers that could not be written to a log (`LogBuffersLost`).
-    pub log_buffers: u32,
-    /// Buffers that could not be handed to a consumer (`RealTimeBuffersLost`).
-    pub real_time_buffers: u32,
-}
-
 /// What Windows says of a session that there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionState {
@@ -128,8 +118,8 @@ pub struct SessionState {
     pub buffers: Buffers,
     /// Buffers that there are now.
     pub buffers_now: u32,
-    /// What was lost.
-    pub losses: Losses,
+    /// What was lost since it was started.
+    pub losses: LossReading,
 }
 
 /// A provider that is known to the machine, by its manifest or its class.

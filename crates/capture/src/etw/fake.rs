@@ -22,13 +22,15 @@ use etwatch_event::{Guid, RawRecord};
 pub use self::world::FakeMachine;
 use self::world::{World, deliver};
 use super::api::{
-    Consumption, EtwApi, Filters, Losses, MOST_FILTERED_IDS, Masks, NamedProvider, ProviderState,
+    Consumption, EtwApi, Filters, MOST_FILTERED_IDS, Masks, NamedProvider, ProviderState,
     SessionState, StartRefusal, StartSession,
 };
 use super::callback::Callback;
-use super::error::{Call, Refusal, code};
+use super::code;
+use super::error::{Call, Refusal};
 use super::notice::Happened;
 use crate::live::ProviderSettings;
+use crate::live::loss::LossReading;
 
 /// The process that every act through [`EtwApi`] is done by.
 pub const OURSELVES: u32 = 4242;
@@ -73,12 +75,13 @@ impl FakeEtw {
     }
 
     /// Adds to what a session has lost.
-    pub fn lose(&self, session: &str, losses: Losses) {
+    pub fn lose(&self, session: &str, losses: LossReading) {
         if let Some(session) = self.world().sessions.get_mut(session) {
             let all = &mut session.state.losses;
-            all.events = all.events.wrapping_add(losses.events);
-            all.log_buffers = all.log_buffers.wrapping_add(losses.log_buffers);
-            all.real_time_buffers = all.real_time_buffers.wrapping_add(losses.real_time_buffers);
+            let add = |sum: &mut u32, more| *sum = sum.wrapping_add(more);
+            add(&mut all.events_lost, losses.events_lost);
+            add(&mut all.log_buffers_lost, losses.log_buffers_lost);
+            add(&mut all.real_time_buffers_lost, losses.real_time_buffers_lost);
         }
     }
 

@@ -9,7 +9,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
 
-use super::error::{Call, EtwError, code};
+use super::code;
+use super::error::{Call, EtwError};
 
 /// The file's name in the state folder.
 const NAME: &str = "instance.lock";

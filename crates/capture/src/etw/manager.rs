@@ -20,14 +20,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::api::{Consumption, EtwApi, Losses, SessionState};
-use super::callback::{Callback, CallbackCounts};
+use super::api::{Consumption, EtwApi, SessionState};
+use super::callback::Callback;
+use super::code;
 use super::defaults::{BACK_OFF, COMPARE_PERIOD, LOSS_PERIOD};
-use super::error::{Call, EtwError, Refusal, code};
+use super::error::{Call, EtwError, Refusal};
 use super::instance::InstanceLock;
+use super::losses::SessionLosses;
 use super::notice::{EVENT_TRACING, Happened, Notice, Notices};
 use super::session::{Expected, SessionReport, Start, Started};
 use super::watch::{Change, ChangeKind, Finding, Teller, compare_provider, compare_session};
+use crate::live::loss::LossReading;
 use crate::live::{Receive, SessionSettings};
 
 /// A session that is wanted, and who takes its records.
@@ -57,33 +60,6 @@ impl ManagerSettings {
     }
 }
 
-/// What a session has lost since it was first started.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SessionLosses {
-    /// Its name.
-    pub session: String,
-    /// Events for which there was no room in any buffer.
-    pub events: u64,
-    /// Buffers that could not be written to a log.
-    pub log_buffers: u64,
-    /// Buffers that could not be handed to us in time.
-    pub real_time_buffers: u64,
-    /// What came of the records that were delivered.
-    pub callback: CallbackCounts,
-    /// Records of providers that nobody asked for.
-    pub undispatched: u64,
-}
-
-impl SessionLosses {
-    fn add(&mut self, last: Losses, now: Losses) {
-        // A counter that is less than before belongs to a session that was started anew.
-        let since = |last: u32, now: u32| u64::from(now.checked_sub(last).unwrap_or(now));
-        self.events += since(last.events, now.events);
-        self.log_buffers += since(last.log_buffers, now.log_buffers);
-        self.real_time_buffers += since(last.real_time_buffers, now.real_time_buffers);
-    }
-}
-
 /// A session that is looked after.
 struct Session {
     settings: SessionSettings,
@@ -94,7 +70,7 @@ struct Session {
     /// As Windows told it when it was started.
     granted: Option<SessionState>,
     expected: Vec<Expected>,
-    last: Losses,
+    last: LossReading,
     losses: SessionLosses,
 }
 
@@ -322,7 +298,7 @@ impl Manager {
         let refused = |refusal: Refusal| EtwError::of(refusal, name);
         let state = self.api.query(name).map_err(refused)?;
         session.consumption = Some(self.api.attach(name, &session.callback).map_err(refused)?);
-        (session.last, session.granted) = (Losses::default(), Some(state));
+        (session.last, session.granted) = (LossReading::default(), Some(state));
         Ok(())
     }
 
@@ -354,7 +330,7 @@ impl Session {
             consumption: None,
             granted: None,
             expected: Vec::new(),
-            last: Losses::default(),
+            last: LossReading::default(),
             losses,
         }
     }
@@ -362,7 +338,7 @@ impl Session {
         self.consumption = Some(started.consumption);
         self.granted = started.report.granted;
         self.expected = started.expected;
-        self.last = Losses::default();
+        self.last = LossReading::default();
     }
     fn is_delivered(&self) -> bool {
         self.consumption.as_ref().is_some_and(|consumption| consumption.is_running())

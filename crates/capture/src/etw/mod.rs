@@ -21,11 +21,14 @@
 //! | [`record`] | from `EVENT_RECORD` to a raw record, and back for TDH | a field of a header is wrong |
 //! | [`session`] | one session: started, its refusals met, what was granted | a session does not start |
 //! | [`manager`] | [`Manager`], all sessions of a run | sessions are started and stopped |
+//! | [`losses`] | [`SessionLosses`], what was lost where | losses do not add up |
+//! | [`describe`] | [`Describer`], layouts for the stream | a schema is missed |
 //! | [`watch`] | [`Change`], what others did to sessions, told once | a change is missed, or told too often |
 //! | [`notice`] | what Kernel-EventTracing tells of sessions | it tells something new |
 //! | [`watcher`] | [`Watcher`], the thread that looks every second | a run begins or ends |
 //! | [`instance`] | [`InstanceLock`], one etwatch at a time | two runs meet |
 //! | [`error`] | [`EtwError`], and the one table of refusals | a code of Windows has no row |
+//! | [`code`] | Windows' error codes that have a meaning here | – |
 //! | [`defaults`] | measured settings, each with its reason | a default is doubted |
 //! | `windows` | [`EtwApi`] by ferrisetw and Win32: all `unsafe` of the crate | Windows does otherwise |
 //! | [`fake`] | [`FakeEtw`], a machine with sessions that is told what to do | a test needs Windows |
@@ -34,10 +37,13 @@
 mod answers;
 pub mod api;
 pub mod callback;
+pub mod code;
 pub mod defaults;
+pub mod describe;
 pub mod error;
 pub mod fake;
 pub mod instance;
+pub mod losses;
 pub mod manager;
 pub mod notice;
 pub mod record;
@@ -47,12 +53,14 @@ pub mod watcher;
 #[cfg(windows)]
 mod windows;
 
-pub use api::{Consumption, EtwApi, Losses, SessionState};
+pub use api::{Consumption, EtwApi, SessionState};
 pub use callback::{Callback, CallbackCounts};
+pub use describe::Describer;
 pub use error::{Call, EtwError, Refusal};
 pub use fake::FakeEtw;
 pub use instance::InstanceLock;
-pub use manager::{Manager, ManagerSettings, SessionLosses, WantedSession};
+pub use losses::SessionLosses;
+pub use manager::{Manager, ManagerSettings, WantedSession};
 pub use session::{Note, SessionReport};
 pub use watch::{Change, ChangeKind};
 pub use watcher::{Watch, Watcher};

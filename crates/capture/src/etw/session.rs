@@ -25,8 +25,9 @@ use super::api::{
     StartRefusal, StartSession,
 };
 use super::callback::Callback;
+use super::code;
 use super::defaults;
-use super::error::{Call, EtwError, Kind, Refusal, code};
+use super::error::{Call, EtwError, Kind, Refusal};
 use crate::etw::api::{Consumption, INDEPENDENT_MODE};
 use crate::live::{ProviderSettings, SessionKind, SessionSettings};
 

@@ -197,7 +197,8 @@ impl Teller {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::etw::error::{Call, code};
+    use crate::etw::code;
+    use crate::etw::error::Call;
 
     fn change(repaired: bool) -> Change {
         let error = EtwError::new(Call::Enable, code::ACCESS_DENIED, "x");

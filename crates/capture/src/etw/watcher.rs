@@ -10,7 +10,8 @@ use std::thread::{self, JoinHandle};
 use etwatch_event::Clock;
 
 use super::defaults::LOSS_PERIOD;
-use super::manager::{Manager, SessionLosses};
+use super::losses::SessionLosses;
+use super::manager::Manager;
 use super::watch::Change;
 
 /// Who is told what was found, on the watcher's thread.

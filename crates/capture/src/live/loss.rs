@@ -56,7 +56,7 @@ impl SessionLoss {
 }
 
 /// How far a sum went on that has 32 bits.
-fn since(before: u32, now: u32) -> u64 {
+pub(crate) fn since(before: u32, now: u32) -> u64 {
     let forward = now.wrapping_sub(before);
     if now >= before || forward <= u32::MAX / 2 { forward.into() } else { now.into() }
 }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use etwatch_event::{Guid, RawHeader, RawRecord};
 
 use crate::etw::api::{
-    Enabled, Filters, Losses, MILLISECONDS_MODE, Masks, ProviderState, REAL_TIME_MODE,
-    SYSTEM_LOGGER_MODE, SessionState, StartSession,
+    Enabled, Filters, MILLISECONDS_MODE, Masks, ProviderState, REAL_TIME_MODE, SYSTEM_LOGGER_MODE,
+    SessionState, StartSession,
 };
 use crate::etw::callback::Callback;
-use crate::etw::error::{Call, Refusal, code};
+use crate::etw::code;
+use crate::etw::error::{Call, Refusal};
 use crate::etw::notice::{EVENT_TRACING, Happened, payload};
+use crate::live::loss::LossReading;
 use crate::live::{Buffers, ProviderSettings};
 
 /// What a machine is like, as a test has it.
@@ -147,7 +149,7 @@ impl World {
                 flush: std::time::Duration::from_secs(1),
             },
             buffers_now: 4,
-            losses: Losses::default(),
+            losses: LossReading::default(),
         };
         let session = FakeSession { state, enabled: BTreeMap::new(), consumers: Vec::new() };
         self.sessions.insert(name.to_owned(), session);

@@ -12,7 +12,8 @@ use super::text::{last_code, wide};
 use super::view;
 use crate::etw::api::Consumption;
 use crate::etw::callback::Callback;
-use crate::etw::error::{Call, Refusal, code};
+use crate::etw::code;
+use crate::etw::error::{Call, Refusal};
 
 /// A session that is read and not ours.
 pub(super) struct Attached {

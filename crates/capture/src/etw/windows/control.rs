@@ -8,7 +8,8 @@ use windows_sys::Win32::System::Diagnostics::Etw::{
 use super::properties::Properties;
 use super::text::wide;
 use crate::etw::api::SessionState;
-use crate::etw::error::{Call, Refusal, code};
+use crate::etw::code;
+use crate::etw::error::{Call, Refusal};
 
 /// More sessions than Windows can have (`EtwMaxLoggers` is at most 256).
 const MOST_SESSIONS: usize = 256;

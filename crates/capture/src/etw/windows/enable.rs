@@ -10,7 +10,8 @@ use windows_sys::Win32::System::Diagnostics::Etw::{
 
 use super::{control, text};
 use crate::etw::api::{Filters, MOST_FILTERED_IDS, Masks};
-use crate::etw::error::{Call, Refusal, code};
+use crate::etw::code;
+use crate::etw::error::{Call, Refusal};
 use crate::live::ProviderSettings;
 
 /// Enables a provider, or changes how it is enabled.

@@ -9,7 +9,8 @@ use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress
 use super::text::{self, wide};
 use crate::etw::answers::{named_providers, provider_state};
 use crate::etw::api::{NamedProvider, ProviderState};
-use crate::etw::error::{Call, Refusal, code};
+use crate::etw::code;
+use crate::etw::error::{Call, Refusal};
 
 /// `ERROR_INSUFFICIENT_BUFFER`.
 const TOO_SMALL: u32 = 122;

@@ -42,7 +42,8 @@ use super::api::{
     StartSession,
 };
 use super::callback::Callback;
-use super::error::{Call, Refusal, code};
+use super::code;
+use super::error::{Call, Refusal};
 use crate::live::ProviderSettings;
 
 /// The sessions of the machine this runs on.

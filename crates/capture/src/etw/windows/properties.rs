@@ -8,8 +8,9 @@ use windows_sys::Win32::System::Diagnostics::Etw::{
 };
 
 use super::text;
-use crate::etw::api::{Losses, MILLISECONDS_MODE, SessionState};
+use crate::etw::api::{MILLISECONDS_MODE, SessionState};
 use crate::live::Buffers;
+use crate::live::loss::LossReading;
 
 /// UTF-16 units of a name, its NUL included: the most that Microsoft documents.
 const NAME: usize = 1024;
@@ -90,10 +91,10 @@ impl Properties {
                 flush,
             },
             buffers_now: head.NumberOfBuffers,
-            losses: Losses {
-                events: head.EventsLost,
-                log_buffers: head.LogBuffersLost,
-                real_time_buffers: head.RealTimeBuffersLost,
+            losses: LossReading {
+                events_lost: head.EventsLost,
+                log_buffers_lost: head.LogBuffersLost,
+                real_time_buffers_lost: head.RealTimeBuffersLost,
             },
         }
     }

@@ -20,7 +20,8 @@ use super::{enable, view};
 use crate::etl::hooks;
 use crate::etw::api::{Consumption, Filters, StartSession};
 use crate::etw::callback::Callback;
-use crate::etw::error::{Call, Refusal, code};
+use crate::etw::code;
+use crate::etw::error::{Call, Refusal};
 use crate::live::ProviderSettings;
 
 /// A trace of ferrisetw, of either kind.

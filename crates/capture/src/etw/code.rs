@@ -1,0 +1,40 @@
+//! Windows' error codes that have a meaning here (`winerror.h`).
+
+/// `ERROR_ACCESS_DENIED`.
+pub const ACCESS_DENIED: u32 = 5;
+/// `ERROR_INVALID_HANDLE`.
+pub const INVALID_HANDLE: u32 = 6;
+/// `ERROR_NOT_ENOUGH_MEMORY`.
+pub const NOT_ENOUGH_MEMORY: u32 = 8;
+/// `ERROR_LOCK_VIOLATION`.
+pub const LOCK_VIOLATION: u32 = 33;
+/// `ERROR_NOT_SUPPORTED`.
+pub const NOT_SUPPORTED: u32 = 50;
+/// `ERROR_INVALID_PARAMETER`.
+pub const INVALID_PARAMETER: u32 = 87;
+/// `ERROR_INVALID_NAME`.
+pub const INVALID_NAME: u32 = 123;
+/// `ERROR_MOD_NOT_FOUND`: a library is missing.
+pub const MODULE_MISSING: u32 = 126;
+/// `ERROR_PROC_NOT_FOUND`: a function of a library is missing.
+pub const FUNCTION_MISSING: u32 = 127;
+/// `ERROR_ALREADY_EXISTS`.
+pub const ALREADY_EXISTS: u32 = 183;
+/// `ERROR_FILENAME_EXCED_RANGE`.
+pub const NAME_TOO_LONG: u32 = 206;
+/// `ERROR_NOT_FOUND`.
+pub const NOT_FOUND: u32 = 1168;
+/// `ERROR_PRIVILEGE_NOT_HELD`.
+pub const PRIVILEGE_NOT_HELD: u32 = 1314;
+/// `ERROR_NO_SYSTEM_RESOURCES`.
+pub const NO_SYSTEM_RESOURCES: u32 = 1450;
+/// `ERROR_WMI_GUID_NOT_FOUND`.
+pub const GUID_NOT_FOUND: u32 = 4200;
+/// `ERROR_WMI_INSTANCE_NOT_FOUND`.
+pub const INSTANCE_NOT_FOUND: u32 = 4201;
+/// `ERROR_INVALID_OPERATION`.
+pub const INVALID_OPERATION: u32 = 4317;
+/// `ERROR_EVT_INVALID_QUERY`.
+pub const INVALID_QUERY: u32 = 15001;
+/// `ERROR_EVT_CHANNEL_NOT_FOUND`.
+pub const CHANNEL_NOT_FOUND: u32 = 15007;
