@@ -6,6 +6,7 @@
 //! | [`config`] | `etwatch.toml`: what flags set, flags win |
 //! | [`doctor`] | whether a machine can be watched: acts, what is seen of them, judgements |
 //! | [`event_view`] | an event as commands look at it: record or normalised |
+//! | [`own_log`] | etwatch's own messages |
 //! | [`processes`] | the processes of recordings, as their events tell of them |
 //! | [`records`] | the records of recordings, decoded and not normalised |
 //! | [`rule_tests`] | tests of rules: from files to outcomes |
@@ -21,12 +22,15 @@
 //! | 2 | wrong usage: flags, configuration, rules folder |
 //! | 3 | some input could not be read; the rest was |
 //! | 4 | nothing was tested, or read; `doctor` could not decide a check |
+//! | 5 | another run uses the same state or recordings |
+//! | 130 | ended at once by a second Ctrl-C |
 #![forbid(unsafe_code)]
 
 mod commands;
 mod config;
 mod doctor;
 mod event_view;
+mod own_log;
 mod processes;
 mod records;
 mod rule_tests;
@@ -47,6 +51,7 @@ use clap::{CommandFactory, Parser};
 Examples:
   etwatch replay fixtures                     the shipped recordings, the shipped rules
   etwatch replay case.evtx --rules sigma      one event log, a folder of Sigma rules
+  etwatch run --rules sigma                   this host, as it happens (Windows)
   etwatch check rules                         what is wrong with rules, and what to write instead
   etwatch test rules                          do rules match what they should, and nothing else
   etwatch plan                                what the rules need of a running Windows
@@ -60,6 +65,9 @@ struct Arguments {
     /// Say more about what is done, on standard error (-v, -vv)
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
+    /// Write own messages to this file, and not to standard error; when it is full it becomes FILE.1
+    #[arg(long, value_name = "FILE", global = true)]
+    log: Option<std::path::PathBuf>,
     /// Configuration file [default: etwatch.toml, if there is one]
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<std::path::PathBuf>,
@@ -69,7 +77,10 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    start_logging(arguments.verbose);
+    if let Err(error) = own_log::start(arguments.verbose, arguments.log.as_deref()) {
+        terminal::error(&format!("cannot write own messages: {error}"));
+        return ExitCode::from(commands::USAGE);
+    }
     let config = match config::Config::find(arguments.config.as_deref()) {
         Ok(config) => config,
         Err(error) => {
@@ -78,20 +89,4 @@ fn main() -> ExitCode {
         }
     };
     ExitCode::from(arguments.command.run(&config, &mut Arguments::command()))
-}
-
-/// Our own logs go to standard error; they never hold event data.
-fn start_logging(verbose: u8) {
-    let level = match verbose {
-        0 => tracing::Level::WARN,
-        1 => tracing::Level::INFO,
-        _ => tracing::Level::DEBUG,
-    };
-    tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .with_target(false)
-        .without_time()
-        .init();
 }

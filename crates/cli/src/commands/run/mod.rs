@@ -140,7 +140,8 @@ impl Run {
             batch: line.batch,
             enrich: line.enrich,
             state: line.state,
-            hold: Duration::from_millis(self.hold),
+            // What takes a moment takes longer in the time of events that pass faster.
+            hold: Duration::from_millis(self.hold).mul_f64(pace.max(1.0)),
             pace,
             heartbeat: (self.heartbeat > 0).then(|| Duration::from_secs(self.heartbeat)),
             host: None,

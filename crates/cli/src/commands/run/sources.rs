@@ -185,8 +185,8 @@ impl Simulated<'_> {
     fn simulate(&mut self, location: &Location, number: u32) -> Result<(), (u8, String)> {
         let recording = Recording::read(location, Limits::default());
         let recording = recording.map_err(|error| (USAGE, error.to_string()))?;
-        let (speed, pace) = self.speed(&recording);
-        self.pace = self.pace.max(pace);
+        let (speed, pace) = self.speed();
+        self.pace = pace;
         let schemas = Schemas::default();
         recording.tell(&schemas);
         let settings = SessionSettings {
@@ -211,17 +211,12 @@ impl Simulated<'_> {
         Ok(())
     }
 
-    /// How fast a recording is delivered, and how fast its time passes then.
-    fn speed(&self, recording: &Recording) -> (sim::Speed, f64) {
-        if let Some(rate) = self.flags.rate {
-            let (first, last) = recording.times().unwrap_or_default();
-            let delivered = recording.len() as f64 / f64::from(rate.get());
-            let pace = last.since(first).as_secs_f64() / delivered.max(0.001);
-            return (sim::Speed::PerSecond(rate), pace);
-        }
-        match self.flags.speed {
-            Speed::Times(times) => (sim::Speed::Times(times), f64::from(times.get())),
-            Speed::Fastest => (sim::Speed::Fastest, 0.0),
+    /// How fast recordings are delivered, and how fast their time passes then.
+    fn speed(&self) -> (sim::Speed, f64) {
+        match (self.flags.rate, self.flags.speed) {
+            (Some(rate), _) => (sim::Speed::PerSecond(rate), 0.0),
+            (None, Speed::Times(times)) => (sim::Speed::Times(times), f64::from(times.get())),
+            (None, Speed::Fastest) => (sim::Speed::Fastest, 0.0),
         }
     }
 }
