@@ -7,6 +7,7 @@
 //! | [`doctor`] | whether a machine can be watched: acts, what is seen of them, judgements |
 //! | [`event_view`] | an event as commands look at it: record or normalised |
 //! | [`own_log`] | etwatch's own messages |
+//! | [`host_sessions`] | sessions of this host, from what is wanted to feeds |
 //! | [`processes`] | the processes of recordings, as their events tell of them |
 //! | [`records`] | the records of recordings, decoded and not normalised |
 //! | [`rule_tests`] | tests of rules: from files to outcomes |
@@ -31,6 +32,7 @@ mod config;
 mod doctor;
 mod event_view;
 mod own_log;
+mod host_sessions;
 mod processes;
 mod records;
 mod rule_tests;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use etwatch_capture::live::{Buffers, SessionKind, SessionSettings};
+use etwatch_capture::live::SessionSettings;
 use etwatch_rules::diagnostic::nearest;
 
 use crate::commands::{DONE, FAILED, USAGE};
@@ -13,7 +13,8 @@ use crate::doctor::act::Actor;
 use crate::doctor::check::needs;
 use crate::doctor::examination::Webhook;
 use crate::doctor::finding::Outcome;
-use crate::doctor::local::{Local, powershell, token};
+use crate::doctor::local::{Local, powershell, token, windows_etw};
+use crate::doctor::wanted::sessions;
 use crate::doctor::{CHECKS, Check, Examination, Finding, exit_status, findings};
 use crate::terminal::{self, Doing};
 
@@ -46,6 +47,9 @@ pub(crate) struct Doctor {
     /// A URL to post it to, in place of that of etwatch.toml
     #[arg(long, value_name = "URL", requires = "send")]
     webhook: Option<String>,
+    /// Also try the sessions that these rules need, a file or folder; can be repeated
+    #[arg(long, value_name = "PATH")]
+    rules: Vec<PathBuf>,
     /// A folder that etwatch is to write to, for state, spool or recordings; can be repeated
     #[arg(long, value_name = "DIR")]
     folder: Vec<PathBuf>,
@@ -105,9 +109,10 @@ impl Doctor {
         }
         let webhook = config.webhook_options(self.webhook.as_deref());
         let webhook = webhook.map_err(|error| error.to_string())?;
+        let needs = needs(&checks);
         let examination = Examination {
             token: token(),
-            sessions: sessions(),
+            sessions: if needs.sessions { self.sessions(config, &checks)? } else { Vec::new() },
             folders: self.folders(config),
             webhook: match (&webhook, self.send) {
                 (None, _) => Webhook::None,
@@ -117,10 +122,10 @@ impl Doctor {
             deadline: Duration::from_secs(self.wait),
             idle: Duration::from_secs(self.idle),
         };
-        let mut local = Local::new(actor().map_err(|error| error.to_string())?, webhook);
+        let actor = actor().map_err(|error| error.to_string())?;
+        let mut local = Local::new(actor, webhook, windows_etw());
         let doing = Doing::new(self.quiet);
-        let observations =
-            examination.run(needs(&checks), &mut local, &mut |what| doing.tell(what));
+        let observations = examination.run(needs, &mut local, &mut |what| doing.tell(what));
         doing.finish();
         let findings = findings(&checks, &observations);
         let printed = terminal::print(&self.text(&findings));
@@ -128,6 +133,11 @@ impl Doctor {
             terminal::note(&summary(&findings));
         }
         Ok(if printed { exit_status(&findings) } else { FAILED })
+    }
+
+    /// The sessions to start.
+    fn sessions(&self, config: &Config, checks: &[&Check]) -> Result<Vec<SessionSettings>, String> {
+        sessions(&self.rules, config, checks.iter().any(|check| check.is_question))
     }
 
     /// Those that were asked for.
@@ -200,20 +210,4 @@ fn actor() -> std::io::Result<Actor> {
         powershell: powershell(),
         folder: std::env::temp_dir(),
     })
-}
-
-/// The sessions that live capture would start.
-fn sessions() -> Vec<SessionSettings> {
-    let buffers =
-        Buffers { kilobytes: 64, minimum: 32, maximum: 128, flush: Duration::from_millis(20) };
-    vec![SessionSettings {
-        name: "etwatch-doctor-kernel".to_owned(),
-        kind: SessionKind::System { flags: 0x5 },
-        buffers,
-        independent: true,
-        may_drop: false,
-        providers: Vec::new(),
-        only_processes: Vec::new(),
-        not_processes: Vec::new(),
-    }]
 }

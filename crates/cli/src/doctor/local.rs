@@ -1,9 +1,11 @@
-//! This machine: the acts are done, the clocks read, Windows is asked.
+//! This machine: the acts are done, the clocks read, Windows is asked, its sessions are started where there are some.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use etwatch_alert::{Sink as _, Webhook, WebhookOptions};
+use etwatch_capture::etw::{EtwApi, ManagerSettings};
 use etwatch_capture::live::SessionSettings;
 use etwatch_event::clock::{Clock as _, SystemClock};
 use etwatch_event::{Timestamp, time::TICKS_PER_SECOND};
@@ -14,24 +16,43 @@ use etwatch_host::{Host as _, HostError, LocalHost, Rights};
 use crate::doctor::act::{Act, Actor, Done, NotDone};
 use crate::doctor::seen::Seen;
 use crate::doctor::surroundings::{Losses, Refused, Room, Started, Surroundings};
+use crate::doctor::watched::Watched;
+use crate::host_sessions::trace_of_this_host;
 
 /// Where the policy on script blocks lies, below `HKEY_LOCAL_MACHINE`.
 const SCRIPT_BLOCK_POLICY: &str =
     r"SOFTWARE\Policies\Microsoft\Windows\PowerShell\ScriptBlockLogging";
 
 /// This machine.
-#[derive(Debug)]
 pub(crate) struct Local {
     actor: Actor,
     clock: SystemClock,
     webhook: Option<WebhookOptions>,
+    /// Who starts sessions; nobody where there is no Windows.
+    etw: Option<Arc<dyn EtwApi>>,
+    /// The folder whose lock says that no other doctor runs.
+    state: PathBuf,
+    watched: Option<Watched>,
 }
 
 impl Local {
-    /// `actor` does what is done; `webhook` is where a test message would go.
-    pub(crate) fn new(actor: Actor, webhook: Option<WebhookOptions>) -> Self {
-        Self { actor, clock: SystemClock::start(), webhook }
+    /// `actor` does what is done; `webhook` is where a test message would go; `etw` starts sessions.
+    pub(crate) fn new(
+        actor: Actor,
+        webhook: Option<WebhookOptions>,
+        etw: Option<Arc<dyn EtwApi>>,
+    ) -> Self {
+        let state = actor.folder.join("etwatch-doctor");
+        Self { actor, clock: SystemClock::start(), webhook, etw, state, watched: None }
     }
+}
+
+/// Windows' own sessions; none elsewhere.
+pub(crate) fn windows_etw() -> Option<Arc<dyn EtwApi>> {
+    #[cfg(windows)]
+    return Some(Arc::new(etwatch_capture::etw::WindowsEtw));
+    #[cfg(not(windows))]
+    None
 }
 
 impl Surroundings for Local {
@@ -70,20 +91,40 @@ impl Surroundings for Local {
         Ok(format!("{} took a test message", webhook.name()))
     }
     fn start(&mut self, sessions: &[SessionSettings]) -> Vec<Result<Started, Refused>> {
-        let refused = Refused {
-            what: "live capture needs Windows".to_owned(),
-            remedy: "recordings are replayed on any system: `etwatch replay PATH`".to_owned(),
+        let Some(etw) = &self.etw else {
+            let refused = Refused {
+                what: "live capture needs Windows".to_owned(),
+                remedy: "recordings are replayed on any system: `etwatch replay PATH`".to_owned(),
+            };
+            return vec![Err(refused); sessions.len()];
         };
-        sessions.iter().map(|_| Err(refused.clone())).collect()
+        let settings = ManagerSettings::of(self.state.clone());
+        match Watched::start(etw, settings, trace_of_this_host(), sessions) {
+            Ok((watched, results)) => {
+                self.watched = Some(watched);
+                results
+            }
+            Err(refused) => vec![Err(refused); sessions.len()],
+        }
     }
     fn act(&mut self, act: Act, token: &str) -> Result<Done, NotDone> {
         self.actor.perform(act, token)
     }
-    fn events(&mut self, _wait: Duration, _each: &mut dyn FnMut(Seen)) {}
+    fn events(&mut self, wait: Duration, each: &mut dyn FnMut(Seen)) {
+        if let Some(watched) = &self.watched {
+            watched.events(wait, each);
+        }
+    }
     fn losses(&mut self) -> Result<Losses, String> {
-        Err("no session runs".to_owned())
+        let watched = self.watched.as_mut().ok_or("no session runs")?;
+        Ok(watched.losses(&self.clock))
     }
     fn stop(&mut self) -> Vec<String> {
+        if let Some(watched) = self.watched.take() {
+            watched.stop();
+        }
+        // It holds the lock alone.
+        let _ = std::fs::remove_dir_all(&self.state);
         Vec::new()
     }
 }

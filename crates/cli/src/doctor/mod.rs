@@ -25,6 +25,8 @@
 //! | [`finding`] | a line of the result, and the exit status |
 //! | [`surroundings`] | the trait behind which Windows is |
 //! | [`local`] | this machine |
+//! | [`wanted`] | which sessions are started |
+//! | `watched` | sessions that run, and what comes of them |
 
 pub(crate) mod act;
 pub(crate) mod canary;
@@ -37,6 +39,8 @@ pub(crate) mod seen;
 pub(crate) mod surroundings;
 #[cfg(test)]
 mod tests;
+pub(crate) mod wanted;
+mod watched;
 
 pub(crate) use check::{CHECKS, Check};
 pub(crate) use examination::{Examination, Observations};

@@ -52,7 +52,6 @@ pub(crate) struct Seen {
 
 impl Seen {
     /// Copies what is kept.
-    #[cfg_attr(not(test), expect(dead_code, reason = "sessions of Windows are to call it"))]
     pub(crate) fn of(view: &EventView<'_>) -> Self {
         let mut scratch = String::new();
         let mut fields = Vec::new();

@@ -1,5 +1,6 @@
 //! Whole examinations of a Windows that is made up: a healthy one, and one for each way to be otherwise.
 
+mod sessions;
 mod simulated;
 mod troubles;
 
