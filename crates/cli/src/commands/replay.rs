@@ -64,8 +64,8 @@ pub(crate) struct Replay {
     /// Leave the summary and the progress bar out
     #[arg(short, long)]
     quiet: bool,
-    /// Take the windows of correlations up from this file, and keep them in it for the next replay, instead
-    /// of deciding those that wait for time to pass when the input ends
+    /// Take what is remembered of hosts and windows of correlations up from this file, and keep it there for the
+    /// next replay, instead of telling what is open when the input ends
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
     /// Write the state also while the replay goes on, this often
@@ -97,7 +97,7 @@ impl Replay {
         let usage = |message: String| (USAGE, message);
         let found = find_inputs(&self.paths).map_err(usage)?;
         let Rules { engine, loaded, paths } = self.rules.load(config)?;
-        let engine = self.endpoints.apply(engine).map_err(usage)?;
+        let engine = self.endpoints.apply(config, engine).map_err(usage)?;
         let engine = if self.derived { engine.with_derived() } else { engine };
         // What is named, and what was found in folders.
         let mut rules = paths;
