@@ -12,16 +12,13 @@ use std::io;
 use std::sync::Arc;
 
 use etwatch_capture::etl::{Trace, Volume};
-use etwatch_capture::etw::error::code;
 use etwatch_capture::etw::{
-    EtwApi, EtwError, Manager, ManagerSettings, SessionReport, WantedSession,
+    Describer, EtwApi, EtwError, Manager, ManagerSettings, SessionReport, WantedSession,
 };
 use etwatch_capture::live::{
-    Capture, Describe, DescribeError, Feed, Flush, Flusher, ProcessImages, Schemas,
-    SessionSettings, TooManyImages,
+    Capture, Feed, Flush, Flusher, ProcessImages, Schemas, SessionSettings, TooManyImages,
 };
 use etwatch_engine::etw::SchemaStores;
-use etwatch_event::RawRecord;
 use etwatch_host::{Host, LocalHost};
 
 /// Why a session of this host is not read.
@@ -75,7 +72,7 @@ impl HostSessions {
         let trace = Arc::new(trace);
         let (stores, of) = (SchemaStores::default(), Arc::clone(&trace));
         let needs = Box::new(move |header: &_| stores.lacks(&of, header));
-        let schemas = Schemas::asking(Box::new(Tdh(Arc::clone(api))), needs)?;
+        let schemas = Schemas::asking(Box::new(Describer::new(Arc::clone(api))), needs)?;
         Ok(Self {
             manager: Manager::new(Arc::clone(api), settings)?,
             trace,
@@ -129,20 +126,5 @@ pub(crate) fn trace_of_this_host() -> Trace {
         boot: LocalHost.boot().unwrap_or_default().time,
         volumes: volumes.iter().map(volume).collect(),
         ..Trace::default()
-    }
-}
-
-/// Windows, asked for layouts.
-struct Tdh(Arc<dyn EtwApi>);
-
-impl Describe for Tdh {
-    fn describe(&self, record: &RawRecord<'_>) -> Result<Option<Vec<u8>>, DescribeError> {
-        match self.0.describe(record) {
-            Ok(layout) => Ok(Some(layout)),
-            Err(refusal) if refusal.code == code::NOT_FOUND => Ok(None),
-            Err(refusal) => {
-                Err(DescribeError { what: "TdhGetEventInformation", code: refusal.code })
-            }
-        }
     }
 }

@@ -23,7 +23,7 @@
 //! | 2 | wrong usage: flags, configuration, rules folder |
 //! | 3 | some input could not be read; the rest was |
 //! | 4 | nothing was tested, or read; `doctor` could not decide a check |
-//! | 5 | another run uses the same state or recordings |
+//! | 7 | another run uses the same state or recordings |
 //! | 130 | ended at once by a second Ctrl-C |
 #![forbid(unsafe_code)]
 
@@ -31,8 +31,8 @@ mod commands;
 mod config;
 mod doctor;
 mod event_view;
-mod own_log;
 mod host_sessions;
+mod own_log;
 mod processes;
 mod records;
 mod rule_tests;

@@ -67,8 +67,8 @@ impl LineFlags {
     ///
     /// # Errors
     /// What is wrong with the known-good endpoints, for a message.
-    pub(super) fn apply(&self, engine: Engine) -> Result<Engine, String> {
-        let engine = self.endpoints.apply(engine)?;
+    pub(super) fn apply(&self, config: &Config, engine: Engine) -> Result<Engine, String> {
+        let engine = self.endpoints.apply(config, engine)?;
         Ok(if self.derived { engine.with_derived() } else { engine })
     }
 

@@ -51,7 +51,7 @@ impl Replay {
         let usage = |message: String| (USAGE, message);
         let found = find_inputs(&self.paths).map_err(usage)?;
         let Rules { engine, loaded, paths } = self.line.rules.load(config)?;
-        let engine = self.line.apply(engine).map_err(usage)?;
+        let engine = self.line.apply(config, engine).map_err(usage)?;
         let outputs = self.line.outputs(config, &found.inputs, (&engine, &paths), false);
         let mut outputs = outputs.map_err(usage)?;
         let mut bar = Bar::new(&found.inputs, self.line.quiet);

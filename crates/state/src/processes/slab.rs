@@ -139,7 +139,7 @@ impl<T> Slab<T> {
         let others = (0..).take(is_free.len());
         let mut free: Vec<u32> = told.chain(others).collect();
         free.retain(|index| {
-            is_free.get_mut(*index as usize).is_some_and(|is_free| std::mem::take(is_free))
+            is_free.get_mut(*index as usize).is_some_and(std::mem::take)
         });
         for index in free.into_iter().rev() {
             let next_free = std::mem::replace(&mut slab.first_free, index);

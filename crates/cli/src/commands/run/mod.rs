@@ -23,7 +23,7 @@ use told::Line;
 /// Exit status: ended at once by a second Ctrl-C, as a shell has it for an interrupt.
 const INTERRUPTED: u8 = 130;
 /// Exit status: another run uses the same state or the same folder of recordings.
-pub(crate) const BUSY: u8 = 5;
+pub(crate) const BUSY: u8 = 7;
 
 /// Watch this host: events as they happen through the rules, alerts at once
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,7 @@ bad is named, and its last good version goes on. Ctrl-C ends the run: sessions a
 the summary is printed; a second one ends it at once.
 
 Exit status: 0 done; 1 alerts could not be delivered, or a fault; 2 wrong usage, or no live events here; 3 some
-input could not be read, or events were dropped; 4 nothing was tested (--allow-empty makes that 0); 5 another run
+input could not be read, or events were dropped; 4 nothing was tested (--allow-empty makes that 0); 7 another run
 uses the same state or recordings; 130 ended at once.")]
 pub(crate) struct Run {
     #[command(flatten)]
@@ -87,7 +87,7 @@ impl Run {
         let (engine, loaded, paths) = self.line.rules.load_live(config)?;
         let mut applied = Ok(());
         engine.change(|engine| {
-            self.line.apply(engine.clone()).unwrap_or_else(|error| {
+            self.line.apply(config, engine.clone()).unwrap_or_else(|error| {
                 applied = Err(error);
                 engine
             })
