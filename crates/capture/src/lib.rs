@@ -12,6 +12,7 @@
 //! | [`etl`] | the logs of ETW, slice by slice of time |
 //! | [`json`] | JSON Lines, arrays and documents in the shapes users have |
 //! | [`xml`] | events in the XML that Windows renders |
+//! | [`eventlog`] | channels of the event log as they are written |
 //! | [`decoder`] | from pieces to records |
 //! | [`texts`] | the text of records as the recording has it |
 //! | [`etw`] | Windows' sessions: started, watched, repaired, stopped |
@@ -27,6 +28,7 @@ mod credit;
 pub mod decoder;
 pub mod etl;
 pub mod etw;
+pub mod eventlog;
 pub mod evtx;
 pub mod json;
 pub mod limits;

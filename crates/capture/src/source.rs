@@ -73,8 +73,12 @@ impl Decoded {
     /// Counts damage that cost `records` records and lists it if it is among the first.
     pub fn skip(&mut self, reason: Reason, records: u64, offset: u64, detail: impl Into<String>) {
         self.ledger.skip(reason, records);
+        self.list(Damage { offset, reason, detail: detail.into() });
+    }
+    /// Lists damage that is counted elsewhere, if it is among the first.
+    pub fn list(&mut self, damage: Damage) {
         if self.damage.len() < DAMAGE_LISTED {
-            self.damage.push(Damage { offset, reason, detail: detail.into() });
+            self.damage.push(damage);
         }
     }
 }

@@ -6,8 +6,8 @@
 //! | [`config`] | `etwatch.toml`: what flags set, flags win |
 //! | [`doctor`] | whether a machine can be watched: acts, what is seen of them, judgements |
 //! | [`event_view`] | an event as commands look at it: record or normalised |
-//! | [`own_log`] | etwatch's own messages |
 //! | [`host_sessions`] | sessions of this host, from what is wanted to feeds |
+//! | [`own_log`] | etwatch's own messages |
 //! | [`processes`] | the processes of recordings, as their events tell of them |
 //! | [`records`] | the records of recordings, decoded and not normalised |
 //! | [`rule_tests`] | tests of rules: from files to outcomes |

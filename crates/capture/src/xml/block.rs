@@ -25,7 +25,7 @@ pub struct XmlBlock {
     /// Where events lie.
     pub(super) ranges: Vec<Range<usize>>,
     /// What the reader met on the way.
-    pub(super) before: Decoded,
+    pub(crate) before: Decoded,
     /// Whether its bytes can be had again: those of a pipe are gone.
     pub(super) lasting: bool,
     pub(super) limits: Limits,
@@ -47,6 +47,10 @@ impl XmlBlock {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()
+    }
+    /// Whether it has something to tell, be it that something was lost.
+    pub(crate) fn has_anything(&self) -> bool {
+        !self.is_empty() || !self.before.damage.is_empty()
     }
     /// Bytes of their texts.
     #[must_use]
