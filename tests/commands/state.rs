@@ -231,6 +231,13 @@ fn a_run_that_is_cut_anywhere_tells_what_one_run_tells_and_leaves_the_same_state
         parts.extend(told(&place, "second.jsonl", "parts"));
         assert_eq!(parts, whole, "cut before {}", events[cut]);
     }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode =
+            std::fs::metadata(place.folder.path().join("whole")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "it holds command lines");
+    }
     // The same events leave the same bytes.
     assert_eq!(told(&place, "all.jsonl", "again"), whole);
     assert!(state("again") == state("whole"));
