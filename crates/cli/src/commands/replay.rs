@@ -6,7 +6,7 @@ use etwatch_engine::replay;
 
 use crate::commands::line_flags::LineFlags;
 use crate::commands::rule_flags::Rules;
-use crate::commands::{DONE, FAILED, USAGE, find_inputs};
+use crate::commands::{DONE, FAILED, USAGE, exit_status, find_inputs};
 use crate::config::Config;
 use crate::terminal::{self, Bar};
 
@@ -38,13 +38,7 @@ pub(crate) struct Replay {
 impl Replay {
     /// Replays; the result is the exit status.
     pub(crate) fn run(&self, config: &Config) -> u8 {
-        match self.replay(config) {
-            Ok(status) => status,
-            Err((status, message)) => {
-                terminal::error(&message);
-                status
-            }
-        }
+        exit_status(self.replay(config))
     }
 
     fn replay(&self, config: &Config) -> Result<u8, (u8, String)> {

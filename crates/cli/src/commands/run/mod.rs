@@ -13,7 +13,7 @@ use etwatch_engine::run::Recorder;
 use etwatch_engine::{LiveOptions, Report, RuleWatcher, StopFlag, run_live};
 
 use crate::commands::line_flags::LineFlags;
-use crate::commands::{DONE, FAILED, USAGE};
+use crate::commands::{DONE, FAILED, USAGE, exit_status};
 use crate::config::Config;
 use crate::terminal;
 use instance::Instance;
@@ -67,13 +67,7 @@ impl Run {
 
     /// Runs until `stop` is set, perhaps by Ctrl-C if it is asked for, or all sources have ended.
     pub(crate) fn run_until(&self, config: &Config, stop: &StopFlag, by_keyboard: bool) -> u8 {
-        match self.watch(config, stop, by_keyboard) {
-            Ok(status) => status,
-            Err((status, message)) => {
-                terminal::error(&message);
-                status
-            }
-        }
+        exit_status(self.watch(config, stop, by_keyboard))
     }
 
     fn watch(
