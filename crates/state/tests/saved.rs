@@ -1,7 +1,11 @@
 //! A run that is cut anywhere and goes on with what was saved tells the same as one that is not cut, and would save the
 //! same.
 
-#![expect(clippy::unwrap_used, reason = "a failure in a test is a finding")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a failure in a test is a finding"
+)]
 
 #[path = "facts/scene.rs"]
 mod scene;

@@ -8,7 +8,7 @@ use crate::commands::line_flags::LineFlags;
 use crate::commands::rule_flags::Rules;
 use crate::commands::{DONE, FAILED, USAGE, exit_status, find_inputs};
 use crate::config::Config;
-use crate::terminal::{self, Bar};
+use crate::terminal::Bar;
 
 /// Replay recordings through the rules and print the alerts
 #[derive(Debug, clap::Args)]

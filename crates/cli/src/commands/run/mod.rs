@@ -99,7 +99,7 @@ impl Run {
         let quiet = self.line.quiet;
         let watcher =
             RuleWatcher::start(Arc::clone(&engine), &paths, RuleWatcher::QUIET, move |reload| {
-                told::reloaded(&reload, quiet)
+                told::reloaded(&reload, quiet);
             })
             .map_err(|error| (FAILED, error.to_string()))?;
         let mut line = Line::new(quiet);
