@@ -263,7 +263,7 @@ fn each_minute(count: usize, fields: &str) -> String {
 }
 
 fn minute_of(time: &str) -> usize {
-    let part = |from: usize| time[from..from + 2].parse::<usize>().unwrap();
+    let part = |from: usize| time.get(from..from + 2).unwrap().parse::<usize>().unwrap();
     part(11) * 60 + part(14)
 }
 

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use etwatch_capture::etw::api::Losses as SessionLosses;
 use etwatch_capture::etw::{EtwApi, FakeEtw};
 use etwatch_capture::live::SessionSettings;
+use etwatch_capture::live::loss::LossReading;
 use etwatch_event::{Guid, RawForm, RawHeader, RawRecord};
 
 use super::simulated::sessions;
@@ -69,7 +69,7 @@ fn what_a_session_delivers_is_seen_as_record_and_as_event() {
     };
     let payload = query("token.invalid");
     etw.deliver("etwatch", &RawRecord { header, extended: &[], payload: &payload });
-    etw.lose("etwatch", SessionLosses { events: 3, ..SessionLosses::default() });
+    etw.lose("etwatch", LossReading { events_lost: 3, ..LossReading::default() });
     let mut seen: Vec<Seen> = Vec::new();
     for _ in 0..100 {
         local.events(Duration::from_millis(100), &mut |one| seen.push(one));
