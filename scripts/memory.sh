@@ -16,7 +16,7 @@ target=${CARGO_TARGET_DIR:-target}
 etwatch=${2:-$target/release/etwatch}
 [ $# -ge 2 ] || ${CARGO:-cargo} build --release --quiet --package etwatch-cli
 folder=$(mktemp -d)
-[ -n "${KEEP:-}" ] || trap 'rm -r "$folder"' EXIT
+trap 'rm -r "$folder"' EXIT
 
 # Recordings: one start and one image load a process; one image in $1 is unsigned.
 record() {
@@ -53,7 +53,7 @@ grep -rL '^correlation:' rules | grep '\.yml$' | xargs cp -t "$folder/rules"
 # Replays a recording; tells how much memory that took, and what had to be forgotten.
 measure() {
     local name=$1; shift
-    python3 - "$name" "$etwatch" replay --quiet --format none --workers ${WORKERS:-2} "$@" <<'PYTHON'
+    python3 - "$name" "$etwatch" replay --quiet --format none --workers 2 "$@" <<'PYTHON'
 import resource, subprocess, sys
 name, *command = sys.argv[1:]
 ended = subprocess.run(command, stdout=subprocess.DEVNULL)

@@ -39,7 +39,7 @@ tests() {
     echo "windows check: $what: as on Windows, under Wine"
 }
 tests "what asks the host" --package etwatch-host
-tests "sessions are refused" --package etwatch-capture --lib etw::
+tests "sessions, which are refused" --package etwatch-capture --lib etw::
 tests "watched folders" --package etwatch-cli --test live_run -- reload
 tests "acts of the doctor" --package etwatch-cli --bin etwatch -- doctor::
 
@@ -67,7 +67,7 @@ echo "windows check: doctor tells that there is no ETW"
 
 # Ctrl-C ends a run in order: within seconds, with its summary. There is a run once the command is there.
 if timeout 20 "$wine" "$exe" run --help >/dev/null 2>&1; then
-    recording=$(find fixtures -name '*.jsonl' | sort | head -n 1)
+    recording=$(find fixtures -name '*.etl' | sort | head -n 1)
     # With job control, so that the interrupt is not ignored as it is for what a script starts behind it.
     set -m
     timeout 60 "$wine" "$exe" run --source "sim:$recording" --speed 1 >"$place/run" 2>"$place/told" &

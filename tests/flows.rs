@@ -75,6 +75,28 @@ fn known_good_contacts_are_told_and_mistakes_are_explained() {
 }
 
 #[test]
+fn known_good_endpoints_of_the_configuration_hold_unless_a_flag_names_others() {
+    let place = place();
+    place.write("none.yaml", "[]\n");
+    let flows = |arguments: &[&str]| {
+        let output = place.run(&[&["flows", OFFICES, "--format", "csv"], arguments].concat());
+        assert_eq!(status(&output), 0, "{}", err(&output));
+        out(&output)
+    };
+    let (built_in, ours, none) =
+        (flows(&[]), flows(&["--endpoints", ENDPOINTS]), flows(&["--endpoints", "none.yaml"]));
+    assert!(built_in != ours && ours != none && built_in != none);
+    place.write("etwatch.toml", format!("endpoints = \"{ENDPOINTS}\"\n"));
+    assert_eq!(flows(&[]), ours);
+    assert_eq!(flows(&["--endpoints", "none.yaml"]), none);
+    place.write("etwatch.toml", "endpoints = \"missing.yaml\"\n");
+    for command in ["flows", "replay"] {
+        let output = place.run(&[command, OFFICES]);
+        assert!(status(&output) == 2 && err(&output).contains("missing.yaml"), "{}", err(&output));
+    }
+}
+
+#[test]
 fn a_recording_without_contacts_is_told_by_the_status() {
     let place = place();
     let output = place.run(&["flows", "events.jsonl"]);

@@ -186,3 +186,154 @@ fn a_rule_set_that_was_replaced_is_let_go() {
     place.run(&mut changing);
     assert!(before.upgrade().is_none());
 }
+
+/// Rules in files of their own, events of a host, and an engine.
+struct Live {
+    folder: tempfile::TempDir,
+    engine: LiveEngine,
+}
+
+impl Live {
+    fn new(rules: &[(&str, &str)], events: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, paths) = (folder.path(), vec![folder.path().join("rules")]);
+        std::fs::create_dir(path.join("rules")).unwrap();
+        for (name, text) in rules {
+            std::fs::write(path.join("rules").join(name), text).unwrap();
+        }
+        std::fs::write(path.join("events.jsonl"), events).unwrap();
+        let (engine, reload) = LiveEngine::load(paths, LoadOptions::default(), None).unwrap();
+        assert!(reload.loaded.diagnostics.is_empty(), "{:?}", reload.loaded.diagnostics);
+        Self { folder, engine }
+    }
+    /// Replaces a file of rules, or removes it.
+    fn write(&self, name: &str, text: Option<&str>) {
+        let path = self.folder.path().join("rules").join(name);
+        match text {
+            Some(text) => std::fs::write(path, text).unwrap(),
+            None => std::fs::remove_file(path).unwrap(),
+        }
+    }
+    /// The titles and times of the alerts of a run, in which something is done after the tenth batch of five events.
+    fn run(&self, change: &dyn Fn()) -> Vec<(String, String)> {
+        let collected = Collected::default();
+        let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(collected.clone())];
+        let events = vec![Location::File(self.folder.path().join("events.jsonl"))];
+        let mut observer = AfterTen { batches: 0, change };
+        replay_live(&self.engine, events, &mut sinks, options(1, 5), &mut observer).unwrap();
+        let alert = |alert: support::Alert| (alert.rule.title, alert.time.unwrap_or_default());
+        collected.alerts().into_iter().map(alert).collect()
+    }
+}
+
+struct AfterTen<'a> {
+    batches: usize,
+    change: &'a dyn Fn(),
+}
+
+impl Observer for AfterTen<'_> {
+    fn progress(&mut self, _: Progress) {
+        self.batches += 1;
+        if self.batches == 10 {
+            (self.change)();
+        }
+    }
+}
+
+/// A correlation of failed logons, with its rule.
+fn failures(title: &str, condition: &str) -> String {
+    format!(
+        "title: {title}\nlevel: high\ncorrelation:\n  {{type: event_count, rules: [failed], group-by: [TargetUserName], {condition}}}\n"
+    )
+}
+
+const FAILED: &str = "title: failed\nname: failed\nlogsource: {product: windows, service: security}\n\
+    detection: {s: {EventID: 4625}, condition: s}\n";
+
+/// A minute of a day for each of so many events.
+fn each_minute(count: usize, fields: &str) -> String {
+    let event = |minute: usize| {
+        format!(
+            "{{\"Computer\":\"h\",\"TimeCreated\":\"2026-01-02T{:02}:{:02}:00Z\",{fields}}}\n",
+            minute / 60,
+            minute % 60
+        )
+    };
+    (0..count).map(event).collect()
+}
+
+fn minute_of(time: &str) -> usize {
+    let part = |from: usize| time.get(from..from + 2).unwrap().parse::<usize>().unwrap();
+    part(11) * 60 + part(14)
+}
+
+#[test]
+fn windows_of_correlations_stay_begin_anew_or_go_with_their_rules() {
+    let condition = "timespan: 1d, condition: {gte: 80}";
+    let rules = [
+        ("failed.yml", FAILED.to_owned()),
+        ("kept.yml", failures("kept", condition)),
+        ("changed.yml", failures("changed", condition)),
+        ("removed.yml", failures("removed", condition)),
+    ];
+    let rules = rules.each_ref().map(|(name, text)| (*name, text.as_str()));
+    let fields = r#""Provider_Name":"Microsoft-Windows-Security-Auditing","Channel":"Security","EventID":4625,"TargetUserName":"eva""#;
+    let live = Live::new(&rules, &each_minute(200, fields));
+    let mut before = live.run(&|| {});
+    before.sort();
+    let titles: Vec<&str> = before.iter().map(|(title, _)| title.as_str()).collect();
+    assert_eq!(titles, ["changed", "kept", "removed"]);
+    let alerts = live.run(&|| {
+        live.write("changed.yml", Some(&failures("changed", "timespan: 2d, condition: {gte: 80}")));
+        live.write("removed.yml", None);
+        live.write("added.yml", Some(&failures("added", condition)));
+        let changes = live.engine.reload().changes;
+        assert_eq!((changes.files_read, changes.files_removed), (2, 1));
+    });
+    let minutes = |title: &str| -> Vec<usize> {
+        let own = alerts.iter().filter(|(own, _)| own == title);
+        own.map(|(_, time)| minute_of(time)).collect()
+    };
+    // Fifty events had been delivered, and a few batches were under way.
+    assert_eq!(minutes("kept"), [79], "{alerts:?}");
+    assert_eq!(minutes("removed"), [0; 0], "{alerts:?}");
+    for title in ["changed", "added"] {
+        let [minute] = minutes(title)[..] else { panic!("{alerts:?}") };
+        assert!((50 + 79..80 + 79).contains(&minute), "{title}: {minute}");
+    }
+}
+
+const CONNECTION: &str = r#""Provider_Name":"Microsoft-Windows-Sysmon","EventID":3,"ProcessId":8,"Image":"C:\\a.exe","Protocol":"tcp","Initiated":"true","SourceIp":"10.0.0.1","SourcePort":50000,"DestinationIp":"192.0.2.7","DestinationPort":443"#;
+
+fn flow(title: &str, least: usize) -> String {
+    format!(
+        "title: {title}\nlogsource: {{category: network_flow, product: windows}}\n\
+         detection: {{s: {{Interval: hour, Connections|gte: {least}}}, condition: s}}\n"
+    )
+}
+
+#[test]
+fn an_open_hour_goes_on_when_rules_change_and_begins_with_the_first_that_asks() {
+    let other = "title: other\nlogsource: {category: process_creation, product: windows}\n\
+        detection: {s: {Image: x}, condition: s}\n";
+    let events = each_minute(125, CONNECTION);
+    let of_hour = |alerts: &[(String, String)], title: &str| -> Vec<usize> {
+        let own = alerts.iter().filter(|(own, _)| own == title);
+        own.map(|(_, time)| minute_of(time)).collect()
+    };
+    let live = Live::new(&[("flow.yml", &flow("all", 60)), ("other.yml", other)], &events);
+    let alerts = live.run(&|| {
+        live.write("other.yml", None);
+        assert_eq!(live.engine.reload().changes.files_removed, 1);
+    });
+    assert_eq!(of_hour(&alerts, "all"), [60, 120], "no connection of the hour was forgotten");
+    let live = Live::new(&[("other.yml", other)], &events);
+    let alerts = live.run(&|| {
+        live.write("flow.yml", Some(&(flow("all", 60) + "---\n" + &flow("some", 1))));
+        assert_eq!(live.engine.reload().changes.files_read, 1);
+    });
+    assert_eq!(of_hour(&alerts, "all"), [120], "the first hour was asked for too late");
+    let some = of_hour(&alerts, "some");
+    assert_eq!(some.last(), Some(&124));
+    assert!(some.contains(&120) && some.len() <= 3, "{some:?}");
+}

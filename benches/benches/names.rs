@@ -30,7 +30,7 @@ struct Events {
 impl Events {
     fn new() -> Self {
         let mut vocabulary = Vocabulary::default();
-        let fields = NameFields::new(&mut vocabulary.fields);
+        let fields = NameFields::intern(&mut vocabulary.fields);
         let slots = [
             fields.file_object,
             fields.file_key,

@@ -45,6 +45,11 @@ pub mod read_pe;
 pub mod read_recording;
 pub mod read_state;
 pub mod reading;
+// A run of hosts step by step, as the tests of their memory make it up.
+#[path = "../../crates/state/tests/facts/scene.rs"]
+mod scene;
+#[path = "../../crates/state/tests/facts/steps.rs"]
+mod steps;
 pub mod unpack_xpress;
 pub mod xpress;
 

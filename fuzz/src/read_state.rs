@@ -13,6 +13,8 @@ use etwatch_event::{
 use etwatch_rules::RuleIndex;
 use etwatch_rules::load::{LoadOptions, load_text};
 
+use super::steps::{KINDS, Run, Step};
+
 /// A correlation for each kind of window, over two rules.
 const CONDITIONS: &[&str] = &[
     "type: event_count, condition: {gte: 3}",
@@ -76,11 +78,29 @@ fn go_on(correlator: &mut Correlator, count: u64) {
     }
 }
 
+/// A bit of everything happens on two hosts.
+fn go_on_with_hosts(run: &mut Run, count: u64) {
+    for number in 0..count {
+        run.take(Step {
+            kind: u8::try_from(number % u64::from(KINDS)).unwrap(),
+            after: [30, 1_000, 60_000, 1_500_000][(number % 7 % 4) as usize],
+            host: usize::from(number % 5 == 4),
+            pid: 4 + number % 3 * 4,
+            other: 4 + number % 4 * 4,
+            choice: (number % 11 % 4) as u8,
+        });
+    }
+}
+
 /// What a file of state looks like after so many events.
 pub fn state_after(count: u64) -> Vec<u8> {
     let mut correlator = Correlator::new(Arc::clone(&plan().0), Limits::default());
     go_on(&mut correlator, count);
-    written(&SavedState { correlations: correlator.save() })
+    let mut run = Run::new();
+    go_on_with_hosts(&mut run, count);
+    run.pause();
+    let hosts = run.scene.state.save();
+    written(&SavedState { correlations: correlator.save(), hosts })
 }
 
 /// A file, or what stands in one behind its head.
@@ -93,10 +113,20 @@ pub fn check(bytes: &[u8]) {
         },
     };
     assert_eq!(written(&read(&written(&state)).unwrap()), written(&state));
+    let SavedState { correlations, hosts } = state;
     let (mut correlator, _) =
-        Correlator::restore(Arc::clone(&plan().0), Limits::default(), state.correlations);
+        Correlator::restore(Arc::clone(&plan().0), Limits::default(), correlations);
     go_on(&mut correlator, 40);
     correlator.finish(&mut Vec::new());
-    let saved = SavedState { correlations: correlator.save() };
+    let mut run = Run::new();
+    run.scene.restore(hosts);
+    go_on_with_hosts(&mut run, 80);
+    run.scene.restart(Clone::clone);
+    go_on_with_hosts(&mut run, 20);
+    run.pause();
+    let hosts = run.scene.state.save();
+    run.finish();
+    assert!(run.scene.ledger.is_balanced());
+    let saved = SavedState { correlations: correlator.save(), hosts };
     assert!(read(&written(&saved)).is_ok());
 }

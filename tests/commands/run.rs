@@ -169,7 +169,7 @@ fn two_runs_do_not_share_a_state_or_a_folder_of_recordings() {
     for taken in [["--state", "windows.state"], ["--record", "ring"]] {
         let arguments = [&["run", "--source", "sim:x.etl"][..], &taken].concat();
         let other = place.run(&arguments);
-        assert_eq!(other.status.code(), Some(5), "{}", err(&other));
+        assert_eq!(other.status.code(), Some(7), "{}", err(&other));
         assert!(err(&other).contains("another run uses"), "{}", err(&other));
     }
     let (status, said) = run.interrupt();

@@ -1,4 +1,4 @@
-//! Windows of correlations that outlive a run.
+//! Windows of correlations, and what is known of hosts, outlive a run.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -72,9 +72,15 @@ fn what_is_damaged_is_set_aside_and_the_run_goes_on() {
         bytes[at] ^= 1;
         bytes
     };
+    let versioned = |version: u8| {
+        let mut bytes = good.clone();
+        bytes[14] = version;
+        bytes
+    };
     let cases = [
         (turned(cut), "is damaged"),
-        (turned(14), "is of another version"),
+        (versioned(1), "is of an older version"),
+        (versioned(9), "is of a newer version"),
         (turned(3), "is no file of state"),
         (good[..cut].to_vec(), "is cut off"),
         (Vec::new(), "is cut off"),
@@ -122,5 +128,117 @@ fn what_was_killed_has_lost_no_more_than_an_interval() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
+    let etwatch_engine::saved::Found::State(state) = etwatch_engine::saved::load(&path) else {
+        panic!("a whole file is there, whenever it was killed");
+    };
+    assert_eq!(state.hosts.hosts(), 1);
     assert_eq!(alerts(&place, &["evening.jsonl", "--state", "s"]), ["many failed"]);
+}
+
+const OF_HOSTS: &str = "title: a program with an unsigned image connects
+logsource: {category: network_connection, product: windows}
+detection: {s: {ProcessUnsignedImages|gte: 2}, condition: s}
+---
+title: a timer
+logsource: {category: beacon, product: windows}
+detection: {s: {Confidence|gte: 95}, condition: s}
+---
+title: many connections
+logsource: {category: network_flow, product: windows}
+detection: {s: {Connections|gte: 5}, condition: s}
+---
+title: connection
+name: connection
+logsource: {category: network_connection, product: windows}
+detection: {s: {EventID: 3}, condition: s}
+---
+title: twelve connections
+correlation: {type: event_count, rules: [connection], group-by: [Image], timespan: 1d, condition: {gte: 12}}
+";
+
+/// A program starts, loads what nobody signed, and calls home each minute, beyond the end of an hour; something else
+/// happens the next day.
+fn calls_home() -> Vec<String> {
+    let event = |minute: u32, id: u32, fields: &str| {
+        let (day, hour, minute) = (2 + minute / 1_440, minute / 60 % 24, minute % 60);
+        format!(
+            "{{\"Provider_Name\":\"Microsoft-Windows-Sysmon\",\"EventID\":{id},\"Computer\":\"h\",\
+             \"UtcTime\":\"2026-01-0{day} {hour:02}:{minute:02}:00\",\"ProcessId\":\"8\",\
+             \"Image\":\"C:\\\\a.exe\"{fields}}}\n"
+        )
+    };
+    let load = |name| format!(",\"ImageLoaded\":\"C:\\\\{name}.dll\",\"Signed\":\"false\"");
+    let begin = 9 * 60 + 50;
+    let mut events = vec![event(begin, 1, ",\"CommandLine\":\"a\"")];
+    events.extend(["x", "y"].map(|name| event(begin + 1, 7, &load(name))));
+    let contact = ",\"Protocol\":\"tcp\",\"Initiated\":\"true\",\"SourceIp\":\"10.0.0.1\",\
+        \"SourcePort\":50000,\"DestinationIp\":\"192.0.2.7\",\"DestinationPort\":443";
+    events.extend((2..18).map(|minute| event(begin + minute, 3, contact)));
+    events.push(event(begin + 24 * 60, 1, ",\"CommandLine\":\"b\""));
+    events
+}
+
+/// Everything that was told, without where it was read.
+fn told(place: &Place, input: &str, state: &str) -> Vec<serde_json::Value> {
+    fn strip(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Object(members) => {
+                members.remove("source");
+                members.values_mut().for_each(strip);
+            }
+            serde_json::Value::Array(values) => values.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let arguments =
+        ["replay", input, "--state", state, "--derived", "--format", "json", "-q", "--allow-empty"];
+    let output = place.run(&arguments);
+    assert_eq!((status(&output), err(&output).as_str()), (0, ""));
+    let line = |line: &str| {
+        let mut value = serde_json::from_str(line).unwrap();
+        strip(&mut value);
+        value
+    };
+    out(&output).lines().map(line).collect()
+}
+
+#[test]
+fn a_run_that_is_cut_anywhere_tells_what_one_run_tells_and_leaves_the_same_state() {
+    let place = place();
+    place.write("rules/r.yml", OF_HOSTS);
+    let events = calls_home();
+    place.write("all.jsonl", events.concat());
+    let whole = told(&place, "all.jsonl", "whole");
+    for title in [
+        "a program with an unsigned image connects",
+        "a timer",
+        "many connections",
+        "twelve connections",
+    ] {
+        assert!(whole.iter().any(|alert| alert["rule"]["title"] == title), "{title}: {whole:#?}");
+    }
+    let flows = whole.iter().filter(|told| told["kind"] == "network_flow").count();
+    assert_eq!(
+        flows, 3,
+        "two hours and their day; the hour and the day that are open are not told"
+    );
+    let state = |name: &str| std::fs::read(place.folder.path().join(name)).unwrap();
+    for cut in 1..events.len() {
+        let _ = std::fs::remove_file(place.folder.path().join("parts"));
+        place.write("first.jsonl", events[..cut].concat());
+        place.write("second.jsonl", events[cut..].concat());
+        let mut parts = told(&place, "first.jsonl", "parts");
+        parts.extend(told(&place, "second.jsonl", "parts"));
+        assert_eq!(parts, whole, "cut before {}", events[cut]);
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode =
+            std::fs::metadata(place.folder.path().join("whole")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "it holds command lines");
+    }
+    // The same events leave the same bytes.
+    assert_eq!(told(&place, "all.jsonl", "again"), whole);
+    assert!(state("again") == state("whole"));
 }

@@ -1,10 +1,11 @@
 //! One table: etwatch beside rsigma, the same rules and events, in the same run.
 //!
 //! `cargo run --release --manifest-path benches/versus/Cargo.toml -- CORPUS [SECTION…]`, where CORPUS holds
-//! `sigma/` (rules) and `evtx/` (recordings). Sections: `load`, `match`, `hits`, `growth`, `program`; all
-//! without any. Whatever is compared runs in turn, pass by pass; the best pass counts.
+//! `sigma/` (rules) and `evtx/` (recordings). Sections: `load`, `match`, `hits`, `growth`, `program`,
+//! `correlations` (which needs nothing of the corpus); all without any. Whatever is compared runs in turn, pass by pass; the best pass counts.
 
 mod cold;
+mod correlations;
 mod growth;
 mod measure;
 mod ours;
@@ -29,6 +30,12 @@ fn main() {
     let sections: Vec<String> = arguments.collect();
     let wanted = |name: &str| sections.is_empty() || sections.iter().any(|one| one == name);
 
+    if wanted("correlations") {
+        correlations::table();
+    }
+    if sections == ["correlations"] {
+        return;
+    }
     let (ours, theirs) = load(&corpus, wanted("load"));
     let mixed = ours.events(&corpus.join("evtx"), false);
     let mixed_cold = ours.events(&corpus.join("evtx"), true);

@@ -10,14 +10,14 @@
     reason = "a failure in a test is a finding"
 )]
 
+#[path = "../../../tests/support/allocations.rs"]
+mod allocations;
 #[path = "etl/corpus.rs"]
 mod corpus;
 #[path = "etl/damage.rs"]
 mod damage;
 #[path = "etl/made.rs"]
 mod made;
-#[path = "etl/memory.rs"]
-mod memory;
 #[path = "../../../tests/support/corpus.rs"]
 mod place;
 #[path = "etl/reading.rs"]

@@ -12,8 +12,8 @@
     reason = "a failure in a test is a finding"
 )]
 
-#[path = "etl/memory.rs"]
-mod memory;
+#[path = "../../../tests/support/allocations.rs"]
+mod allocations;
 #[path = "live/overload.rs"]
 mod overload;
 #[path = "../../../tests/support/corpus.rs"]

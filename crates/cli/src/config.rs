@@ -4,6 +4,7 @@
 //! rules = ["rules", "sigma"]
 //! min_level = "medium"
 //! format = "json"
+//! endpoints = "known-good.yaml"
 //!
 //! [webhook]
 //! url = "https://alerts.example.org/etwatch"
@@ -82,6 +83,8 @@ pub(crate) struct Config {
     pub(crate) output: Option<PathBuf>,
     /// Worker threads.
     pub(crate) workers: Option<usize>,
+    /// A file of known-good endpoints.
+    pub(crate) endpoints: Option<PathBuf>,
     webhook: Option<WebhookTable>,
     #[serde(default)]
     placeholders: BTreeMap<String, Vec<String>>,

@@ -23,7 +23,7 @@
 //! | 2 | wrong usage: flags, configuration, rules folder |
 //! | 3 | some input could not be read; the rest was |
 //! | 4 | nothing was tested, or read; `doctor` could not decide a check |
-//! | 5 | another run uses the same state or recordings |
+//! | 7 | another run uses the same state or recordings |
 //! | 130 | ended at once by a second Ctrl-C |
 #![forbid(unsafe_code)]
 

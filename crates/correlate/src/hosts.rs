@@ -33,6 +33,8 @@ struct Clock {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SavedClock {
     name: Box<str>,
+    /// The numbers by which events call it; they are saved with the memory that gives them.
+    numbers: Vec<u32>,
     now: u64,
     losses: Losses,
 }
@@ -183,17 +185,31 @@ impl Hosts {
     }
 
     pub(crate) fn saved(&self) -> Vec<SavedClock> {
-        let clock = |clock: &Clock| SavedClock {
-            name: clock.name.clone(),
-            now: clock.now,
-            losses: clock.losses.clone(),
-        };
-        self.clocks.iter().map(clock).collect()
+        let mut all: Vec<SavedClock> = self
+            .clocks
+            .iter()
+            .map(|clock| SavedClock {
+                name: clock.name.clone(),
+                numbers: Vec::new(),
+                now: clock.now,
+                losses: clock.losses.clone(),
+            })
+            .collect();
+        let mut numbers: Vec<(u32, u32)> =
+            self.of_number.iter().map(|(number, host)| (*number, *host)).collect();
+        numbers.sort_unstable();
+        for (number, host) in numbers {
+            if let Some(clock) = all.get_mut(host as usize) {
+                clock.numbers.push(number);
+            }
+        }
+        all
     }
     pub(crate) fn restored(saved: Vec<SavedClock>) -> Self {
         let mut hosts = Self::default();
-        for SavedClock { name, now, losses } in saved {
-            hosts.add(Clock { name, now, losses, ..Clock::default() });
+        for SavedClock { name, numbers, now, losses } in saved {
+            let host = hosts.add(Clock { name, now, losses, ..Clock::default() });
+            hosts.of_number.extend(numbers.into_iter().map(|number| (number, host)));
         }
         hosts
     }

@@ -1,10 +1,12 @@
 //! Once everything is known and has grown, decoding takes no memory: neither for events of a known schema,
 //! nor for those that describe themselves, nor for what no schema explains; nor does joining stacks to events.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "../../../tests/support/allocations.rs"]
+mod allocations;
+
 use std::sync::Arc;
 
+use allocations::allocations;
 use etwatch_decode::kernel::{Hold, StackJoin};
 use etwatch_decode::schema::{Field, FieldKind, InType, OutType};
 use etwatch_decode::{Decoder, KernelEvent, Key, NoTables, Schema, SchemaStore};
@@ -12,29 +14,6 @@ use etwatch_event::raw::push_item;
 use etwatch_event::{
     ExtendedItem, Guid, RawForm, RawHeader, RawRecord, RecordBatch, Timestamp, Value,
 };
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is passed on to the system's allocator unchanged; counting touches only a
-// thread-local number that needs no allocation of its own.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promises about `layout` are passed on.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: `pointer` came from `alloc` above with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 #[test]
 fn a_warm_decoder_allocates_nothing() {
@@ -64,10 +43,7 @@ fn a_warm_decoder_allocates_nothing() {
         batch.len()
     };
     one_round();
-    let before = ALLOCATIONS.with(Cell::get);
-    assert!(before > 0, "the counter must count");
-    assert_eq!(one_round(), 600);
-    assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
+    assert_eq!(allocations(one_round), (600, 0));
 }
 
 #[test]
@@ -103,7 +79,5 @@ fn a_warm_join_of_stacks_allocates_nothing() {
         joined
     };
     one_round();
-    let before = ALLOCATIONS.with(Cell::get);
-    assert_eq!(one_round(), 10_000);
-    assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
+    assert_eq!(allocations(one_round), (10_000, 0));
 }

@@ -13,7 +13,6 @@ use etwatch_correlate::{CorrelationMatch, Correlator, Counts, Evidence, Limits, 
 use etwatch_event::{EventBatch, Ledger, Timestamp};
 use etwatch_rules::RuleIndex;
 
-use crate::saved::SavedState;
 use crate::work::MatchedBatch;
 
 /// Something that was lost before the event in a row of a batch.
@@ -67,8 +66,8 @@ impl Correlating {
         (Self { correlator, ..Self::new(plan) }, restored)
     }
     /// What a later run needs.
-    pub(crate) fn save(&self) -> SavedState {
-        SavedState { correlations: self.correlator.save() }
+    pub(crate) fn save(&self) -> Saved {
+        self.correlator.save()
     }
 
     /// What reading came to is in `ledger`; what it lost is lost about the time of the next event. Windows

@@ -8,15 +8,13 @@ use std::sync::Arc;
 
 use etwatch_alert::telemetry::Telemetry;
 use etwatch_alert::{Forms, Sink};
-use etwatch_correlate::saved::Restored;
 use etwatch_event::Timestamp;
 
 use crate::correlating::{Correlating, Gap};
 use crate::derived::DerivedTeller;
 use crate::engine::{Engine, EngineError};
-use crate::options::{Observer, Progress, StateFile};
-use crate::report::{Report, StateNote};
-use crate::saved::{self, Found, Saver};
+use crate::options::{Observer, Progress};
+use crate::report::Report;
 use crate::work::{AlertContext, MatchedBatch};
 
 /// What matched batches go through, and what came of them.
@@ -26,7 +24,6 @@ pub(crate) struct Delivery<'a> {
     pub(crate) report: Report,
     pub(crate) progress: Progress,
     pub(crate) observer: &'a mut dyn Observer,
-    saver: Option<Saver>,
     /// Whether sinks may hold something that they were handed since they were flushed last.
     holds: bool,
     sinks: &'a mut [Box<dyn Sink>],
@@ -34,41 +31,20 @@ pub(crate) struct Delivery<'a> {
     derived: DerivedTeller,
 }
 
-/// What an earlier run left, as far as it fits, and what is to be said of it.
-fn take_up(engine: &Engine, file: Option<&StateFile>) -> (Correlating, Option<StateNote>) {
-    let plan = &engine.correlations;
-    let Some(file) = file else { return (Correlating::new(plan), None) };
-    match saved::load(&file.path) {
-        Found::Nothing => (Correlating::new(plan), Some(StateNote::default())),
-        Found::State(state) => {
-            let (correlating, restored) = Correlating::restore(plan, state.correlations);
-            let Restored { groups, left_out } = restored;
-            (correlating, Some(StateNote { groups, left_out, problem: None }))
-        }
-        Found::Problem(problem) => {
-            let note = StateNote { problem: Some(problem.to_string()), ..StateNote::default() };
-            (Correlating::new(plan), Some(note))
-        }
-    }
-}
-
 impl<'a> Delivery<'a> {
-    /// Begins with what an earlier run left in `state`. `files` are the names of the inputs by their numbers.
+    /// Nothing came yet. `files` are the names of the inputs by their numbers.
     pub(crate) fn new(
         engine: &Engine,
-        state: Option<&StateFile>,
         files: Vec<String>,
         sinks: &'a mut [Box<dyn Sink>],
         observer: &'a mut dyn Observer,
     ) -> Self {
-        let (correlating, note) = take_up(engine, state);
         Self {
             context: Arc::new(AlertContext { files, forms: Forms::of(sinks) }),
-            correlating,
-            report: Report::with_state(note),
+            correlating: Correlating::new(&engine.correlations),
+            report: Report::default(),
             progress: Progress::default(),
             observer,
-            saver: state.cloned().map(Saver::start),
             holds: false,
             sinks,
             derived: DerivedTeller::new(&engine.vocabulary),
@@ -97,11 +73,6 @@ impl<'a> Delivery<'a> {
         }
         self.tell_derived(&batch, usize::MAX)?;
         self.deliver_correlations(None)?;
-        if let Some(saver) = &mut self.saver
-            && saver.is_due()
-        {
-            self.report.note_saving(saver.save(&self.correlating.save()));
-        }
         self.observer.progress(self.progress);
         Ok(batch)
     }
@@ -139,13 +110,9 @@ impl<'a> Delivery<'a> {
         Ok(())
     }
 
-    /// There are no more batches: what waits for time to pass is decided, unless time goes on, in another run
-    /// or (`is_over` is false) without one.
+    /// There are no more batches: what waits for time to pass is decided, unless (`is_over` is false) time goes on
+    /// without this run.
     pub(crate) fn end(&mut self, is_over: bool) -> Result<(), EngineError> {
-        if let Some(saver) = &mut self.saver {
-            self.report.note_saving(saver.save(&self.correlating.save()));
-            return Ok(());
-        }
         if is_over {
             self.correlating.finish();
         }

@@ -8,20 +8,26 @@
 //! A bounded number of batches is being matched at any time; whoever hands on more waits for the oldest. Their
 //! results are taken in the order in which they were handed on, so alerts depend neither on the number of
 //! workers nor on the size of batches.
+//!
+//! What a run takes up from an earlier one and leaves for the next, what is known of hosts and what correlations
+//! have seen, is as of one place in that order: it is saved when all before has been delivered.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use etwatch_correlate::saved::Restored;
 use etwatch_event::{Event, EventBatch, Timestamp};
 use etwatch_state::{Settings, State};
 
-use crate::correlating::Gap;
+use crate::correlating::{Correlating, Gap};
 use crate::delivery::Delivery;
 use crate::engine::{Engine, EngineError};
 use crate::live::LiveEngine;
+use crate::options::StateFile;
 use crate::pending::Pending;
-use crate::report::Report;
+use crate::report::{Report, StateNote};
+use crate::saved::{self, Found, SavedState, Saver};
 use crate::work::{MatchedBatch, Workers};
 
 /// A batch is also full when its events hold this many bytes: some events are large.
@@ -42,6 +48,7 @@ pub(crate) struct Ordered<'a> {
     /// Events in order, not yet handed to matching.
     ordered: EventBatch,
     matching: VecDeque<Matching>,
+    saver: Option<Saver>,
 }
 
 /// What is on its way to delivery.
@@ -52,26 +59,57 @@ enum Matching {
     Passed(Vec<(u32, Timestamp)>),
 }
 
+/// What an earlier run left, as far as it fits; what is to be said of it is in the report.
+fn take_up(
+    engine: &Engine,
+    file: Option<&StateFile>,
+    settings: Settings,
+    delivery: &mut Delivery<'_>,
+) -> State {
+    let (plan, outline) = (&engine.correlations, Arc::clone(&engine.outline));
+    let note = match file.map(|file| saved::load(&file.path)) {
+        None => None,
+        Some(Found::Nothing) => Some(StateNote::default()),
+        Some(Found::State(found)) => {
+            let SavedState { correlations, hosts } = *found;
+            let (correlating, Restored { groups, left_out }) =
+                Correlating::restore(plan, correlations);
+            let note = StateNote { groups, hosts: hosts.hosts(), left_out, problem: None };
+            (delivery.correlating, delivery.report.state) = (correlating, Some(note));
+            return State::restore(settings, outline, hosts);
+        }
+        Some(Found::Problem(problem)) => {
+            Some(StateNote { problem: Some(problem.to_string()), ..StateNote::default() })
+        }
+    };
+    delivery.report.state = note;
+    State::new(settings, outline)
+}
+
 impl<'a> Ordered<'a> {
-    /// Nothing came yet. `live`: where the engine of `workers` came from, if it may change.
+    /// Begins with what an earlier run left in `file`. `live`: where the engine of `workers` came from, if it may
+    /// change.
     pub(crate) fn new(
         workers: &Workers,
         live: Option<&'a LiveEngine>,
         settings: Settings,
-        delivery: Delivery<'a>,
+        file: Option<&StateFile>,
+        mut delivery: Delivery<'a>,
     ) -> Self {
         let engine = workers.engine().clone();
         let settings =
             Settings { batch: settings.batch.max(1), batch_bytes: BATCH_BYTES, ..settings };
+        let state = take_up(&engine, file, settings, &mut delivery);
         let mut stage = Self {
             workers: workers.clone(),
-            state: State::new(settings, Arc::clone(&engine.outline)),
+            state,
             delivery,
             live,
             ordered: workers.batch(),
             batch: settings.batch,
             matching: VecDeque::new(),
             engine,
+            saver: file.cloned().map(Saver::start),
         };
         stage.use_engine();
         let sets = stage.engine.vocabulary.sets().len();
@@ -110,15 +148,36 @@ impl<'a> Ordered<'a> {
     /// There are no more events: what waits leaves, and everything is delivered. `is_over`: so is the time of
     /// what was read, and what waits for time to pass is decided, unless that is kept for another run.
     pub(crate) fn end(&mut self, is_over: bool) -> Result<(), EngineError> {
-        while self.state.finish(&mut self.ordered, &mut self.delivery.report.ledger) {
+        while self.leave() {
             self.hand_on()?;
             self.follow();
         }
         self.hand_on()?;
-        while !self.matching.is_empty() {
-            self.take_matches()?;
+        self.take_all_matches()?;
+        if self.saver.is_some() {
+            return self.save();
         }
         self.delivery.end(is_over)
+    }
+
+    /// There are no more events. What is open stays so if time goes on in another run.
+    fn leave(&mut self) -> bool {
+        let (out, ledger) = (&mut self.ordered, &mut self.delivery.report.ledger);
+        match self.saver {
+            Some(_) => self.state.pause(out, ledger),
+            None => self.state.finish(out, ledger),
+        }
+    }
+
+    /// Saves state: what hosts are known for and what correlations have seen end with the same event.
+    fn save(&mut self) -> Result<(), EngineError> {
+        self.take_all_matches()?;
+        if let Some(saver) = &mut self.saver {
+            let Delivery { correlating, report, .. } = &mut self.delivery;
+            let (correlations, hosts) = (correlating.save(), self.state.save());
+            report.note_saving(saver.save(&SavedState { correlations, hosts }));
+        }
+        Ok(())
     }
 
     /// Has all sinks deliver what they hold, and gives the report.
@@ -157,6 +216,13 @@ impl<'a> Ordered<'a> {
         let batch = self.workers.match_batch(batch, &self.delivery.context);
         self.matching.push_back(Matching::Batch(batch, gaps));
         while self.matching.len() > 2 * self.workers.count() {
+            self.take_matches()?;
+        }
+        if self.saver.as_ref().is_some_and(Saver::is_due) { self.save() } else { Ok(()) }
+    }
+
+    fn take_all_matches(&mut self) -> Result<(), EngineError> {
+        while !self.matching.is_empty() {
             self.take_matches()?;
         }
         Ok(())

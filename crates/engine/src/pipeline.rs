@@ -80,10 +80,10 @@ fn run(
     observer: &mut dyn Observer,
 ) -> Result<Report, EngineError> {
     let files = locations.iter().map(Location::name).collect();
-    let delivery = Delivery::new(workers.engine(), options.state.as_ref(), files, sinks, observer);
+    let delivery = Delivery::new(workers.engine(), files, sinks, observer);
     let settings = Settings { enrich: options.enrich, batch: options.batch, ..Settings::default() };
     let mut run = Run {
-        ordered: Ordered::new(workers, live, settings, delivery),
+        ordered: Ordered::new(workers, live, settings, options.state.as_ref(), delivery),
         options,
         inputs: Vec::new(),
         unopened: VecDeque::new(),

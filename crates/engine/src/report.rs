@@ -53,6 +53,8 @@ pub struct Report {
 pub struct StateNote {
     /// Groups of correlations that were taken up.
     pub groups: usize,
+    /// Hosts of which something was remembered.
+    pub hosts: usize,
     /// Correlations of which there were some, but that are gone or say something else now.
     pub left_out: Vec<String>,
     /// What is wrong with the file.
@@ -196,10 +198,6 @@ impl Report {
         }
     }
 
-    /// That of a run which begins with what an earlier one left.
-    pub(crate) fn with_state(state: Option<StateNote>) -> Self {
-        Self { state, ..Self::default() }
-    }
     /// Takes note of how writing the state went; the run goes on either way.
     pub(crate) fn note_saving(&mut self, result: Result<(), SavedError>) {
         if let (Some(note), Err(error)) = (&mut self.state, result) {

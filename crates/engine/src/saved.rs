@@ -1,4 +1,6 @@
-//! State that outlives a run: windows of days must survive a restart.
+//! State that outlives a run: windows of days must survive a restart, and so must what is known of hosts.
+//!
+//! A file holds what [`etwatch_state`] remembers of hosts and the windows of correlations, both as of the same event.
 //!
 //! ```text
 //! "etwatch state" 0x0A | version, u32 | length of the rest, u64 | SHA-256 of it | content (postcard)
@@ -6,9 +8,10 @@
 //!
 //! Numbers are little endian. A file is written beside the one before it and takes its place at once, so what
 //! is there is whole, whenever the power goes. One that is damaged all the same, or of another version, is set
-//! aside under another name and the run begins afresh: its windows are lost, the host is watched on. What is
+//! aside under another name and the run begins afresh: what was remembered is lost, the host is watched on. What is
 //! read may have been written by anyone; it is bounded, and nothing in it is believed beyond its form.
 
+use std::cmp::Ordering;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -25,10 +28,10 @@ use crate::options::StateFile;
 /// What a file begins with.
 const MAGIC: &[u8; 14] = b"etwatch state\n";
 /// Changes when what is written changes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Bytes of the head: magic, version, length, SHA-256.
 const HEAD: usize = MAGIC.len() + 4 + 8 + 32;
-/// Bytes that are read of a file; memory of windows is bounded far below.
+/// Bytes that are read and written; a host that has all its tables full takes a quarter of it.
 const MOST_BYTES: u64 = 1 << 30;
 
 /// What a run leaves for the next one.
@@ -36,6 +39,8 @@ const MOST_BYTES: u64 = 1 << 30;
 pub struct SavedState {
     /// The windows of correlations.
     pub correlations: Saved,
+    /// What is remembered of hosts.
+    pub hosts: etwatch_state::saved::Saved,
 }
 
 /// Why state could not be read or written.
@@ -53,7 +58,7 @@ pub enum SavedError {
         source: io::Error,
     },
     /// The file is not what was written.
-    #[error("the state in {path} {what}; it was set aside as {aside}, windows begin anew")]
+    #[error("the state in {path} {what}; it was set aside as {aside}, everything begins anew")]
     Damaged {
         /// The file.
         path: String,
@@ -61,6 +66,14 @@ pub enum SavedError {
         what: &'static str,
         /// Where it is now.
         aside: String,
+    },
+    /// There is more than a file may hold; what was written before is still there.
+    #[error("the state takes {bytes} bytes, which is too much for {path}")]
+    TooLarge {
+        /// The file.
+        path: String,
+        /// How much it is.
+        bytes: usize,
     },
 }
 
@@ -70,7 +83,7 @@ pub enum Found {
     /// There is no file.
     Nothing,
     /// What an earlier run left.
-    State(SavedState),
+    State(Box<SavedState>),
     /// There is a file, but it can't be used.
     Problem(SavedError),
 }
@@ -92,7 +105,7 @@ pub fn load(path: &Path) -> Found {
         return Found::Problem(failed("read", path, error));
     }
     match read(&bytes) {
-        Ok(state) => Found::State(state),
+        Ok(state) => Found::State(Box::new(state)),
         Err(what) => Found::Problem(set_aside(path, what)),
     }
 }
@@ -122,8 +135,10 @@ pub fn read(bytes: &[u8]) -> Result<SavedState, &'static str> {
     if magic != MAGIC {
         return Err("is no file of state");
     }
-    if u32::from_le_bytes(*version) != VERSION {
-        return Err("is of another version");
+    match u32::from_le_bytes(*version).cmp(&VERSION) {
+        Ordering::Less => return Err("is of an older version"),
+        Ordering::Greater => return Err("is of a newer version"),
+        Ordering::Equal => {}
     }
     if u64::from_le_bytes(*length) != content.len() as u64 {
         return Err("is cut off");
@@ -149,22 +164,27 @@ pub fn parse(content: &[u8]) -> Result<SavedState, &'static str> {
 #[must_use]
 pub fn written(state: &SavedState) -> Vec<u8> {
     // It consists of numbers, texts and lists, which always have a form.
-    let content = postcard::to_stdvec(state).unwrap_or_default();
-    let mut bytes = Vec::with_capacity(HEAD + content.len());
-    bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&VERSION.to_le_bytes());
-    bytes.extend_from_slice(&(content.len() as u64).to_le_bytes());
-    bytes.extend_from_slice(&Sha256::digest(&content));
-    bytes.extend_from_slice(&content);
+    let mut bytes = postcard::to_extend(state, vec![0; HEAD]).unwrap_or_default();
+    if let Some((head, content)) = bytes.split_first_chunk_mut::<HEAD>() {
+        let (version, length) = (VERSION.to_le_bytes(), (content.len() as u64).to_le_bytes());
+        let digest = Sha256::digest(content);
+        let parts = MAGIC.iter().chain(&version).chain(&length).chain(digest.as_slice());
+        head.iter_mut().zip(parts).for_each(|(place, byte)| *place = *byte);
+    }
     bytes
 }
 
 /// Puts state in place of what was at `path`.
 ///
 /// # Errors
-/// [`SavedError::Io`]; then what was there is still there.
+/// [`SavedError::Io`], [`SavedError::TooLarge`]; then what was there is still there.
 pub fn store(path: &Path, state: &SavedState) -> Result<(), SavedError> {
-    replace(path, &written(state)).map_err(|error| failed("write", path, error))
+    let content = written(state);
+    if content.len() as u64 > MOST_BYTES {
+        let path = path.display().to_string();
+        return Err(SavedError::TooLarge { path, bytes: content.len() });
+    }
+    replace(path, &content).map_err(|error| failed("write", path, error))
 }
 
 /// Writes state at intervals.

@@ -1,36 +1,15 @@
 //! Once everything is known and has grown, normalising takes no memory, whatever the steps of a row are.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "../../../tests/support/allocations.rs"]
+mod allocations;
+
 use std::sync::Arc;
 
+use allocations::allocations;
 use etwatch_event::{
     EventBatch, FieldNames, RecordBatch, Shape, Sid, Timestamp, Value, Vocabulary,
 };
 use etwatch_normalise::{Context, Normaliser, Table, Taxonomy, Volumes};
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is passed on to the system's allocator unchanged; counting touches only a
-// thread-local number that needs no allocation of its own.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promises about `layout` are passed on.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: `pointer` came from `alloc` above with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 /// A record of ETW: provider, id, opcode, fields.
 type Sample<'a> = (&'a str, u32, u64, &'a [(&'a str, Value<'a>)]);
@@ -133,8 +112,5 @@ fn a_warm_normaliser_allocates_nothing() {
         events.len()
     };
     one_round();
-    let before = ALLOCATIONS.with(Cell::get);
-    assert!(before > 0, "the counter must count");
-    assert_eq!(one_round(), 500);
-    assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
+    assert_eq!(allocations(one_round), (500, 0));
 }

@@ -12,9 +12,10 @@
 //! for a name becomes the name, or else the SID's text.
 
 use etwatch_event::batch::EventBuilder;
-use etwatch_event::{Event, FieldId, FieldTable, Value};
+use etwatch_event::{Event, Value};
 use lru::LruCache;
 
+use crate::fields::field_numbers;
 use crate::fill::{Attribute, Party};
 
 /// Accounts that are remembered; the one that signed on longest ago goes first.
@@ -24,23 +25,13 @@ const LONGEST: usize = 1_024;
 /// How each SID begins.
 const SID: &str = "S-1-";
 
-/// Numbers of the fields of a logon.
-#[derive(Clone, Debug)]
-pub(crate) struct AccountFields {
-    sid: FieldId,
-    name: FieldId,
-    domain: FieldId,
-}
-
-impl AccountFields {
-    /// Gives the fields their numbers.
-    pub(crate) fn intern(table: &mut FieldTable) -> Self {
-        Self {
-            sid: table.intern("TargetUserSid"),
-            name: table.intern("TargetUserName"),
-            domain: table.intern("TargetDomainName"),
-        }
-    }
+field_numbers! {
+    /// Numbers of the fields of a logon.
+    pub(crate) struct AccountFields;
+    fields:
+    sid = "TargetUserSid",
+    name = "TargetUserName",
+    domain = "TargetDomainName",
 }
 
 /// SIDs with their names.

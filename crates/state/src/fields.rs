@@ -1,6 +1,6 @@
 //! The fields that are read and filled here, by their numbers, and how numbers are read from them.
 
-use etwatch_event::{Event, FieldId, FieldTable, Guid, Value, Vocabulary};
+use etwatch_event::{Event, FieldId, Guid, Value, Vocabulary};
 
 use crate::accounts::AccountFields;
 use crate::derived::DerivedFields;
@@ -11,22 +11,32 @@ use crate::names::NameFields;
 use crate::processes::ProcessFields;
 use crate::scripts::ScriptFields;
 
-macro_rules! own_fields {
-    ($($field:ident = $name:literal,)*) => {
-        /// Fields that belong neither to processes nor to names.
-        #[derive(Clone, Debug)]
-        pub(crate) struct OwnFields {
-            $(pub(crate) $field: FieldId,)*
+/// Fields that are looked at, by numbers that are looked up once.
+macro_rules! field_numbers {
+    (
+        $(#[$meta:meta])*
+        $visible:vis struct $name:ident;
+        $of:vis fields: $($field:ident = $text:literal,)*
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug)]
+        $visible struct $name {
+            $(#[doc = concat!("`", $text, "`.")] $of $field: ::etwatch_event::FieldId,)*
         }
-        impl OwnFields {
-            fn intern(table: &mut FieldTable) -> Self {
-                Self { $($field: table.intern($name),)* }
+        impl $name {
+            /// Their numbers in `table`, given one where they are new.
+            $visible fn intern(table: &mut ::etwatch_event::FieldTable) -> Self {
+                Self { $($field: table.intern($text),)* }
             }
         }
     };
 }
+pub(crate) use field_numbers;
 
-own_fields! {
+field_numbers! {
+    /// Fields that belong neither to processes nor to names.
+    pub(crate) struct OwnFields;
+    pub(crate) fields:
     process_id = "ProcessId",
     image = "Image",
     command_line = "CommandLine",
@@ -74,7 +84,7 @@ impl Outline {
         Self {
             own: OwnFields::intern(&mut vocabulary.fields),
             processes: ProcessFields::intern(&mut vocabulary.fields),
-            names: NameFields::new(&mut vocabulary.fields),
+            names: NameFields::intern(&mut vocabulary.fields),
             answers: AnswerFields::intern(&mut vocabulary.fields),
             accounts: AccountFields::intern(&mut vocabulary.fields),
             scripts: ScriptFields::intern(&mut vocabulary.fields),

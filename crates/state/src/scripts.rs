@@ -14,11 +14,11 @@
 
 use std::collections::BTreeMap;
 
-use etwatch_event::{Event, FieldId, FieldTable, Shape};
+use etwatch_event::{Event, Shape};
 use lru::LruCache;
 use serde::{Deserialize, Serialize};
 
-use crate::fields::id;
+use crate::fields::{field_numbers, id};
 use crate::saved::{shape_number, shape_of};
 
 /// Scripts of which parts are awaited; the one that got none for longest goes first.
@@ -32,27 +32,14 @@ const PART_BYTES: usize = 64;
 /// Bytes of an id; Windows' is a GUID.
 const ID_BYTES: usize = 64;
 
-/// Numbers of the fields of a part.
-#[derive(Clone, Debug)]
-pub(crate) struct ScriptFields {
-    id: FieldId,
-    /// The text.
-    pub(crate) text: FieldId,
-    /// Which part it is, from 1 on.
-    pub(crate) number: FieldId,
-    total: FieldId,
-}
-
-impl ScriptFields {
-    /// Gives the fields their numbers.
-    pub(crate) fn intern(table: &mut FieldTable) -> Self {
-        Self {
-            id: table.intern("ScriptBlockId"),
-            text: table.intern("ScriptBlockText"),
-            number: table.intern("MessageNumber"),
-            total: table.intern("MessageTotal"),
-        }
-    }
+field_numbers! {
+    /// Numbers of the fields of a part, whose numbers are from 1 on.
+    pub(crate) struct ScriptFields;
+    pub(crate) fields:
+    id = "ScriptBlockId",
+    text = "ScriptBlockText",
+    number = "MessageNumber",
+    total = "MessageTotal",
 }
 
 /// The parts of a script that came.

@@ -8,12 +8,12 @@
     reason = "a failure in a test is a finding"
 )]
 
+#[path = "../../../tests/support/allocations.rs"]
+mod allocations;
 #[path = "facts/scene.rs"]
 mod scene;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
+use allocations::{allocations, held};
 use etwatch_event::Activity::{
     Connection, FileUse, ImageLoad, KeyUse, ProcessAccess, ProcessStart, Send, ThreadStart,
 };
@@ -21,32 +21,6 @@ use etwatch_event::Shape;
 use etwatch_event::Value::{Hex, Text, Unsigned};
 
 use scene::{Scene, all_names};
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-    static BYTES: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is passed on to the system's allocator unchanged; counting touches only
-// thread-local numbers that need no allocation of their own.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        BYTES.with(|bytes| bytes.set(bytes.get().wrapping_add(layout.size())));
-        // SAFETY: the caller's promises about `layout` are passed on.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        BYTES.with(|bytes| bytes.set(bytes.get().wrapping_sub(layout.size())));
-        // SAFETY: `pointer` came from `alloc` above with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 const PROCESSES: u32 = 100_000;
 const MOST: usize = 60_000_000;
@@ -107,9 +81,9 @@ fn bytes_of(is_named: bool, paths: &[String]) -> usize {
     if is_named {
         scene.keep_but_do_not_tell();
     }
-    let before = BYTES.with(Cell::get);
+    let before = held();
     (0..PROCESSES).for_each(|number| live(&mut scene, number, paths, true));
-    let after = BYTES.with(Cell::get);
+    let after = held();
     if is_named {
         scene.reload();
         assert_eq!(
@@ -154,10 +128,8 @@ fn to_count_and_tell_facts_of_known_processes_nothing_is_allocated() {
     };
     one_round(&mut scene);
     let (files, bytes) = (scene.told("ProcessFilesWritten"), scene.told("ProcessBytesOut"));
-    let before = ALLOCATIONS.with(Cell::get);
-    assert!(before > 0, "the counter must count");
-    one_round(&mut scene);
-    assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
+    let ((), count) = allocations(|| one_round(&mut scene));
+    assert_eq!(count, 0);
     assert_eq!((files.as_str(), bytes.as_str()), ("1", "10100"));
     assert_eq!(scene.told("ProcessBytesOut"), "20100");
     assert_eq!(scene.told("ProcessImageNames").split('|').count(), 31);

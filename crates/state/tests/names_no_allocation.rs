@@ -5,12 +5,12 @@
     reason = "a test that fails must say where; lints know tests only by their attribute"
 )]
 
+#[path = "../../../tests/support/allocations.rs"]
+mod allocations;
 #[path = "names/host.rs"]
 mod host;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
+use allocations::allocations;
 use etwatch_event::Activity::{
     Connection, DnsQuery, FileClose, FileOpen, FileRename, FileUse, KeyClose, KeyOpen, ValueUse,
 };
@@ -18,29 +18,6 @@ use etwatch_event::Value::{Hex, Text, Unsigned};
 use etwatch_state::names::{Limits, TableLimits};
 
 use host::{Host, fields};
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is passed on to the system's allocator unchanged; counting touches only a
-// thread-local number that needs no allocation of its own.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promises about `layout` are passed on.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: `pointer` came from `alloc` above with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 /// Opens, uses and closes 2,000 handles of each kind; half of the files are never closed.
 fn one_round(host: &mut Host, names: &[String], start: u64) -> usize {
@@ -80,11 +57,8 @@ fn full_tables_allocate_nothing() {
         Host::new(Limits { files: table, keys: table, queries: table, ..Limits::default() });
     one_round(&mut host, &names, 0);
     one_round(&mut host, &names, 10_000);
-    let before = ALLOCATIONS.with(Cell::get);
-    assert!(before > 0, "the counter must count");
-    let found = one_round(&mut host, &names, 20_000);
-    assert_eq!(found, 2_000 * 5);
-    assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
+    let counted = allocations(|| one_round(&mut host, &names, 20_000));
+    assert_eq!(counted, (2_000 * 5, 0));
     assert!(host.names.counts().files.evicted > 0);
     let used = host.tell(30_000, FileUse, 1, &[("FileKey", Hex(2_000 * 32))]);
     assert_eq!(fields(used), [("TargetFilename", "C:\\another")]);

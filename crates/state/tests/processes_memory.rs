@@ -2,42 +2,12 @@
 //!
 //! `cargo test -p etwatch-state --test processes_memory -- --nocapture` prints the figures.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "../../../tests/support/allocations.rs"]
+mod allocations;
 
+use allocations::{allocations, held, most_held};
 use etwatch_event::Timestamp;
 use etwatch_state::processes::{Limits, ProcessPart, ProcessTable, Source};
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-    static BYTES: Cell<usize> = const { Cell::new(0) };
-    static MOST_BYTES: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is passed on to the system's allocator unchanged; counting touches only
-// thread-local numbers that need no allocation of their own.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        let now = BYTES.with(|bytes| {
-            bytes.set(bytes.get().wrapping_add(layout.size()));
-            bytes.get()
-        });
-        MOST_BYTES.with(|most| most.set(most.get().max(now)));
-        // SAFETY: the caller's promises about `layout` are passed on.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        BYTES.with(|bytes| bytes.set(bytes.get().wrapping_sub(layout.size())));
-        // SAFETY: `pointer` came from `alloc` above with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 const PROCESSES: u32 = 100_000;
 const MOST: usize = 60_000_000;
@@ -79,10 +49,6 @@ fn load_images(table: &mut ProcessTable, number: u32) {
     }
 }
 
-fn bytes() -> usize {
-    BYTES.with(Cell::get)
-}
-
 fn megabytes(bytes: usize) -> String {
     format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
 }
@@ -90,18 +56,21 @@ fn megabytes(bytes: usize) -> String {
 #[test]
 fn a_hundred_thousand_live_processes_take_at_most_60_megabytes() {
     let limits = Limits { modules: 4 << 20, ..Limits::default() };
-    let before = bytes();
-    let mut table = ProcessTable::new("ws-1", limits);
-    (0..PROCESSES).for_each(|number| start(&mut table, number));
-    let (bare, most) = (bytes() - before, MOST_BYTES.with(Cell::get) - before);
+    let before = held();
+    let (mut table, most) = most_held(|| {
+        let mut table = ProcessTable::new("ws-1", limits);
+        (0..PROCESSES).for_each(|number| start(&mut table, number));
+        table
+    });
+    let bare = held() - before;
     assert_eq!(table.counts().live, PROCESSES as usize);
     assert_eq!(table.memory_bytes(), bare - table.host().len(), "the table knows its own size");
     (0..PROCESSES).for_each(|number| load_images(&mut table, number));
-    let full = bytes() - before;
+    let full = held() - before;
     assert_eq!(table.counts().modules, PROCESSES as usize * 30);
     assert_eq!(table.memory_bytes(), full - table.host().len());
     drop(table);
-    assert_eq!(bytes(), before, "nothing is left behind");
+    assert_eq!(held(), before, "nothing is left behind");
     let each = |bytes: usize| bytes / PROCESSES as usize;
     println!(
         "{PROCESSES} processes: {} bytes each, {}, while growing {}; with 30 images each: {} bytes each, {}",
@@ -153,9 +122,6 @@ fn to_look_a_process_up_nothing_is_allocated() {
         found
     };
     let first = one_round();
-    let before = ALLOCATIONS.with(Cell::get);
-    assert!(before > 0, "the counter must count");
-    assert_eq!(one_round(), first);
+    assert_eq!(allocations(one_round), (first, 0));
     assert!(first > 5_000, "{first}");
-    assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
 }

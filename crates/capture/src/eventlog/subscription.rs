@@ -103,7 +103,7 @@ pub struct ChannelStatus {
 #[derive(Debug)]
 pub enum Next {
     /// Events.
-    Piece(Piece),
+    Piece(Box<Piece>),
     /// Nothing came for as long as was to be waited.
     Quiet,
     /// It was stopped.
@@ -183,7 +183,7 @@ impl Subscription {
             self.has_news |= self.log.wait(wait);
             self.gather(&mut block);
         }
-        if block.has_anything() { Next::Piece(Piece::Xml(block)) } else { Next::Quiet }
+        if block.has_anything() { Next::Piece(Box::new(Piece::Xml(block))) } else { Next::Quiet }
     }
 
     /// Opens the channels that are due, and goes round them until the block is full or they have nothing more.

@@ -107,6 +107,7 @@ impl EventLog for LocalEventLog {
         query: &str,
         start: Start<'_>,
     ) -> Result<Box<dyn ChannelEvents>, EventLogError> {
+        let (path, wide_query) = (wide(channel, Call::Subscribe)?, wide(query, Call::Subscribe)?);
         let bookmark = Bookmark::new(start, channel)?;
         let flags = match start {
             Start::After(_) => EvtSubscribeStartAfterBookmark | EvtSubscribeStrict,
@@ -115,7 +116,6 @@ impl EventLog for LocalEventLog {
             Start::Now | Start::Oldest => EvtSubscribeStartAtOldestRecord,
         };
         let after = if flags == EvtSubscribeStartAtOldestRecord { 0 } else { bookmark.handle.0 };
-        let (path, wide_query) = (wide(channel, Call::Subscribe)?, wide(query, Call::Subscribe)?);
         let signal = self.signal.as_raw_handle();
         // SAFETY: both texts end in NUL and live through the call, which copies them. The event object is open, and
         // stays so as long as the subscription: `LocalChannel` holds it and drops it last. `after` is null or a

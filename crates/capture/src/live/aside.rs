@@ -12,6 +12,10 @@ use super::buffer::{BufferSize, RecordBuffer};
 use super::counters::{Counters, Dropped};
 use super::desk::{Desk, Layout};
 
+/// Buffers that a session that may drop fills here. Handing a batch on wakes its reader, who may take the processor
+/// from the flusher while that still has the desk, for some milliseconds: thousands of records.
+const MOST: usize = 64;
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Aside(Mutex<Buffers>);
@@ -30,6 +34,7 @@ struct Buffers {
 impl Aside {
     pub(super) fn new(layout: &Layout) -> Self {
         let Layout { size, most, may_drop, .. } = *layout;
+        let most = if may_drop { most.min(MOST) } else { most };
         let spare = Some(RecordBuffer::new(size));
         Self(Mutex::new(Buffers { filled: Vec::new(), spare, size, most, may_drop }))
     }
@@ -49,8 +54,9 @@ impl Aside {
         }
         let mut next = match buffers.spare.take() {
             Some(spare) => spare,
-            None if buffers.may_drop => return Err(Dropped::HeldUp),
-            None if buffers.filled.len() >= buffers.most => return Err(Dropped::Limit),
+            None if buffers.filled.len() >= buffers.most => {
+                return Err(if buffers.may_drop { Dropped::HeldUp } else { Dropped::Limit });
+            }
             None => {
                 counters.count_grown();
                 RecordBuffer::new(buffers.size)

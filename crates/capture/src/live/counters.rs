@@ -1,7 +1,7 @@
 //! What a session counts while it runs.
 //!
 //! Each number has one writer at a time, so counting is a load and a store; whoever reads them sees each
-//! number as it was a moment ago. None of them ever goes back: a batch takes along a [`Tally`] of all of them, and the
+//! number as it was a moment ago. None of them ever goes back: a batch takes along a tally of all of them, and the
 //! difference of two is what happened in between, whatever was lost on the way.
 //!
 //! ```text

@@ -1,7 +1,7 @@
 //! What is done on the thread that Windows calls back on: filter, copy, hand off.
 //!
 //! The thread must not wait, so the desk is only tried for. While another thread has it (the flusher, for as long as
-//! handing on half a batch takes), records are put *aside* ([`super::aside`]); whoever has the desk next brings them
+//! handing on half a batch takes), records are put *aside* (`aside`); whoever has the desk next brings them
 //! there before anything else, so their order stays.
 //!
 //! Each delivered record ends in one place: filtered, dropped with a reason, or copied. One that was wanted and

@@ -184,7 +184,8 @@ mod tests {
         ) {
             let mut order: Vec<_> = (0_u64..2_000).filter(|number| !lost.contains(number)).collect();
             // The first one stays the first: what comes before it was before the session.
-            order.sort_by_key(|number| if *number == 0 { 0 } else { number + moved[*number as usize] });
+            let moved = |number: &u64| moved[usize::try_from(*number).unwrap()];
+            order.sort_by_key(|number| if *number == 0 { 0 } else { number + moved(number) });
             let mut gaps = SequenceGaps::default();
             order.iter().for_each(|number| gaps.saw(1, *number));
             gaps.settle();

@@ -15,7 +15,7 @@ use etwatch_capture::etl::EtlScratch;
 use etwatch_capture::open;
 use etwatch_capture::source::Location;
 
-use crate::memory::most_held;
+use crate::allocations::most_held;
 use crate::place::corpus;
 use crate::reading::{Outcome, each_piece, slices_of};
 

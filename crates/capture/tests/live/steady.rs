@@ -5,7 +5,7 @@ use std::time::Duration;
 use etwatch_capture::live::{Capture, Feed, Intake, Next, Receive, SessionSettings};
 use etwatch_event::{RawHeader, RawRecord};
 
-use crate::memory::most_held;
+use crate::allocations::most_held;
 
 /// Delivers so many records, and reads what was handed on now and then; how many came back.
 fn deliver(records: u64, intake: &mut Intake, feed: &mut Feed) -> usize {

@@ -45,8 +45,8 @@ pub(super) struct LineFlags {
     /// Leave the summary and the progress bar out
     #[arg(short, long)]
     pub(super) quiet: bool,
-    /// Take the windows of correlations up from this file, and keep them in it for the next run, instead of
-    /// deciding those that wait for time to pass when the input ends
+    /// Take what is remembered of hosts and windows of correlations up from this file, and keep it there for the
+    /// next run, instead of telling what is open when the input ends
     #[arg(long, value_name = "FILE")]
     pub(super) state: Option<PathBuf>,
     /// Write the state also while the run goes on, this often
@@ -67,8 +67,8 @@ impl LineFlags {
     ///
     /// # Errors
     /// What is wrong with the known-good endpoints, for a message.
-    pub(super) fn apply(&self, engine: Engine) -> Result<Engine, String> {
-        let engine = self.endpoints.apply(engine)?;
+    pub(super) fn apply(&self, config: &Config, engine: Engine) -> Result<Engine, String> {
+        let engine = self.endpoints.apply(config, engine)?;
         Ok(if self.derived { engine.with_derived() } else { engine })
     }
 

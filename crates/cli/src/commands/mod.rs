@@ -82,6 +82,14 @@ impl Command {
     }
 }
 
+/// The exit status of a command, which tells why it could not be carried out.
+fn exit_status(result: Result<u8, (u8, String)>) -> u8 {
+    result.unwrap_or_else(|(status, message)| {
+        terminal::error(&message);
+        status
+    })
+}
+
 /// Which endpoints are known to be good; a flag of commands that derive events.
 #[derive(Debug, clap::Args)]
 struct EndpointFlags {
@@ -91,12 +99,14 @@ struct EndpointFlags {
 }
 
 impl EndpointFlags {
-    /// The same engine, with those of the file if there is one.
+    /// The same engine, with those of the file that is named here, else in the configuration, if there is one.
     ///
     /// # Errors
     /// What is wrong with the file, for a message.
-    fn apply(&self, engine: Engine) -> Result<Engine, String> {
-        let Some(path) = &self.endpoints else { return Ok(engine) };
+    fn apply(&self, config: &Config, engine: Engine) -> Result<Engine, String> {
+        let Some(path) = self.endpoints.as_ref().or(config.endpoints.as_ref()) else {
+            return Ok(engine);
+        };
         let known_good = endpoints::load(path).map_err(|error| error.to_string())?;
         Ok(engine.with_known_good(known_good))
     }

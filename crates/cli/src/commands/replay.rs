@@ -6,9 +6,9 @@ use etwatch_engine::replay;
 
 use crate::commands::line_flags::LineFlags;
 use crate::commands::rule_flags::Rules;
-use crate::commands::{DONE, FAILED, USAGE, find_inputs};
+use crate::commands::{DONE, FAILED, USAGE, exit_status, find_inputs};
 use crate::config::Config;
-use crate::terminal::{self, Bar};
+use crate::terminal::Bar;
 
 /// Replay recordings through the rules and print the alerts
 #[derive(Debug, clap::Args)]
@@ -38,20 +38,14 @@ pub(crate) struct Replay {
 impl Replay {
     /// Replays; the result is the exit status.
     pub(crate) fn run(&self, config: &Config) -> u8 {
-        match self.replay(config) {
-            Ok(status) => status,
-            Err((status, message)) => {
-                terminal::error(&message);
-                status
-            }
-        }
+        exit_status(self.replay(config))
     }
 
     fn replay(&self, config: &Config) -> Result<u8, (u8, String)> {
         let usage = |message: String| (USAGE, message);
         let found = find_inputs(&self.paths).map_err(usage)?;
         let Rules { engine, loaded, paths } = self.line.rules.load(config)?;
-        let engine = self.line.apply(engine).map_err(usage)?;
+        let engine = self.line.apply(config, engine).map_err(usage)?;
         let outputs = self.line.outputs(config, &found.inputs, (&engine, &paths), false);
         let mut outputs = outputs.map_err(usage)?;
         let mut bar = Bar::new(&found.inputs, self.line.quiet);

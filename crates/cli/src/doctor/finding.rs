@@ -130,7 +130,7 @@ mod tests {
         let [unknown, fail] = [Verdict::unknown("c", "d").of("x"), Verdict::fail("e", "f").of("x")];
         for (findings, status) in [
             (&[][..], NOTHING_TESTED),
-            (&[skipped.clone()], NOTHING_TESTED),
+            (&[Verdict::skipped("b").of("x")], NOTHING_TESTED),
             (&[pass.clone(), skipped.clone()], DONE),
             (&[pass.clone(), unknown.clone()], NOTHING_TESTED),
             (&[unknown, fail, pass, skipped], FAILED),

@@ -76,10 +76,10 @@ impl ClosingWindow {
                 values.insert(value.into());
             }
             Content::Temporal(window) => {
-                window.add(position, step);
+                window.add(position, step.clone());
             }
             Content::Ordered(window) => {
-                window.add(position, step, self.opened, automaton);
+                window.add(position, step.clone(), self.opened, automaton);
             }
             Content::Numbers(numbers) => {
                 let Some(number) = number else { return false };

@@ -127,11 +127,11 @@ impl Window {
                 return number.is_some_and(|number| window.add(number, step));
             }
             (Self::Temporal(window), _) => {
-                window.add(position, &step);
+                window.add(position, step);
             }
             (Self::Ordered(window), Method::Ordered(automaton)) => {
                 let from = step.time.saturating_sub(measuring.timespan);
-                window.add(position, &step, from, automaton);
+                window.add(position, step, from, automaton);
             }
             (Self::Closing(window), Method::Closing(automaton)) => {
                 return window.add(position, value, number, &step, automaton);

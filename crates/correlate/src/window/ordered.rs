@@ -136,7 +136,7 @@ pub(crate) enum OrderedWindow {
         place: u32,
         step: Step,
     },
-    Chains(Box<Vec<Chain>>),
+    Chains(Vec<Chain>),
 }
 
 impl From<Vec<Chain>> for OrderedWindow {
@@ -148,7 +148,7 @@ impl From<Vec<Chain>> for OrderedWindow {
             }
             Some(chain) => {
                 chains.push(chain);
-                Self::Chains(Box::new(chains))
+                Self::Chains(chains)
             }
         }
     }
@@ -159,7 +159,7 @@ impl From<OrderedWindow> for Vec<Chain> {
         match window {
             OrderedWindow::Empty => Self::new(),
             OrderedWindow::Begun { place, step } => vec![Chain { place, steps: vec![step] }],
-            OrderedWindow::Chains(chains) => *chains,
+            OrderedWindow::Chains(chains) => chains,
         }
     }
 }
@@ -207,43 +207,49 @@ impl OrderedWindow {
     }
 
     /// A match of the rule at `position`; chains that began before `from` are too old.
-    pub(crate) fn add(&mut self, position: u32, step: &Step, from: u64, automaton: &Automaton) {
-        for (index, rule) in automaton.rules.iter().enumerate().rev() {
-            if *rule != position {
-                continue;
-            }
-            let place = u32::try_from(index).unwrap_or(u32::MAX);
-            if automaton.is_first.get(index).is_some_and(|first| *first) {
-                self.put_first(place, step);
-                continue;
-            }
-            let comes_from = automaton.before.get(index).map(Vec::as_slice).unwrap_or_default();
-            let best =
-                self.chains()
-                    .filter(|chain| comes_from.contains(&chain.place) && chain.start() >= from)
-                    .filter(|chain| {
-                        chain.steps.last().is_some_and(|last| {
-                            last.is_before(step) && last.arrival != step.arrival
-                        })
-                    })
-                    .max_by_key(Look::start);
-            if let Some(chain) = best {
-                let steps = chain.steps.iter().chain([step]).cloned().collect();
-                self.put(Chain { place, steps });
+    pub(crate) fn add(&mut self, position: u32, step: Step, from: u64, automaton: &Automaton) {
+        let places = automaton.rules.iter().enumerate().rev();
+        let mut places = places.filter(|(_, rule)| **rule == position).peekable();
+        let mut step = Some(step);
+        while let Some((index, _)) = places.next() {
+            let own = if places.peek().is_some() { step.clone() } else { step.take() };
+            if let Some(own) = own {
+                self.add_at(index, own, from, automaton);
             }
         }
     }
 
+    /// A step for the place at `index`.
+    fn add_at(&mut self, index: usize, step: Step, from: u64, automaton: &Automaton) {
+        let place = u32::try_from(index).unwrap_or(u32::MAX);
+        if automaton.is_first.get(index).is_some_and(|first| *first) {
+            return self.put_first(place, step);
+        }
+        let comes_from = automaton.before.get(index).map(Vec::as_slice).unwrap_or_default();
+        let best = self
+            .chains()
+            .filter(|chain| comes_from.contains(&chain.place) && chain.start() >= from)
+            .filter(|chain| {
+                let last = chain.steps.last();
+                last.is_some_and(|last| last.is_before(&step) && last.arrival != step.arrival)
+            })
+            .max_by_key(Look::start);
+        if let Some(chain) = best {
+            let steps = chain.steps.iter().cloned().chain([step]).collect();
+            self.put(Chain { place, steps });
+        }
+    }
+
     /// A chain begins.
-    fn put_first(&mut self, place: u32, step: &Step) {
+    fn put_first(&mut self, place: u32, step: Step) {
         match self {
-            Self::Empty => *self = Self::Begun { place, step: step.clone() },
+            Self::Empty => *self = Self::Begun { place, step },
             Self::Begun { place: own, step: before } if *own == place => {
                 if before.time <= step.time {
-                    *before = step.clone();
+                    *before = step;
                 }
             }
-            _ => self.put(Chain { place, steps: vec![step.clone()] }),
+            _ => self.put(Chain { place, steps: vec![step] }),
         }
     }
 
@@ -253,7 +259,7 @@ impl OrderedWindow {
                 Self::Begun { place, step } => vec![Chain { place, steps: vec![step] }],
                 _ => Vec::new(),
             };
-            *self = Self::Chains(Box::new(begun));
+            *self = Self::Chains(begun);
         }
         let Self::Chains(chains) = self else { return };
         let start = |steps: &[Step]| steps.first().map_or(0, |step| step.time);
@@ -300,8 +306,7 @@ impl OrderedWindow {
         let told = told.map(|step| step.evidence.heap_bytes()).sum::<usize>();
         let Self::Chains(chains) = self else { return told };
         let steps = |chain: &Chain| of_block(chain.steps.capacity() * size_of::<Step>());
-        of_block(size_of::<Vec<Chain>>())
-            + of_block(chains.capacity() * size_of::<Chain>())
+        of_block(chains.capacity() * size_of::<Chain>())
             + chains.iter().map(steps).sum::<usize>()
             + told
     }

@@ -13,13 +13,13 @@ impl TemporalWindow {
     pub(crate) fn expire(&mut self, from: u64) {
         self.0.retain(|(_, step)| step.time >= from);
     }
-    pub(crate) fn add(&mut self, position: u32, step: &Step) {
+    pub(crate) fn add(&mut self, position: u32, step: Step) {
         match self.0.iter_mut().find(|(own, _)| *own == position) {
-            Some((_, last)) if last.is_before(step) => *last = step.clone(),
+            Some((_, last)) if last.is_before(&step) => *last = step,
             Some(_) => {}
             None => {
                 self.0.reserve_exact(1);
-                self.0.push((position, step.clone()));
+                self.0.push((position, step));
             }
         }
     }

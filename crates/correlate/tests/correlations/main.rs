@@ -11,5 +11,6 @@
 )]
 
 mod cases;
+mod change;
 mod properties;
 mod support;

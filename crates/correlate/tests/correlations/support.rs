@@ -108,11 +108,34 @@ impl Play {
         fields: &[(&str, Option<&str>)],
         attribution: Attribution,
     ) {
+        let computer = format!("host {}", attribution.host);
+        self.take_of(at, rules, fields, (attribution, Some(&computer)));
+    }
+
+    /// The same of an event that does not name its host.
+    pub(crate) fn take_unnamed(
+        &mut self,
+        at: f64,
+        rules: &str,
+        fields: &[(&str, Option<&str>)],
+        attribution: Attribution,
+    ) {
+        self.take_of(at, rules, fields, (attribution, None));
+    }
+
+    fn take_of(
+        &mut self,
+        at: f64,
+        rules: &str,
+        fields: &[(&str, Option<&str>)],
+        (attribution, computer): (Attribution, Option<&str>),
+    ) {
         let mut batch = EventBatch::new(Arc::clone(&self.vocabulary));
         let mut event = batch.begin(LayoutId::HEADER, LogSourceSetId::NONE);
         event.set_time(Timestamp::from_filetime(START + (at * SECOND) as u64));
-        let computer = format!("host {}", attribution.host);
-        event.push(FieldId::COMPUTER, FieldValue::Text(&computer));
+        if let Some(computer) = computer {
+            event.push(FieldId::COMPUTER, FieldValue::Text(computer));
+        }
         for (name, value) in fields {
             let value = value.map_or(FieldValue::Null, FieldValue::Text);
             event.push(self.vocabulary.fields.id(name).unwrap(), value);

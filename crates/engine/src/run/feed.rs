@@ -14,6 +14,7 @@ use etwatch_capture::{Piece, Source, SourceError};
 
 /// What a feed has next.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "moved once a batch, and most are records")]
 pub enum Next {
     /// Records.
     Piece(Piece),

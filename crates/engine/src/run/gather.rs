@@ -56,6 +56,7 @@ impl StopFlag {
 }
 
 /// What the thread of the run is told.
+#[expect(clippy::large_enum_variant, reason = "moved once a batch, and most are records")]
 pub(crate) enum Message {
     /// A feed, by its number, has records.
     Piece(u32, Piece),

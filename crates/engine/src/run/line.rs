@@ -78,8 +78,7 @@ impl<'a> Line<'a> {
     ) -> Result<Self, EngineError> {
         let workers = Workers::start(engine.current(), options.workers)?.waking(inbox.waker());
         let files = feeds.iter().map(|feed| feed.name.clone()).collect();
-        let state = options.state.as_ref();
-        let delivery = Delivery::new(workers.engine(), state, files, sinks, observer);
+        let delivery = Delivery::new(workers.engine(), files, sinks, observer);
         let hold = u64::try_from(options.hold.as_nanos() / 100).unwrap_or(u64::MAX);
         let settings = Settings {
             enrich: options.enrich,
@@ -89,7 +88,8 @@ impl<'a> Line<'a> {
             json_hold: 0,
             ..Settings::default()
         };
-        let mut ordered = Ordered::new(&workers, Some(engine), settings, delivery);
+        let mut ordered =
+            Ordered::new(&workers, Some(engine), settings, options.state.as_ref(), delivery);
         for (number, feed) in (0..).zip(&feeds) {
             if let Some(host) = &feed.host {
                 ordered.state.name_input(number, host);

@@ -13,8 +13,11 @@ use super::{Beacons, Endpoint, Known, Track};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SavedBeacons {
     tracks: Vec<(Arc<str>, Endpoint, [u32; 4], SavedTrack)>,
-    names: Vec<(Arc<str>, IpAddr, [u32; 4], Arc<str>, u64)>,
+    names: Vec<SavedName>,
 }
+
+/// Image, address, lineage, the name of the address, and when it was told.
+type SavedName = (Arc<str>, IpAddr, [u32; 4], Arc<str>, u64);
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct SavedTrack {

@@ -239,7 +239,8 @@ fn a_name_joins_addresses_and_an_address_keeps_its_name() {
 #[test]
 fn a_burst_is_one_beat_and_a_flood_of_endpoints_spares_a_beacon() {
     // One process of another image; a thousand children of one, which call themselves as the beacon does.
-    let floods: [(&str, fn(u32) -> [u32; 4]); 2] =
+    type Lineage = fn(u32) -> [u32; 4];
+    let floods: [(&str, Lineage); 2] =
         [("flood", |_| [100, 2, 1, 0]), ("beacon", |address| [1_000 + address, 100, 2, 1])];
     for (image, lineage) in floods {
         let mut beacons = Beacons::new(64);

@@ -1,23 +1,11 @@
 //! The fields of contacts that are read, and those of derived events that are written.
 
-use etwatch_event::{FieldId, FieldTable};
+use crate::fields::field_numbers;
 
-macro_rules! derived_fields {
-    ($($field:ident = $name:literal,)*) => {
-        /// Their numbers.
-        #[derive(Clone, Debug)]
-        pub(crate) struct DerivedFields {
-            $(pub(crate) $field: FieldId,)*
-        }
-        impl DerivedFields {
-            pub(crate) fn intern(table: &mut FieldTable) -> Self {
-                Self { $($field: table.intern($name),)* }
-            }
-        }
-    };
-}
-
-derived_fields! {
+field_numbers! {
+    /// Their numbers.
+    pub(crate) struct DerivedFields;
+    pub(crate) fields:
     protocol = "Protocol",
     initiated = "Initiated",
     source_ip = "SourceIp",

@@ -119,12 +119,12 @@ impl Derived {
         let mut numbers = Numbers::default();
         let people = self.people.in_order();
         let people = people.into_iter().map(|(key, who)| (key, numbers.of(who))).collect();
-        let connection =
-            |((key, ends), connection): (&(WhoKey, Ends), &Connection)| SavedConnection {
+        let connections = self.connections.in_order();
+        let connections = connections
+            .map(|((key, ends), connection)| SavedConnection {
                 key: *key,
                 ends: *ends,
-                // Numbered below.
-                who: 0,
+                who: numbers.of(&connection.who),
                 lineage: connection.lineage,
                 initiated: connection.initiated,
                 name: connection.name.clone(),
@@ -133,12 +133,8 @@ impl Derived {
                 seen: connection.seen,
                 contacts: connection.contacts,
                 flow: connection.flow,
-            };
-        let mut connections = Vec::new();
-        for entry in self.connections.in_order() {
-            let who = numbers.of(&entry.1.who);
-            connections.push(SavedConnection { who, ..connection(entry) });
-        }
+            })
+            .collect();
         let (hour, day, number) = self.flows.open();
         SavedDerived {
             computer: self.computer.clone(),

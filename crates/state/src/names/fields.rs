@@ -5,25 +5,14 @@
 
 use std::net::IpAddr;
 
-use etwatch_event::{Event, FieldId, FieldTable, Timestamp, Value};
+use etwatch_event::{Event, FieldId, Timestamp, Value};
 
-macro_rules! name_fields {
-    ($($name:ident = $field:literal,)*) => {
-        /// The numbers of the fields that [`super::ObjectNames`] reads, looked up once.
-        #[derive(Clone, Copy, Debug)]
-        pub struct NameFields {
-            $(#[doc = concat!("`", $field, "`.")] pub $name: FieldId,)*
-        }
-        impl NameFields {
-            /// Their numbers in `table`, given one where they are new.
-            pub fn new(table: &mut FieldTable) -> Self {
-                Self { $($name: table.intern($field),)* }
-            }
-        }
-    };
-}
+use crate::fields::field_numbers;
 
-name_fields! {
+field_numbers! {
+    /// The numbers of the fields that [`super::ObjectNames`] reads.
+    pub struct NameFields;
+    pub fields:
     file_object = "FileObject",
     file_key = "FileKey",
     file_name = "FileName",

@@ -7,9 +7,9 @@
 //! Recordings spell the same value in many ways (`0x1a4c`, `"6732"`, a number); here they become one. A text
 //! that says that there is none (`-`, empty) is none.
 
-use etwatch_event::{Activity, Event, FieldId, FieldTable, Guid, Shape, Timestamp, Value};
+use etwatch_event::{Activity, Event, FieldId, Guid, Shape, Timestamp, Value};
 
-use crate::fields::{guid, number};
+use crate::fields::{field_numbers, guid, number};
 
 use super::row::Source;
 use super::texts::said;
@@ -91,23 +91,10 @@ pub enum Whose {
     Target,
 }
 
-macro_rules! fields {
-    ($($field:ident = $name:literal,)*) => {
-        /// Numbers of the fields that tell of processes.
-        #[derive(Clone, Debug)]
-        pub struct ProcessFields {
-            $(pub(super) $field: FieldId,)*
-        }
-        impl ProcessFields {
-            /// Gives the fields their numbers.
-            pub fn intern(table: &mut FieldTable) -> Self {
-                Self { $($field: table.intern($name),)* }
-            }
-        }
-    };
-}
-
-fields! {
+field_numbers! {
+    /// Numbers of the fields that tell of processes.
+    pub struct ProcessFields;
+    pub(super) fields:
     pid = "ProcessId",
     parent_pid = "ParentProcessId",
     created = "CreateTime",

@@ -138,9 +138,7 @@ impl<T> Slab<T> {
         let told = saved.free.iter().copied();
         let others = (0..).take(is_free.len());
         let mut free: Vec<u32> = told.chain(others).collect();
-        free.retain(|index| {
-            is_free.get_mut(*index as usize).is_some_and(|is_free| std::mem::take(is_free))
-        });
+        free.retain(|index| is_free.get_mut(*index as usize).is_some_and(std::mem::take));
         for index in free.into_iter().rev() {
             let next_free = std::mem::replace(&mut slab.first_free, index);
             if let Some(place) = slab.place_mut(index) {
@@ -177,17 +175,18 @@ mod tests {
 
     #[test]
     fn what_is_restored_goes_on_as_what_was_saved() {
+        const FULL: u32 = 64;
+        assert_eq!(FULL as usize, CHUNK);
         let mut slab = Slab::default();
-        (0..CHUNK as u32 + 6).for_each(|item| {
+        (0..FULL + 6).for_each(|item| {
             slab.insert(item);
         });
-        for index in [3, 60, 5, CHUNK as u32 + 2] {
+        for index in [3, 60, 5, FULL + 2] {
             slab.remove(index);
         }
         slab.insert(100);
-        let items: Vec<(u32, u32)> = (0..CHUNK as u32 + 6)
-            .filter_map(|index| slab.get(index).map(|item| (index, *item)))
-            .collect();
+        let items: Vec<(u32, u32)> =
+            (0..FULL + 6).filter_map(|index| slab.get(index).map(|item| (index, *item))).collect();
         let mut other = Slab::restored(&slab.saved(), 1_000, items.into_iter());
         for round in 0..10 {
             assert_eq!(slab.saved(), other.saved());

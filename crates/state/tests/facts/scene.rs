@@ -154,14 +154,10 @@ impl Scene {
         self.wanted.lineages = true;
         self.state.tell(self.wanted.clone());
     }
-    /// What another run would go on with, as bytes.
-    pub(crate) fn saved(&self) -> Vec<u8> {
-        postcard::to_stdvec(&self.state.save()).unwrap()
-    }
-    /// The run ends, and another one takes over.
-    pub(crate) fn restart(&mut self) {
+    /// The run ends, and another one takes over with what `through` makes of its state.
+    pub(crate) fn restart(&mut self, through: impl FnOnce(&Saved) -> Saved) {
         while self.state.pause(&mut self.out, &mut self.ledger) {}
-        self.restore(postcard::from_bytes(&self.saved()).unwrap());
+        self.restore(through(&self.state.save()));
     }
     /// A run begins with what another has saved.
     pub(crate) fn restore(&mut self, saved: Saved) {

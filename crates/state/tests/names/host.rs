@@ -22,7 +22,7 @@ pub(crate) struct Host {
 impl Host {
     pub(crate) fn new(limits: Limits) -> Self {
         let mut vocabulary = Vocabulary::default();
-        let fields = NameFields::new(&mut vocabulary.fields);
+        let fields = NameFields::intern(&mut vocabulary.fields);
         Self {
             names: ObjectNames::new(limits),
             fields,

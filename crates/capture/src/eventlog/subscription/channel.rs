@@ -226,10 +226,9 @@ impl<'a> Count<'a> {
         let missing = self.record.and_then(|last| record.checked_sub(last)?.checked_sub(1));
         let lost = match missing {
             Some(missing) if self.is_whole => missing,
-            // What lies between may be events that were not asked for.
-            Some(1..) if self.is_stale => 1,
-            // The numbers of a log that was cleared begin anew: something is gone.
-            None if self.is_stale => 1,
+            // What lies between may be events that were not asked for; the numbers of a log that was cleared begin
+            // anew. Something is gone in either case.
+            Some(1..) | None if self.is_stale => 1,
             _ => 0,
         };
         if lost > 0 {

@@ -54,7 +54,7 @@ fn next(subscription: &mut Subscription) -> (Vec<String>, Decoded) {
         return (Vec::new(), Decoded::default());
     };
     let mut batch = RecordBatch::default();
-    let decoded = Decoder::default().decode(piece, &mut batch);
+    let decoded = Decoder::default().decode(*piece, &mut batch);
     let text = |record: etwatch_event::Record<'_>| {
         let mut fields = record.fields().filter(|(name, _)| *name == "Text");
         match fields.next() {

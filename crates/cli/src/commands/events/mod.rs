@@ -25,7 +25,7 @@ use etwatch_event::{EventBatch, Vocabulary};
 
 use crate::commands::events::printer::Printer;
 use crate::commands::events::stacks::Stacks;
-use crate::commands::{DONE, FAILED, USAGE, find_inputs, reading_status};
+use crate::commands::{DONE, FAILED, USAGE, exit_status, find_inputs, reading_status};
 use crate::config::Config;
 use crate::event_view::EventView;
 use crate::records::{Keep, each_record};
@@ -104,13 +104,7 @@ enum Format {
 impl Events {
     /// Prints; the result is the exit status.
     pub(crate) fn run(&self, config: &Config) -> u8 {
-        match self.print(config) {
-            Ok(status) => status,
-            Err((status, message)) => {
-                terminal::error(&message);
-                status
-            }
-        }
+        exit_status(self.print(config))
     }
 
     fn print(&self, config: &Config) -> Result<u8, (u8, String)> {

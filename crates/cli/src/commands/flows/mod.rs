@@ -19,7 +19,7 @@ use etwatch_engine::{Engine, Observer, Options, Progress, replay};
 use etwatch_event::{EventBatch, Vocabulary};
 
 use crate::commands::{
-    DONE, EndpointFlags, FAILED, NOTHING_TESTED, USAGE, find_inputs, reading_status,
+    DONE, EndpointFlags, FAILED, NOTHING_TESTED, USAGE, exit_status, find_inputs, reading_status,
 };
 use crate::config::Config;
 use crate::terminal::{self, Bar};
@@ -81,20 +81,14 @@ enum Format {
 impl FlowsCommand {
     /// Prints; the result is the exit status.
     pub(crate) fn run(&self, config: &Config) -> u8 {
-        match self.print(config) {
-            Ok(status) => status,
-            Err((status, message)) => {
-                terminal::error(&message);
-                status
-            }
-        }
+        exit_status(self.print(config))
     }
 
     fn print(&self, config: &Config) -> Result<u8, (u8, String)> {
         let found = find_inputs(&self.paths).map_err(|message| (USAGE, message))?;
         let engine = Engine::new(Vec::new(), Vec::new(), Vocabulary::default(), None)
             .map_err(|error| (FAILED, error.to_string()))?;
-        let engine = self.endpoints.apply(engine).map_err(|message| (USAGE, message))?;
+        let engine = self.endpoints.apply(config, engine).map_err(|message| (USAGE, message))?;
         let engine = engine.with_derived();
         let mut watch = Watch {
             bar: Bar::new(&found.inputs, self.quiet),

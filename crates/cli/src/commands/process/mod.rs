@@ -31,7 +31,9 @@ use std::path::PathBuf;
 use etwatch_engine::{Engine, Options, Report, replay};
 use etwatch_event::Vocabulary;
 
-use crate::commands::{DONE, FAILED, NOTHING_TESTED, USAGE, find_inputs, reading_status};
+use crate::commands::{
+    DONE, FAILED, NOTHING_TESTED, USAGE, exit_status, find_inputs, reading_status,
+};
 use crate::config::Config;
 use crate::processes::{Format, FormatFlags};
 use crate::selection::{NOT_SELECTED, Selection};
@@ -89,13 +91,7 @@ pub(crate) struct Process {
 impl Process {
     /// Tells; the result is the exit status.
     pub(crate) fn run(&self, config: &Config) -> u8 {
-        match self.tell(config) {
-            Ok(status) => status,
-            Err((status, message)) => {
-                terminal::error(&message);
-                status
-            }
-        }
+        exit_status(self.tell(config))
     }
 
     fn tell(&self, config: &Config) -> Result<u8, (u8, String)> {

@@ -15,7 +15,7 @@ use etwatch_engine::run::Recorder;
 use etwatch_engine::{LiveOptions, Report, RuleWatcher, StopFlag, run_live};
 
 use crate::commands::line_flags::LineFlags;
-use crate::commands::{DONE, FAILED, USAGE};
+use crate::commands::{DONE, FAILED, USAGE, exit_status};
 use crate::config::Config;
 use crate::terminal;
 use instance::Instance;
@@ -25,7 +25,7 @@ use told::Line;
 /// Exit status: ended at once by a second Ctrl-C, as a shell has it for an interrupt.
 const INTERRUPTED: u8 = 130;
 /// Exit status: another run uses the same state or the same folder of recordings.
-pub(crate) const BUSY: u8 = 5;
+pub(crate) const BUSY: u8 = 7;
 
 /// Watch this host: events as they happen through the rules, alerts at once
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,7 @@ bad is named, and its last good version goes on. Ctrl-C ends the run: sessions a
 the summary is printed; a second one ends it at once.
 
 Exit status: 0 done; 1 alerts could not be delivered, or a fault; 2 wrong usage, or no live events here; 3 some
-input could not be read, or events were dropped; 4 nothing was tested (--allow-empty makes that 0); 5 another run
+input could not be read, or events were dropped; 4 nothing was tested (--allow-empty makes that 0); 7 another run
 uses the same state or recordings; 130 ended at once.")]
 pub(crate) struct Run {
     #[command(flatten)]
@@ -69,13 +69,7 @@ impl Run {
 
     /// Runs until `stop` is set, perhaps by Ctrl-C if it is asked for, or all sources have ended.
     pub(crate) fn run_until(&self, config: &Config, stop: &StopFlag, by_keyboard: bool) -> u8 {
-        match self.watch(config, stop, by_keyboard) {
-            Ok(status) => status,
-            Err((status, message)) => {
-                terminal::error(&message);
-                status
-            }
-        }
+        exit_status(self.watch(config, stop, by_keyboard))
     }
 
     fn watch(
@@ -89,7 +83,7 @@ impl Run {
         let (engine, loaded, paths) = self.line.rules.load_live(config)?;
         let mut applied = Ok(());
         engine.change(|engine| {
-            self.line.apply(engine.clone()).unwrap_or_else(|error| {
+            self.line.apply(config, engine.clone()).unwrap_or_else(|error| {
                 applied = Err(error);
                 engine
             })
@@ -108,7 +102,7 @@ impl Run {
         let quiet = self.line.quiet;
         let watcher =
             RuleWatcher::start(Arc::clone(&engine), &paths, RuleWatcher::QUIET, move |reload| {
-                told::reloaded(&reload, quiet)
+                told::reloaded(&reload, quiet);
             })
             .map_err(|error| (FAILED, error.to_string()))?;
         let mut line = Line::new(quiet);

@@ -25,7 +25,9 @@ use etwatch_engine::{Observer, Options, Progress, replay};
 use etwatch_event::EventBatch;
 
 use crate::commands::rule_flags::{RuleFlags, Rules};
-use crate::commands::{DONE, FAILED, NOTHING_TESTED, USAGE, find_inputs, reading_status};
+use crate::commands::{
+    DONE, FAILED, NOTHING_TESTED, USAGE, exit_status, find_inputs, reading_status,
+};
 use crate::config::Config;
 use crate::processes::{Format, FormatFlags, Processes};
 use crate::terminal::{self, Bar};
@@ -77,13 +79,7 @@ pub(crate) struct Tree {
 impl Tree {
     /// Draws; the result is the exit status.
     pub(crate) fn run(&self, config: &Config) -> u8 {
-        match self.draw(config) {
-            Ok(status) => status,
-            Err((status, message)) => {
-                terminal::error(&message);
-                status
-            }
-        }
+        exit_status(self.draw(config))
     }
 
     fn draw(&self, config: &Config) -> Result<u8, (u8, String)> {
