@@ -41,8 +41,10 @@ pub(super) struct HostParts {
     pub(super) clock: Arc<dyn Clock>,
 }
 
+/// What was started, and what somebody should know as well.
+type Started = (Vec<Box<dyn Feed>>, Vec<String>);
+
 /// Starts what a plan asks for; `folder` is for the lock that says that no other etwatch runs, and for bookmarks.
-/// Returns what somebody should know as well.
 ///
 /// # Errors
 /// [`HostSessionError`]; nothing of it runs on.
@@ -50,7 +52,7 @@ pub(super) fn open(
     parts: HostParts,
     plan: &LivePlan,
     folder: &Path,
-) -> Result<(Vec<Box<dyn Feed>>, Vec<String>), HostSessionError> {
+) -> Result<Started, HostSessionError> {
     let HostParts { api, log, trace, clock } = parts;
     let settings = ManagerSettings::of(folder.join("sessions"));
     let mut sessions = HostSessions::new(&api, settings, trace, &plan.sessions)?;
@@ -188,7 +190,7 @@ impl Feed for Channels {
         let next = self.channels.next(wait);
         self.tell();
         Ok(match next {
-            eventlog::Next::Piece(piece) => Next::Piece(piece),
+            eventlog::Next::Piece(piece) => Next::Piece(*piece),
             eventlog::Next::Quiet => Next::Quiet,
             eventlog::Next::Ended => Next::Ended,
         })
