@@ -1,5 +1,10 @@
 //! `etwatch run` with simulated sessions: what a replay gives, rules dropped in, recordings, how it ends.
 
+#![cfg_attr(
+    not(unix),
+    allow(dead_code, unused_imports, reason = "a run is interrupted where there are signals")
+)]
+
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
