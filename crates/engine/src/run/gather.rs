@@ -26,7 +26,7 @@ use crate::run::feed::{Feed, Next};
 /// How long a thread waits for its feed before it looks whether the run is to stop.
 const WAIT: Duration = Duration::from_millis(200);
 /// How often a feed that was stopped may have nothing, before it is taken to have ended.
-const QUIET_WHEN_STOPPED: u32 = 50;
+const QUIET_WHEN_STOPPED: u32 = 10;
 /// Messages of each feed that may lie in the queue.
 const QUEUED: usize = 4;
 

@@ -1,7 +1,5 @@
 //! `etwatch run`: events as they happen, through rules that may change meanwhile.
 
-#[cfg_attr(not(any(windows, test)), allow(dead_code, reason = "its sessions are those of Windows"))]
-mod host;
 mod instance;
 mod sources;
 mod told;
@@ -93,8 +91,7 @@ impl Run {
         let inputs = self.sources.locations();
         let rules = (&engine.current(), paths.as_slice());
         let mut outputs = self.line.outputs(config, &inputs, rules, true).map_err(usage)?;
-        let Sources { feeds, pace, recorder, .. } =
-            &mut self.sources.open(&engine.current(), config, &self.record)?;
+        let Sources { feeds, pace, recorder, .. } = &mut self.sources.open(&self.record)?;
         let feeds = std::mem::take(feeds);
         if by_keyboard {
             stop_on_interrupt(stop)?;

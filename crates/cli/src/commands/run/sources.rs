@@ -1,7 +1,5 @@
 //! Where live events come from: this host, or recordings that are delivered as if they happened now.
 
-#[cfg(windows)]
-use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,15 +10,12 @@ use etwatch_capture::live::{Capture, Flush, Flusher, Schemas, SessionSettings};
 use etwatch_capture::ring::RingLimits;
 use etwatch_capture::sim::{self, Recording, Session};
 use etwatch_capture::source::Location;
+use etwatch_engine::Feed;
 use etwatch_engine::run::{Recorded, Recorder, SessionFeed};
-use etwatch_engine::{Engine, Feed};
 use etwatch_event::clock::SystemClock;
 
 use super::shown;
 use crate::commands::{FAILED, USAGE};
-use crate::config::Config;
-#[cfg(windows)]
-use crate::terminal;
 
 /// Where events come from; flags of a command.
 #[derive(Debug, clap::Args)]
@@ -38,9 +33,6 @@ pub(super) struct SourceFlags {
     /// are dropped, as of a session of Windows
     #[arg(long, value_name = "N", requires = "source", hide = true)]
     rate: Option<NonZeroU32>,
-    /// Where the lock of this host's sessions and the bookmarks of its channels are kept
-    #[arg(long, value_name = "DIR", default_value = "etwatch-state", conflicts_with = "source")]
-    state_folder: PathBuf,
     /// How often each recording is delivered
     #[arg(long, value_name = "N", requires = "source", default_value_t = 1, hide = true)]
     times: u32,
@@ -145,15 +137,10 @@ impl SourceFlags {
     ///
     /// # Errors
     /// The exit status and a message, if there are none here or one can't be opened.
-    pub(super) fn open(
-        &self,
-        engine: &Engine,
-        config: &Config,
-        record: &RecordFlags,
-    ) -> Result<Sources, (u8, String)> {
+    pub(super) fn open(&self, record: &RecordFlags) -> Result<Sources, (u8, String)> {
         if self.source.is_empty() {
-            let feeds = this_host(engine, config, &self.state_folder)?;
-            return Sources::new(feeds, Vec::new(), 1.0, record.recorder()?);
+            let message = "live capture needs Windows; use --source sim:FILE here".to_owned();
+            return Err((USAGE, message));
         }
         let recorder = record.recorder()?;
         // Nothing has to be dropped of what can wait; what is recorded goes the way that sessions go.
@@ -168,69 +155,13 @@ impl SourceFlags {
             }
         }
         let Simulated { feeds, flushes, pace, .. } = sources;
-        Sources::new(feeds, flushes, pace, recorder)
-    }
-}
-
-impl Sources {
-    fn new(
-        feeds: Vec<Box<dyn Feed>>,
-        flushes: Vec<Flush>,
-        pace: f64,
-        recorder: Option<Recorder>,
-    ) -> Result<Self, (u8, String)> {
         let feeds = match &recorder {
             Some(recorder) => feeds.into_iter().map(|feed| recorder.record(feed)).collect(),
             None => feeds,
         };
         let flusher = Flusher::start(flushes).map_err(|error| (FAILED, error.to_string()))?;
-        Ok(Self { feeds, pace, recorder, _flusher: flusher })
+        Ok(Sources { feeds, pace, recorder, _flusher: flusher })
     }
-}
-
-/// The sessions and channels of this host that the rules need.
-#[cfg(windows)]
-fn this_host(
-    engine: &Engine,
-    config: &Config,
-    folder: &Path,
-) -> Result<Vec<Box<dyn Feed>>, (u8, String)> {
-    use etwatch_capture::etw::WindowsEtw;
-    use etwatch_capture::eventlog::{EventLog, LocalEventLog, SYSMON};
-    use etwatch_engine::{LiveConditions, Planner};
-
-    use super::host::{self, HostParts};
-    use crate::host_sessions::trace_of_this_host;
-
-    let fault = |error: String| (FAILED, error);
-    let trace = trace_of_this_host();
-    let mut log = LocalEventLog::new().map_err(|error| fault(error.to_string()))?;
-    let channels: BTreeSet<_> =
-        log.channels().map_err(|error| fault(error.to_string()))?.into_iter().collect();
-    let conditions = LiveConditions {
-        os_build: trace.os_build,
-        elevated: true,
-        sysmon: channels.contains(SYSMON),
-        channels: Some(channels),
-    };
-    let planner = Planner::built_in().map_err(|error| fault(error.to_string()))?;
-    let plan = planner.plan(engine, &conditions, &config.live_changes());
-    let plan = plan.map_err(|error| (USAGE, error.to_string()))?;
-    let parts = HostParts {
-        api: Arc::new(WindowsEtw),
-        log: Some(Box::new(log)),
-        trace,
-        clock: Arc::new(SystemClock::start()),
-    };
-    let opened = host::open(parts, &plan, folder);
-    let (feeds, notes) = opened.map_err(|error| (USAGE, format!("{error}; {}", error.remedy())))?;
-    notes.iter().chain(&plan.notes).for_each(|note| terminal::note(note));
-    Ok(feeds)
-}
-
-#[cfg(not(windows))]
-fn this_host(_: &Engine, _: &Config, _: &Path) -> Result<Vec<Box<dyn Feed>>, (u8, String)> {
-    Err((USAGE, "live capture needs Windows; use --source sim:FILE here".to_owned()))
 }
 
 /// Recordings on their way to be feeds.
