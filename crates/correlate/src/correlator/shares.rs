@@ -1,7 +1,8 @@
 //! The groups to which one event contributes.
 //!
 //! An event contributes to a group for each combination of values of the fields that a correlation groups by, and to
-//! each with all rules that it matches. They are worked out in memory that is there from the event before.
+//! each with all rules that it matches. A match that lacks a field that is grouped by, or measured, contributes to none
+//! and is counted. They are worked out in memory that is there from the event before.
 
 use etwatch_rules::sigma::correlation::CorrelationType;
 use etwatch_rules::sigma::value::Number;
