@@ -180,4 +180,7 @@ fn correlations_are_counted_and_listed_where_rules_are() {
     let summary: Value = serde_yaml::from_str(&place.read("s.json")).unwrap();
     assert_eq!(summary["rules"]["correlations"], Value::from(1));
     assert!(summary["correlation"]["contributions"].is_u64());
+    for table in ["correlations", "processes", "facts of processes", "names behind handles"] {
+        assert!(summary["memory"][table].is_u64(), "{table}");
+    }
 }

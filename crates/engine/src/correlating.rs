@@ -199,6 +199,10 @@ impl Correlating {
         &self.texts
     }
 
+    /// Bytes of memory that windows take.
+    pub(crate) fn memory(&self) -> u64 {
+        self.correlator.memory().map(|(_, bytes)| bytes as u64).sum()
+    }
     pub(crate) fn counts(&self) -> Counts {
         self.correlator.counts()
     }

@@ -154,10 +154,18 @@ impl<'a> Ordered<'a> {
         }
         self.hand_on()?;
         self.take_all_matches()?;
+        self.note_memory();
         if self.saver.is_some() {
             return self.save();
         }
         self.delivery.end(is_over)
+    }
+
+    /// Says how much is remembered when there are no more events.
+    fn note_memory(&mut self) {
+        let Delivery { correlating, report, .. } = &mut self.delivery;
+        report.memory = self.state.memory();
+        report.memory.insert("correlations", correlating.memory());
     }
 
     /// There are no more events. What is open stays so if time goes on in another run.

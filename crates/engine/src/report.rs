@@ -22,6 +22,8 @@ pub struct Report {
     pub rules: RuleCounts,
     /// What became of matches that correlations are about.
     pub correlation: Counts,
+    /// Bytes of memory that was remembered when there were no more events, by table.
+    pub memory: BTreeMap<&'static str, u64>,
     /// Events by log source; an event that carries several counts in each.
     pub events: BTreeMap<String, u64>,
     /// Alerts by level.
@@ -88,6 +90,7 @@ struct Summary<'a> {
     ledger: LedgerForm<'a>,
     rules: RuleCounts,
     correlation: CorrelationForm,
+    memory: &'a BTreeMap<&'static str, u64>,
     events: &'a BTreeMap<String, u64>,
     alerts: &'a BTreeMap<String, u64>,
 }
@@ -257,6 +260,7 @@ impl Report {
             ledger,
             rules: self.rules,
             correlation: self.correlation.into(),
+            memory: &self.memory,
             events: &self.events,
             alerts: &self.alerts,
         };

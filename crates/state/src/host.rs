@@ -304,6 +304,18 @@ impl Host {
         (!has_name).then_some(seen)
     }
 
+    /// Adds the bytes that tables take whose size is not settled by a count of small entries.
+    pub(crate) fn add_memory(&self, all: &mut BTreeMap<&'static str, u64>) {
+        let facts = self.processes.facts.heap_bytes();
+        for (table, bytes) in [
+            ("processes", self.processes.memory_bytes().saturating_sub(facts)),
+            ("facts of processes", facts),
+            ("names behind handles", self.names.heap_bytes()),
+        ] {
+            *all.entry(table).or_default() += bytes as u64;
+        }
+    }
+
     /// Adds what had to be forgotten.
     pub(crate) fn add_forgotten(&self, all: &mut BTreeMap<Reason, u64>) {
         if let Some(derived) = &self.derived {

@@ -141,6 +141,12 @@ impl Hosts {
         all.into_iter().for_each(|(_, host)| visit(host));
     }
 
+    /// Bytes by table, of all hosts.
+    pub(crate) fn memory(&self) -> BTreeMap<&'static str, u64> {
+        let mut all = BTreeMap::new();
+        self.iter().for_each(|host| host.add_memory(&mut all));
+        all
+    }
     /// What had to be forgotten of all hosts.
     pub(crate) fn forgotten(&self) -> BTreeMap<Reason, u64> {
         let mut all = self.forgotten.clone();

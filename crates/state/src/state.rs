@@ -5,6 +5,7 @@
 //! than what its host has already shown is *late*: it is matched like any other, may be told what is known,
 //! and changes nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -230,6 +231,13 @@ impl State {
             *ledger.incomplete.entry("scripts").or_default() += missing;
         }
         false
+    }
+
+    /// Bytes of memory by table, of all hosts together: processes with their modules and texts, facts of processes,
+    /// and names behind handles; other tables are small. Looks at each process.
+    #[must_use]
+    pub fn memory(&self) -> BTreeMap<&'static str, u64> {
+        self.hosts.memory()
     }
 
     /// There is nothing more in this run, and another goes on with what [`State::save`] gives: what still waits
