@@ -7,6 +7,7 @@
 //! | `outputs` | streams and files that are written |
 //! | `rule_tests` | `etwatch test`: which tests there are, which rule each means, whether it passes |
 //! | `rule_test_outcomes` | how outcomes of tests are told |
+//! | `service` | etwatch as a service of Windows, and where there is none |
 //! | `state` | windows of correlations that outlive a run |
 
 #![allow(
@@ -23,6 +24,7 @@ mod outputs;
 mod printed;
 mod rule_test_outcomes;
 mod rule_tests;
+mod service;
 mod state;
 #[path = "../support/mod.rs"]
 mod support;

@@ -84,6 +84,7 @@ fn help_has_examples_and_completions_are_scripts() {
         &["check", "--help"],
         &["test", "--help"],
         &["rules", "list", "--help"],
+        &["service", "--help"],
     ] {
         let text = out(&place.run(arguments));
         assert!(text.contains("Examples:"), "{arguments:?}");

@@ -20,6 +20,7 @@
 //! | 2 | wrong usage: flags, configuration, rules folder |
 //! | 3 | some input could not be read; the rest was |
 //! | 4 | nothing was tested, or read |
+//! | 5, 7, 8, 9 | `service`: a right is missing; something is in the way; there is no such service; a setting is wrong |
 #![forbid(unsafe_code)]
 
 mod commands;
@@ -31,6 +32,7 @@ mod rule_tests;
 mod selection;
 mod terminal;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -66,14 +68,26 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     start_logging(arguments.verbose);
+    ExitCode::from(execute(arguments))
+}
+
+/// The command line that is typed as these words behind `etwatch`.
+fn parse(words: &[OsString]) -> Result<Arguments, clap::Error> {
+    let program = OsString::from("etwatch");
+    Arguments::try_parse_from(std::iter::once(&program).chain(words))
+}
+
+/// Does what a command line says; the result is the exit status.
+#[expect(clippy::needless_pass_by_value, reason = "a command line is done once")]
+fn execute(arguments: Arguments) -> u8 {
     let config = match config::Config::find(arguments.config.as_deref()) {
         Ok(config) => config,
         Err(error) => {
             terminal::error(&error.to_string());
-            return ExitCode::from(commands::USAGE);
+            return commands::USAGE;
         }
     };
-    ExitCode::from(arguments.command.run(&config, &mut Arguments::command()))
+    arguments.command.run(&config, &mut Arguments::command())
 }
 
 /// Our own logs go to standard error; they never hold event data.

@@ -13,6 +13,7 @@ pub(crate) mod replay;
 mod rule_flags;
 pub(crate) mod rules;
 pub(crate) mod schemas;
+pub(crate) mod service;
 pub(crate) mod test;
 pub(crate) mod tree;
 
@@ -49,6 +50,7 @@ pub(crate) enum Command {
     Schemas(schemas::Schemas),
     Fields(fields::Fields),
     Convert(convert::Convert),
+    Service(service::Service),
     Completions(completions::Completions),
 }
 
@@ -67,6 +69,7 @@ impl Command {
             Self::Schemas(command) => command.run(),
             Self::Fields(command) => command.run(),
             Self::Convert(command) => command.run(),
+            Self::Service(command) => command.run(),
             Self::Completions(command) => command.run(whole),
         }
     }

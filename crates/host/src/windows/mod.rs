@@ -11,6 +11,7 @@
 //! | [`file`] | the identity of an open file |
 //! | [`signature`] | Authenticode, in the file or by a catalogue |
 //! | [`process`], [`token`] | processes and on whose behalf they run |
+//! | [`service`] | its services, and to be one |
 //! | [`handle`], [`buffer`], [`text`] | – what these are made of |
 #![expect(unsafe_code, reason = "the one home of calls to Win32")]
 
@@ -18,6 +19,7 @@ mod buffer;
 mod file;
 mod handle;
 mod process;
+mod service;
 mod signature;
 mod system;
 mod text;
@@ -34,6 +36,7 @@ use crate::pe::Exports;
 use crate::process::{Account, Boot, ProcessSnapshot};
 use crate::questions::FileQuestions;
 use crate::volumes::Volumes;
+pub(crate) use service::{install, run, start, status, stop, uninstall};
 
 /// The machine this runs on.
 ///
