@@ -9,6 +9,7 @@
 //! | `rule_tests` | `etwatch test`: which tests there are, which rule each means, whether it passes |
 //! | `rule_test_outcomes` | how outcomes of tests are told |
 //! | `run` | `etwatch run` with simulated sessions |
+//! | `service` | etwatch as a service of Windows, and where there is none |
 //! | `state` | windows of correlations that outlive a run |
 
 #![allow(
@@ -27,6 +28,7 @@ mod printed;
 mod rule_test_outcomes;
 mod rule_tests;
 mod run;
+mod service;
 mod state;
 #[path = "../support/mod.rs"]
 mod support;

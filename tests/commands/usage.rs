@@ -85,6 +85,7 @@ fn help_has_examples_and_completions_are_scripts() {
         &["test", "--help"],
         &["rules", "list", "--help"],
         &["doctor", "--help"],
+        &["service", "--help"],
     ] {
         let text = out(&place.run(arguments));
         assert!(text.contains("Examples:"), "{arguments:?}");

@@ -24,6 +24,7 @@
 //! | 3 | some input could not be read; the rest was |
 //! | 4 | nothing was tested, or read; `doctor` could not decide a check |
 //! | 7 | another run uses the same state or recordings |
+//! | 5, 7, 8, 9 | `service`: a right is missing; something is in the way; there is no such service; a setting is wrong |
 //! | 130 | ended at once by a second Ctrl-C |
 #![forbid(unsafe_code)]
 
@@ -39,6 +40,7 @@ mod rule_tests;
 mod selection;
 mod terminal;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -79,16 +81,31 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if let Err(error) = own_log::start(arguments.verbose, arguments.log.as_deref()) {
+    ExitCode::from(execute(arguments))
+}
+
+/// The command line that is typed as these words behind `etwatch`.
+fn parse(words: &[OsString]) -> Result<Arguments, clap::Error> {
+    let program = OsString::from("etwatch");
+    Arguments::try_parse_from(std::iter::once(&program).chain(words))
+}
+
+/// Does what a command line says; the result is the exit status.
+#[expect(clippy::needless_pass_by_value, reason = "a command line is done once")]
+fn execute(arguments: Arguments) -> u8 {
+    // What a service does starts its own.
+    let is_service = arguments.command.is_service();
+    let log = arguments.log.as_deref();
+    if let Err(error) = (!is_service).then(|| own_log::start(arguments.verbose, log)).transpose() {
         terminal::error(&format!("cannot write own messages: {error}"));
-        return ExitCode::from(commands::USAGE);
+        return commands::USAGE;
     }
     let config = match config::Config::find(arguments.config.as_deref()) {
         Ok(config) => config,
         Err(error) => {
             terminal::error(&error.to_string());
-            return ExitCode::from(commands::USAGE);
+            return commands::USAGE;
         }
     };
-    ExitCode::from(arguments.command.run(&config, &mut Arguments::command()))
+    arguments.command.run(&config, &mut Arguments::command())
 }

@@ -101,3 +101,31 @@ impl Host for LocalHost {
         Err(HostError::NotHere)
     }
 }
+
+/// Services, of which there are none.
+mod service {
+    use std::time::Duration;
+
+    use crate::service::{Body, OnStop, ServiceError, ServiceSettings, ServiceStatus, not_here};
+
+    pub(crate) fn install(settings: &ServiceSettings) -> Result<Vec<&'static str>, ServiceError> {
+        Err(not_here(&settings.name))
+    }
+    pub(crate) fn uninstall(name: &str) -> Result<(), ServiceError> {
+        Err(not_here(name))
+    }
+    pub(crate) fn start(name: &str, _: Duration) -> Result<ServiceStatus, ServiceError> {
+        Err(not_here(name))
+    }
+    pub(crate) fn stop(name: &str, _: Duration) -> Result<ServiceStatus, ServiceError> {
+        Err(not_here(name))
+    }
+    pub(crate) fn status(name: &str) -> Result<ServiceStatus, ServiceError> {
+        Err(not_here(name))
+    }
+    pub(crate) fn run(name: &str, _: OnStop, _: Body) -> Result<(), ServiceError> {
+        Err(not_here(name))
+    }
+}
+
+pub(crate) use service::{install, run, start, status, stop, uninstall};

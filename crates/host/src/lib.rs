@@ -19,6 +19,7 @@
 //! | [`pe`] | images of programs: imports, exports, version | an image is looked into |
 //! | [`pool`] | [`FactsPool`], which asks on threads of its own | events must not wait |
 //! | [`answer`], [`record`] | [`Answer`], also as a record of the stream | a recording replays the same |
+//! | [`service`] | services of Windows: to install one, to be one |
 //! | [`error`] | [`HostError`], why the host gave no answer | a look-up fails |
 #![cfg_attr(not(windows), forbid(unsafe_code))]
 #![deny(unsafe_code)]
@@ -40,6 +41,7 @@ pub mod record;
 pub mod registry;
 pub mod replace;
 pub mod rights;
+pub mod service;
 pub mod volumes;
 #[cfg(windows)]
 mod windows;

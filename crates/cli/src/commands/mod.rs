@@ -17,6 +17,7 @@ mod rule_flags;
 pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod schemas;
+pub(crate) mod service;
 pub(crate) mod test;
 pub(crate) mod tree;
 
@@ -56,10 +57,15 @@ pub(crate) enum Command {
     Fields(fields::Fields),
     Convert(convert::Convert),
     Doctor(Box<doctor::Doctor>),
+    Service(service::Service),
     Completions(completions::Completions),
 }
 
 impl Command {
+    /// Whether it is what Windows starts as a service, which does what another command line says.
+    pub(crate) fn is_service(&self) -> bool {
+        matches!(self, Self::Service(command) if command.is_run())
+    }
     /// Runs it; the result is the exit status.
     pub(crate) fn run(&self, config: &Config, whole: &mut clap::Command) -> u8 {
         match self {
@@ -77,6 +83,7 @@ impl Command {
             Self::Fields(command) => command.run(),
             Self::Convert(command) => command.run(),
             Self::Doctor(command) => command.run(config),
+            Self::Service(command) => command.run(),
             Self::Completions(command) => command.run(whole),
         }
     }

@@ -13,6 +13,7 @@
 //! | [`process`], [`token`] | processes and on whose behalf they run |
 //! | [`rights`] | what our own token lets us do |
 //! | [`registry`] | a key of our own, policies |
+//! | [`service`] | its services, and to be one |
 //! | [`handle`], [`buffer`], [`text`] | – what these are made of |
 #![expect(unsafe_code, reason = "the one home of calls to Win32")]
 
@@ -22,6 +23,7 @@ mod handle;
 mod process;
 pub(crate) mod registry;
 mod rights;
+mod service;
 mod signature;
 mod system;
 mod text;
@@ -39,6 +41,7 @@ use crate::process::{Account, Boot, ProcessSnapshot};
 use crate::questions::FileQuestions;
 use crate::rights::{Answered, Rights};
 use crate::volumes::Volumes;
+pub(crate) use service::{install, run, start, status, stop, uninstall};
 
 /// The machine this runs on.
 ///

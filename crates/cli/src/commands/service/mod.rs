@@ -1,0 +1,302 @@
+//! `etwatch service`: etwatch as a Windows service.
+//!
+//! What is installed is a command line of etwatch, `run` unless another is given, and the folder in which it is to
+//! run. Windows starts `etwatch service run … -- COMMAND`, which tells the service manager that it is there and then
+//! does what the command line says. A command that goes on for ever asks to be told when it is to end ([`stop::on_stop`]).
+
+pub(crate) mod stop;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use etwatch_host::service::{
+    self, ServiceAccount, ServiceError, ServiceSettings, ServiceState, ServiceStatus,
+};
+
+use crate::commands::{DONE, FAILED, USAGE};
+use crate::terminal;
+
+/// How long starting and stopping are waited for.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// Run etwatch as a Windows service: install, start, stop, look at it
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  etwatch service install -- run --rules C:\\rules --webhook https://siem.example/etwatch --format none
+  etwatch service start
+  etwatch service status --format json
+  etwatch service stop
+  etwatch service uninstall
+
+The service runs as LocalSystem, with four of its privileges and no others: SeSecurityPrivilege (the channel
+Security), SeSystemProfilePrivilege (the session of the kernel), SeDebugPrivilege (processes of others) and
+SeChangeNotifyPrivilege. Windows starts it some time after it has started itself, and again 5 s, 30 s and then 2 min
+after it failed. Its own name for access lists is `NT SERVICE\\etwatch`.
+
+Exit status: 0 done, 1 Windows refuses or the service failed, 2 wrong usage or not Windows, 5 a right is missing (run
+it elevated), 7 there is one of this name, or something is in its way, 8 there is no such service, 9 a setting is
+wrong.")]
+pub(crate) struct Service {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Install the service; it is not started
+    Install(Install),
+    /// Take the service away; it is stopped first
+    Uninstall(Named),
+    /// Start the service and wait until it runs
+    Start(Named),
+    /// Stop the service and wait until it has ended: sessions gone, alerts delivered
+    Stop(Named),
+    /// Say what the service is doing
+    Status(Status),
+    /// What Windows starts
+    #[command(hide = true)]
+    Run(Run),
+}
+
+/// Which service is meant.
+#[derive(Debug, clap::Args)]
+struct Named {
+    /// Name of the service
+    #[arg(long, value_name = "NAME", default_value = "etwatch", value_parser = name)]
+    name: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Install {
+    #[command(flatten)]
+    named: Named,
+    /// On whose behalf it runs; `virtual` is `NT SERVICE\NAME`, which sees less: give it rights by the groups Performance
+    /// Log Users and Event Log Readers
+    #[arg(long, value_enum, default_value_t = Account::System)]
+    account: Account,
+    /// Do not have Windows start it by itself
+    #[arg(long)]
+    manual: bool,
+    /// Folder in which it runs, for paths and `etwatch.toml` [default: this one]
+    #[arg(long, value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+    /// What it does, as one would type it behind `etwatch` [default: run]
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Account {
+    System,
+    Virtual,
+}
+
+#[derive(Debug, clap::Args)]
+struct Status {
+    #[command(flatten)]
+    named: Named,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, clap::Args)]
+struct Run {
+    #[command(flatten)]
+    named: Named,
+    #[arg(long)]
+    folder: PathBuf,
+    #[arg(last = true)]
+    command: Vec<OsString>,
+}
+
+/// A name that Windows takes for a service, and that needs no quoting.
+fn name(text: &str) -> Result<String, String> {
+    let is_sound = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    if text.is_empty() || text.len() > 80 || !text.chars().all(is_sound) {
+        return Err("1 to 80 letters, digits, `-`, `_` or `.`".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+impl Service {
+    /// Whether this is what Windows starts.
+    pub(crate) fn is_run(&self) -> bool {
+        matches!(self.action, Action::Run(_))
+    }
+    /// Does it; the result is the exit status.
+    pub(crate) fn run(&self) -> u8 {
+        let done = match &self.action {
+            Action::Install(install) => install.run(),
+            Action::Uninstall(Named { name }) => uninstall(name),
+            Action::Start(Named { name }) => start(name),
+            Action::Stop(Named { name }) => stop(name),
+            Action::Status(status) => status.run(),
+            Action::Run(run) => run.run(),
+        };
+        done.unwrap_or_else(|error| {
+            terminal::error(&format!("{error}; {}", error.remedy()));
+            error.kind().exit_code()
+        })
+    }
+}
+
+impl Install {
+    fn run(&self) -> Result<u8, ServiceError> {
+        let here = || std::env::current_dir().and_then(|here| Ok((here, std::env::current_exe()?)));
+        let (here, executable) = match here() {
+            Ok(found) => found,
+            Err(error) => {
+                terminal::error(&format!("this folder or program can't be named: {error}"));
+                return Ok(FAILED);
+            }
+        };
+        let default = [OsString::from("run")];
+        let command = if self.command.is_empty() { &default[..] } else { &self.command };
+        // Better said now than in an event log after the next start of Windows.
+        if let Err(error) = crate::parse(command) {
+            terminal::error(&format!("the service could not run this: {error}"));
+            return Ok(USAGE);
+        }
+        let name = &self.named.name;
+        let folder = self.folder.as_ref().map_or_else(|| here.clone(), |folder| here.join(folder));
+        let mut arguments: Vec<OsString> =
+            ["service", "run", "--name", name, "--folder"].map(Into::into).into();
+        arguments.push(folder.into());
+        arguments.push("--".into());
+        arguments.extend(command.iter().cloned());
+        let left_out = service::install(&ServiceSettings {
+            name: name.clone(),
+            display_name: "etwatch detection engine".to_owned(),
+            description: "Evaluates Sigma rules over the events of this host.".to_owned(),
+            executable,
+            arguments,
+            account: match self.account {
+                Account::System => ServiceAccount::System,
+                Account::Virtual => ServiceAccount::Virtual,
+            },
+            starts_by_itself: !self.manual,
+        })?;
+        if !left_out.is_empty() {
+            let what = left_out.join(", ");
+            terminal::note(&format!(
+                "this system does not know, and the service is without: {what}"
+            ));
+        }
+        terminal::note(&format!(
+            "the service `{name}` is installed; `etwatch service start` starts it"
+        ));
+        Ok(DONE)
+    }
+}
+
+fn uninstall(name: &str) -> Result<u8, ServiceError> {
+    service::stop(name, WAIT)?;
+    service::uninstall(name)?;
+    terminal::note(&format!("the service `{name}` is taken away"));
+    Ok(DONE)
+}
+
+fn start(name: &str) -> Result<u8, ServiceError> {
+    let status = service::start(name, WAIT)?;
+    terminal::note(&line(name, status));
+    // A command that is done at once has ended by now.
+    let is_well = matches!(status.state, ServiceState::Running)
+        || (status.state == ServiceState::Stopped && status.exit_code == 0);
+    Ok(if is_well { DONE } else { FAILED })
+}
+
+fn stop(name: &str) -> Result<u8, ServiceError> {
+    let status = service::stop(name, WAIT)?;
+    terminal::note(&line(name, status));
+    Ok(if status.state == ServiceState::Stopped { DONE } else { FAILED })
+}
+
+impl Status {
+    fn run(&self) -> Result<u8, ServiceError> {
+        let name = &self.named.name;
+        let status = service::status(name)?;
+        let text = match self.format {
+            Format::Text => line(name, status),
+            Format::Json => serde_json::json!({
+                "name": name,
+                "state": status.state.name(),
+                "process": status.process,
+                "exit_code": status.exit_code,
+            })
+            .to_string(),
+        };
+        Ok(if terminal::print(&(text + "\n")) { DONE } else { FAILED })
+    }
+}
+
+fn line(name: &str, status: ServiceStatus) -> String {
+    let state = status.state.name();
+    match status {
+        ServiceStatus { process: Some(process), .. } => {
+            format!("{name}: {state}, process {process}")
+        }
+        ServiceStatus { state: ServiceState::Stopped, exit_code: 1_077, .. } => {
+            format!("{name}: {state}, never started")
+        }
+        ServiceStatus { state: ServiceState::Stopped, exit_code, .. } => {
+            format!("{name}: {state}, exit code {exit_code}")
+        }
+        _ => format!("{name}: {state}"),
+    }
+}
+
+impl Run {
+    fn run(&self) -> Result<u8, ServiceError> {
+        let (folder, command) = (self.folder.clone(), self.command.clone());
+        run_as_service(&self.named.name, move || {
+            if let Err(error) = std::env::set_current_dir(&folder) {
+                terminal::error(&format!("{}: {error}", folder.display()));
+                return USAGE;
+            }
+            crate::parse(&command).map_or(USAGE, crate::execute)
+        })
+    }
+}
+
+/// Is the service `name`, whose work is `body`; returns when it has stopped. `body` is told to end by what it gave to
+/// [`stop::on_stop`]; its exit status is that of the service.
+pub(crate) fn run_as_service(
+    name: &str,
+    body: impl FnOnce() -> u8 + Send + 'static,
+) -> Result<u8, ServiceError> {
+    service::run(name, Box::new(stop::ask), Box::new(move || body().into()))?;
+    Ok(DONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_that_need_no_quoting() {
+        for (text, sound) in
+            [("etwatch", true), ("a-b_c.1", true), ("", false), ("a b", false), ("a\\b", false)]
+        {
+            assert_eq!(name(text).is_ok(), sound, "{text}");
+        }
+        assert!(name(&"a".repeat(81)).is_err());
+    }
+
+    #[test]
+    fn a_line_says_what_a_service_does() {
+        let of = |state, process, exit_code| line("x", ServiceStatus { state, process, exit_code });
+        assert_eq!(of(ServiceState::Running, Some(7), 0), "x: running, process 7");
+        assert_eq!(of(ServiceState::Stopped, None, 0), "x: stopped, exit code 0");
+        assert_eq!(of(ServiceState::Stopped, None, 1_077), "x: stopped, never started");
+        assert_eq!(of(ServiceState::NotInstalled, None, 0), "x: not installed");
+    }
+}
