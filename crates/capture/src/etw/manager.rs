@@ -15,6 +15,8 @@
 //! A session of someone else is read, never changed: when it ends, that is told, and it is attached to again when
 //! it is back.
 
+mod change;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,6 +34,8 @@ use super::session::{Expected, SessionReport, Start, Started};
 use super::watch::{Change, ChangeKind, Finding, Teller, compare_provider, compare_session};
 use crate::live::loss::LossReading;
 use crate::live::{Receive, SessionSettings};
+
+pub use self::change::Changed;
 
 /// A session that is wanted, and who takes its records.
 pub struct WantedSession {

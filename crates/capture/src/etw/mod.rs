@@ -60,7 +60,7 @@ pub use error::{Call, EtwError, Refusal};
 pub use fake::FakeEtw;
 pub use instance::InstanceLock;
 pub use losses::SessionLosses;
-pub use manager::{Manager, ManagerSettings, WantedSession};
+pub use manager::{Changed, Manager, ManagerSettings, WantedSession};
 pub use session::{Note, SessionReport};
 pub use watch::{Change, ChangeKind};
 pub use watcher::{Watch, Watcher};

@@ -144,7 +144,7 @@ impl Start<'_> {
         self.replace_stale(&mut notes)?;
         let consumption = self.start(&mut providers, &mut notes)?;
         let mut expected: Vec<_> =
-            providers.into_iter().map(|provider| self.refine(provider, &mut notes)).collect();
+            providers.into_iter().map(|provider| self.refine(provider, true, &mut notes)).collect();
         let granted = self.api.query(name).ok();
         if let Some(granted) = &granted {
             self.differences(granted, &mut notes);
@@ -161,7 +161,7 @@ impl Start<'_> {
     }
 
     /// The providers, those known by name alone with their GUIDs, none twice.
-    fn resolved(&self) -> Result<Vec<ProviderSettings>, EtwError> {
+    pub(super) fn resolved(&self) -> Result<Vec<ProviderSettings>, EtwError> {
         let mut known = None;
         let mut all: Vec<ProviderSettings> = Vec::new();
         for provider in &self.settings.providers {
@@ -274,8 +274,14 @@ impl Start<'_> {
         sessions.into_iter().filter(holds).map(|session| session.name).collect()
     }
 
-    /// Sets the filters of a provider that is enabled, as far as Windows takes them, and has it tell its state.
-    fn refine(&self, provider: ProviderSettings, notes: &mut Vec<Note>) -> Expected {
+    /// Sets the filters of a provider, as far as Windows takes them, and has it tell its state. `is_enabled`: whether
+    /// it has the masks that it is to have.
+    pub(super) fn refine(
+        &self,
+        provider: ProviderSettings,
+        is_enabled: bool,
+        notes: &mut Vec<Note>,
+    ) -> Expected {
         let named =
             |refusal| EtwError::of(refusal, format!("{} in {}", provider.name, self.settings.name));
         let too_many = provider.ids.len() > MOST_FILTERED_IDS;
@@ -285,7 +291,7 @@ impl Start<'_> {
         let mut filters =
             Filters { ids: !provider.ids.is_empty() && !too_many, own: provider.filter.is_some() };
         let set = |filters: Filters| match filters {
-            Filters { ids: false, own: false } => Ok(()),
+            Filters { ids: false, own: false } if is_enabled => Ok(()),
             filters => self.api.enable(&self.settings.name, &provider, filters),
         };
         if let Err(refusal) = set(filters) {
@@ -332,7 +338,12 @@ impl Start<'_> {
     }
 
     /// The masks of a provider as Windows tells them.
-    fn masks(&self, expected: &Expected, logger_id: u16, notes: &mut Vec<Note>) -> Option<Masks> {
+    pub(super) fn masks(
+        &self,
+        expected: &Expected,
+        logger_id: u16,
+        notes: &mut Vec<Note>,
+    ) -> Option<Masks> {
         let provider = &expected.provider;
         let state = match self.api.provider(provider.provider) {
             Ok(state) => state,

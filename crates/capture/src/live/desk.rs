@@ -25,12 +25,14 @@ use etwatch_event::RawRecord;
 use super::aside::Aside;
 use super::buffer::{BufferSize, Filled, RecordBuffer};
 use super::counters::{Counters, DropCounters, Dropped, Tally};
+use super::refilter::NextFilter;
 
 /// What a session's callback, its flusher and its feeds have in common.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) counters: Arc<Counters>,
     pub(super) aside: Aside,
+    pub(super) next_filter: NextFilter,
     desk: Mutex<Desk>,
 }
 
@@ -101,7 +103,12 @@ impl Shared {
             outlets: Vec::new(),
             is_over: false,
         };
-        Self { counters: Arc::default(), aside: Aside::new(&layout), desk: Mutex::new(desk) }
+        Self {
+            counters: Arc::default(),
+            aside: Aside::new(&layout),
+            next_filter: NextFilter::default(),
+            desk: Mutex::new(desk),
+        }
     }
 
     /// The desk, if nobody else has it.

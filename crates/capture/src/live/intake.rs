@@ -16,6 +16,7 @@ use super::desk::Shared;
 use super::filter::HeaderFilter;
 use super::images::ProcessImages;
 use super::receive::Receive;
+use super::refilter::Refilter;
 
 /// One of this many records is timed whatever becomes of it.
 const TIMED: u64 = 64;
@@ -52,8 +53,17 @@ impl Intake {
         Arc::clone(&self.shared.counters)
     }
 
+    /// Changes which records are wanted while the session runs.
+    #[must_use]
+    pub fn refilter(&self) -> Refilter {
+        Refilter { shared: Arc::clone(&self.shared), images: self.images.clone() }
+    }
+
     /// Begins with a record; returns whether it is wanted.
     fn judge(&mut self, header: &RawHeader) -> bool {
+        if let Some(filter) = self.shared.next_filter.take() {
+            self.filter = filter;
+        }
         let counters = &*self.shared.counters;
         let own = &mut self.own;
         let refused = self.filter.refuses(header).or_else(|| {

@@ -13,6 +13,7 @@
 //! | [`receive`] | who is handed the records of a session |
 //! | [`intake`] | [`Intake`]: what the callback does |
 //! | [`filter`] | which records are wanted, by their header |
+//! | [`refilter`] | the same, while a session runs |
 //! | [`images`] | processes by the names of their images |
 //! | `process_start` | starts of processes, read without a schema |
 //! | `aside` | records that came while another thread had the desk |
@@ -41,6 +42,7 @@ pub mod intake;
 pub mod loss;
 mod process_start;
 pub mod receive;
+pub mod refilter;
 pub mod schemas;
 pub mod settings;
 
@@ -54,6 +56,7 @@ pub use flush::{Flush, Flusher};
 pub use images::{ProcessFilter, ProcessImages, TooManyImages};
 pub use intake::Intake;
 pub use receive::{Receive, guarded};
+pub use refilter::Refilter;
 pub use schemas::{Describe, DescribeError, Schemas};
 pub use settings::{
     Buffers, ChannelSettings, ProcessSelector, ProviderSettings, SessionKind, SessionSettings,
