@@ -79,6 +79,7 @@ pub struct Counts {
     late: u64,
     events_lost: u64,
     buffers_lost: u64,
+    unseen: u64,
 }
 
 impl From<&Ledger> for Counts {
@@ -100,6 +101,7 @@ impl From<&Ledger> for Counts {
             late,
             events_lost,
             buffers_lost,
+            unseen: sum(&ledger.unseen),
         }
     }
 }

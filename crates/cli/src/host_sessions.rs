@@ -13,13 +13,15 @@ use std::sync::Arc;
 
 use etwatch_capture::etl::{Trace, Volume};
 use etwatch_capture::etw::{
-    Describer, EtwApi, EtwError, Manager, ManagerSettings, SessionReport, WantedSession,
+    Changed, Describer, EtwApi, EtwError, Manager, ManagerSettings, SessionReport, WantedSession,
 };
 use etwatch_capture::live::{
-    Capture, Feed, Flush, Flusher, ProcessImages, Schemas, SessionSettings, TooManyImages,
+    Capture, Feed, Flush, Flusher, ProcessImages, Refilter, Schemas, SessionSettings, TooManyImages,
 };
 use etwatch_engine::etw::SchemaStores;
 use etwatch_host::{Host, LocalHost};
+
+use crate::commands::{FAILED, USAGE};
 
 /// Why a session of this host is not read.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +38,15 @@ pub(crate) enum HostSessionError {
 }
 
 impl HostSessionError {
+    /// What a command ends with for which this was the end.
+    pub(crate) fn exit_status(&self) -> u8 {
+        match self {
+            Self::Refused(error) => error.exit_code(),
+            Self::Images(_) => USAGE,
+            Self::Thread(_) => FAILED,
+        }
+    }
+
     /// What can be done about it.
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
@@ -52,9 +63,16 @@ pub(crate) struct HostSessions {
     trace: Arc<Trace>,
     schemas: Schemas,
     images: Option<Arc<ProcessImages>>,
-    flushes: Vec<Flush>,
+    running: Vec<Running>,
     flusher: Option<Flusher>,
     started: u32,
+}
+
+/// A session that was started.
+struct Running {
+    settings: SessionSettings,
+    refilter: Refilter,
+    flush: Flush,
 }
 
 impl HostSessions {
@@ -78,7 +96,7 @@ impl HostSessions {
             trace,
             schemas,
             images: ProcessImages::of(wanted)?,
-            flushes: Vec::new(),
+            running: Vec::new(),
             flusher: None,
             started: 0,
         })
@@ -99,18 +117,77 @@ impl HostSessions {
             .schemas(&self.schemas)
             .build()?;
         let Capture { intake, feed, flush } = capture;
+        let refilter = intake.refilter();
         let wanted = WantedSession { settings: settings.clone(), receive: vec![Box::new(intake)] };
         let report = self.manager.start(wanted)?;
         self.started += 1;
-        self.flushes.push(flush);
-        self.flusher = Some(Flusher::start(self.flushes.clone())?);
+        self.running.push(Running { settings: settings.clone(), refilter, flush });
+        self.flush()?;
         Ok((report, feed))
+    }
+
+    /// Has the thread that hands on what is not full do so for the sessions that run now.
+    fn flush(&mut self) -> io::Result<()> {
+        let flushes = self.running.iter().map(|running| running.flush.clone()).collect();
+        self.flusher = Some(Flusher::start(flushes)?);
+        Ok(())
+    }
+
+    /// Has the sessions be as is wanted now; those that stay go on without a break, if that is possible. What can't
+    /// be done is told, and the rest is done.
+    pub(crate) fn change(&mut self, wanted: &[SessionSettings]) -> SessionsChanged {
+        let mut changed = SessionsChanged::default();
+        let is_wanted =
+            |running: &Running| wanted.iter().any(|it| it.name == running.settings.name);
+        while let Some(place) = self.running.iter().position(|running| !is_wanted(running)) {
+            let gone = self.running.remove(place);
+            self.manager.remove(&gone.settings.name);
+            changed.stopped.push(gone.settings.name);
+        }
+        for settings in wanted {
+            let name = &settings.name;
+            let known = self.running.iter_mut().find(|running| running.settings.name == *name);
+            let Some(running) = known else {
+                match self.start(settings) {
+                    Ok((report, feed)) => changed.started.push((report, feed)),
+                    Err(error) => changed.failed.push((name.clone(), error)),
+                }
+                continue;
+            };
+            if running.settings == *settings {
+                continue;
+            }
+            // Before more comes, so that none of it is thrown away.
+            running.refilter.set(settings);
+            running.settings = settings.clone();
+            match self.manager.change(settings) {
+                Ok(how) => changed.changed.push((name.clone(), how)),
+                Err(error) => changed.failed.push((name.clone(), error.into())),
+            }
+        }
+        if let Err(error) = self.flush() {
+            changed.failed.push(("flusher".to_owned(), error.into()));
+        }
+        changed
     }
 
     /// Looks after them and tells what was lost.
     pub(crate) fn manager(&mut self) -> &mut Manager {
         &mut self.manager
     }
+}
+
+/// What became of sessions that are wanted otherwise.
+#[derive(Default)]
+pub(crate) struct SessionsChanged {
+    /// Those that are new, with what they deliver.
+    pub(crate) started: Vec<(SessionReport, Feed)>,
+    /// Those that are otherwise now.
+    pub(crate) changed: Vec<(String, Changed)>,
+    /// Those that are no longer wanted.
+    pub(crate) stopped: Vec<String>,
+    /// Those with which it did not work, and why.
+    pub(crate) failed: Vec<(String, HostSessionError)>,
 }
 
 /// What is known of this host, as batches carry it.
@@ -121,6 +198,7 @@ pub(crate) fn trace_of_this_host() -> Trace {
         drive: format!("{mount}\\"),
     };
     Trace {
+        computer: LocalHost.computer_name().unwrap_or_default(),
         os_build: LocalHost.windows_build().unwrap_or_default(),
         pointer_size: if cfg!(target_pointer_width = "32") { 4 } else { 8 },
         boot: LocalHost.boot().unwrap_or_default().time,

@@ -238,6 +238,9 @@ fn events(report: &Report, evaluated: &str) -> String {
             parts.push(format!("({count} {what} lost before they were recorded)"));
         }
     }
+    for (what, count) in &ledger.unseen {
+        parts.push(format!("({count} {what})"));
+    }
     for (what, count) in &ledger.forgotten {
         parts.push(format!("({count} {what} forgotten for want of room)"));
     }

@@ -15,7 +15,7 @@ const MOST_LOSSES: usize = 256;
 /// How many events are not there where they should be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
-    /// Lost by Windows: events, and buffers with an unknown number of them.
+    /// Lost by Windows, or passed unseen: events, and buffers and the like with an unknown number of them.
     pub lost: u64,
     /// Lost to overload of this program.
     pub dropped: u64,
@@ -31,7 +31,7 @@ impl Loss {
     pub fn of(ledger: &Ledger) -> Self {
         let all = |counts: &std::collections::BTreeMap<_, u64>| counts.values().sum::<u64>();
         Self {
-            lost: ledger.events_lost + ledger.buffers_lost,
+            lost: ledger.events_lost + ledger.buffers_lost + all(&ledger.unseen),
             dropped: all(&ledger.dropped),
             unreadable: all(&ledger.skipped) + all(&ledger.undecodable),
             late: ledger.late,

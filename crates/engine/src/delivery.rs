@@ -51,6 +51,13 @@ impl<'a> Delivery<'a> {
         }
     }
 
+    /// There is one more input, with the next number.
+    pub(crate) fn add_file(&mut self, name: String) {
+        let AlertContext { files, forms } = &*self.context;
+        let files = files.iter().cloned().chain([name]).collect();
+        self.context = Arc::new(AlertContext { files, forms: *forms });
+    }
+
     /// Delivers the alerts of the next batch, before which `gaps` were found; gives the batch back.
     pub(crate) fn take(
         &mut self,

@@ -106,7 +106,7 @@ fn insert(store: &SchemaStore, chunks: &mut ManifestChunks, schema: &TraceSchema
     }
 }
 
-/// What the values of a log are read by: its volumes, and where Windows lies. Of a log that does not tell its
+/// What the values of a log are read by: its volumes, where Windows lies, and what the host is called. Of a log that does not tell its
 /// volumes, the one from which Windows seems to run is the drive of the Windows folder.
 #[must_use]
 pub fn context_of(trace: &Trace) -> Context {
@@ -114,7 +114,7 @@ pub fn context_of(trace: &Trace) -> Context {
     let drive = windows.get(..2).filter(|drive| drive.ends_with(':')).unwrap_or("C:");
     let volumes = trace.volumes.iter().map(|volume| (&*volume.device, &*volume.drive));
     let system = trace.system_volume.as_deref().map(|device| (device, drive));
-    Context::new(Volumes::new(volumes.chain(system)), windows)
+    Context::new(Volumes::new(volumes.chain(system)), windows).with_computer(&trace.computer)
 }
 
 /// Who is shown raw records, each with what became of it.

@@ -132,6 +132,7 @@ struct LedgerForm<'a> {
     known_good: u64,
     forgotten: &'a BTreeMap<&'static str, u64>,
     incomplete: &'a BTreeMap<&'static str, u64>,
+    unseen: &'a BTreeMap<&'static str, u64>,
     events_lost: u64,
     buffers_lost: u64,
 }
@@ -253,6 +254,7 @@ impl Report {
             known_good,
             forgotten: &self.ledger.forgotten,
             incomplete: &self.ledger.incomplete,
+            unseen: &self.ledger.unseen,
             events_lost,
             buffers_lost,
         };

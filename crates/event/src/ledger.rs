@@ -65,6 +65,9 @@ pub struct Ledger {
     /// What a recording tells in parts of which some are missing, by what it is; the parts were evaluated each by
     /// itself.
     pub incomplete: BTreeMap<Reason, u64>,
+    /// What passed unseen, by what it was: starts of processes of which nothing came, buffers without a count of
+    /// their events, times without a session; beside the equation.
+    pub unseen: BTreeMap<Reason, u64>,
     /// Events that Windows itself says it lost, beside the equation: they were never records of the input.
     pub events_lost: u64,
     /// Buffers that Windows itself says it lost, with an unknown number of events in each; likewise.
@@ -87,6 +90,7 @@ impl Ledger {
             (&mut self.unexplained, &other.unexplained),
             (&mut self.forgotten, &other.forgotten),
             (&mut self.incomplete, &other.incomplete),
+            (&mut self.unseen, &other.unseen),
         ];
         for (mine, theirs) in pairs {
             for (reason, count) in theirs {

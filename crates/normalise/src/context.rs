@@ -8,6 +8,9 @@
 //! \REGISTRY\MACHINE\SYSTEM\ControlSet002\Services  + the current one is 2 → HKLM\System\CurrentControlSet\Services
 //! ```
 //!
+//! The kernel's records do not say either which host they are of; where the input tells it by another one, events get
+//! it as `Computer`, as an event log writes it.
+//!
 //! There is one context an input. A log without any (EVTX, JSON) has the default: no volume is known, Windows
 //! is in `C:\Windows`, the first control set is the current one.
 
@@ -20,11 +23,17 @@ pub struct Context {
     volumes: Volumes,
     windows: Box<str>,
     control_set: u16,
+    computer: Box<str>,
 }
 
 impl Default for Context {
     fn default() -> Self {
-        Self { volumes: Volumes::default(), windows: WINDOWS.into(), control_set: 1 }
+        Self {
+            volumes: Volumes::default(),
+            windows: WINDOWS.into(),
+            control_set: 1,
+            computer: Box::default(),
+        }
     }
 }
 
@@ -41,6 +50,16 @@ impl Context {
     #[must_use]
     pub fn with_control_set(self, control_set: u16) -> Self {
         Self { control_set, ..self }
+    }
+    /// The same with the name of the host, for events that do not tell it; an empty one is not known.
+    #[must_use]
+    pub fn with_computer(self, name: &str) -> Self {
+        Self { computer: name.into(), ..self }
+    }
+    /// What the host is called, if that is known.
+    #[must_use]
+    pub fn computer(&self) -> Option<&str> {
+        Some(&*self.computer).filter(|name| !name.is_empty())
     }
     /// The number of the current control set.
     #[must_use]

@@ -79,8 +79,8 @@ impl Normaliser {
         let Self { taxonomy, vocabulary, routes, room } = self;
         let route = record.names().and_then(|names| routes.of(record, names, taxonomy, vocabulary));
         if let Some(Route { computer, sources, is_needed: false, .. }) = route {
-            let host = computer.and_then(|index| record.field(index));
-            return add_bare(record, input, *sources, host.map(|(_, host)| host), events);
+            let host = computer.and_then(|index| record.field(index)).map(|(_, host)| host);
+            return add_bare(record, input, *sources, (host, context), events);
         }
         let (mut event, row) = if let Some(route) = route {
             let Route { layout, sources, moves, later, .. } = route;
@@ -102,7 +102,7 @@ impl Normaliser {
             if !routes.is_needed(&decision, vocabulary) {
                 let host = record.fields().find(|(name, _)| is_computer(name));
                 let host = host.map(|(_, host)| host);
-                return add_bare(record, input, decision.sources, host, events);
+                return add_bare(record, input, decision.sources, (host, context), events);
             }
             let mut event = events.begin(decision.layout, decision.sources);
             for (name, value) in record.fields() {
@@ -111,6 +111,7 @@ impl Normaliser {
             }
             (event, decision.row)
         };
+        tell_computer(&mut event, context);
         event.set_time(record.time());
         event.set_origin(Origin { input, record: record.number(), shape: record.shape() });
         if let Some(row) = row.and_then(|row| taxonomy.row(row)) {
@@ -222,18 +223,28 @@ impl Room {
     }
 }
 
+/// Names the host of an event that does not do so itself.
+fn tell_computer(event: &mut EventBuilder<'_>, context: &Context) {
+    if let Some(computer) = context.computer()
+        && !event.values(FieldId::COMPUTER).is_present()
+    {
+        event.push(FieldId::COMPUTER, Value::Text(computer));
+    }
+}
+
 /// An event that nobody asks for: when, where and of which log sources.
 fn add_bare(
     record: &Record<'_>,
     input: u32,
     sources: LogSourceSetId,
-    host: Option<RawValue<'_>>,
+    (host, context): (Option<RawValue<'_>>, &Context),
     events: &mut EventBatch,
 ) {
     let mut event = events.begin(LayoutId::HEADER, sources);
     if let Some(host) = host {
         event.push_raw(FieldId::COMPUTER, host);
     }
+    tell_computer(&mut event, context);
     event.set_time(record.time());
     event.set_origin(Origin { input, record: record.number(), shape: record.shape() });
     event.finish();

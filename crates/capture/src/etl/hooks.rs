@@ -18,6 +18,9 @@ pub const PROCESS: Guid = class(0x3d6f_a8d0, 0xfe05, 0x11d0, 0x9dda_00c0_4fd7_ba
 /// The class of images: programs, libraries, drivers.
 pub const IMAGE: Guid = class(0x2cb1_5d1d, 0x5fc1, 0x11d2, 0xabe1_00a0_c911_f518);
 
+/// The class of records about the machine.
+pub const SYSTEM_CONFIG: Guid = class(0x0185_3a65, 0x418f, 0x4f36, 0xaefc_dc0f_1d2f_d235);
+
 /// The opcode of an image that is loaded.
 const LOAD: u8 = 10;
 const PROCESS_GROUP: u8 = 3;
@@ -36,7 +39,7 @@ const CLASSES: [Guid; 31] = [
     class(0xbf3a_50c5, 0xa9c9, 0x4988, 0xa005_2df0_b7c8_0f80), // 0x08 UDP
     class(0xae53_722e, 0xc863, 0x11d2, 0x8659_00c0_4fa3_21a1), // 0x09 registry
     class(0x1397_6d09, 0xa327, 0x438c, 0x950b_7f03_1928_15c7), // 0x0a debug print
-    class(0x0185_3a65, 0x418f, 0x4f36, 0xaefc_dc0f_1d2f_d235), // 0x0b configuration
+    SYSTEM_CONFIG,                                             // 0x0b
     class(0x9913_4383, 0x5248, 0x43fc, 0x834b_5294_54e7_5df3), // 0x0c spare
     class(0x4269_5762, 0xea50, 0x497a, 0x9068_5cbb_b35e_0b95), // 0x0d notifications (WNF)
     class(0x0268_a8b6, 0x74fd, 0x4302, 0x9dd0_6e8f_1795_c0cf), // 0x0e pools

@@ -24,9 +24,8 @@ use crate::reopen::Reopening;
 use crate::source::{Decoded, SourceError};
 
 use super::buffer::{Buffer, BufferHeader, HEADER};
-use super::hooks::IMAGE;
 use super::record::{Step, step};
-use super::trace::{Gathering, Trace, is_bookkeeping};
+use super::trace::{Gathering, Trace};
 
 /// Buffers of one file; reading ends at the bound. (128 GiB of usual buffers.)
 const MOST_BUFFERS: usize = 2 << 20;
@@ -260,16 +259,8 @@ impl Walk<'_> {
                     let (first, last) = times.unwrap_or((ticks, ticks));
                     times = Some((first, ticks.max(last)));
                 }
-                if record.may_explain {
-                    let view = record.view(contents, form);
-                    if is_bookkeeping(&view) {
-                        self.gathering.add(&view);
-                    } else if view.header.provider == IMAGE {
-                        self.gathering.system_volume.look_at(view.payload);
-                    }
-                } else if record.is_image {
-                    let view = record.view(contents, form);
-                    self.gathering.system_volume.look_at(view.payload);
+                if record.may_explain || record.tells_host {
+                    self.gathering.add(&record.view(contents, form));
                 }
             }
         }

@@ -44,8 +44,8 @@ pub use clock::{ClockKind, TraceClock};
 pub use reader::Reader;
 pub(crate) use record::event_header;
 pub use slice::{EachRecord, EtlScratch, EtlSlice};
-pub(crate) use trace::{MANIFEST_ID, manifest_part};
-pub use trace::{Trace, TraceSchema, TraceSchemaKind, Volume, is_bookkeeping};
+pub(crate) use trace::{MANIFEST_ID, computer_record, manifest_part};
+pub use trace::{Trace, TraceSchema, TraceSchemaKind, Volume, is_bookkeeping, tells_computer};
 pub use writer::{Metadata, TraceHeader, WriteError, Writer, Written};
 pub use xpress::{XpressError, unpack};
 

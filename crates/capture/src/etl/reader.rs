@@ -161,10 +161,8 @@ impl Source for Reader {
     fn is_light(&self) -> bool {
         self.file.can_be_opened_again()
     }
-    /// The time at which it was booted: no two hosts are booted in the same 100 ns.
     fn host(&self) -> Option<String> {
-        let boot = self.trace.boot;
-        boot.is_known().then(|| format!("booted at {boot}"))
+        self.trace.host()
     }
     fn format(&self) -> &'static str {
         "etl"

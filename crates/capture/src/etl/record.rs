@@ -71,8 +71,8 @@ pub(super) struct Frame {
     kind: Kind,
     /// Whether it can be one that explains others.
     pub(super) may_explain: bool,
-    /// Whether the kernel's logger tells of an image.
-    pub(super) is_image: bool,
+    /// Whether the kernel's logger tells of an image, or of the machine.
+    pub(super) tells_host: bool,
 }
 
 impl Frame {
@@ -201,11 +201,12 @@ fn kernel(rest: &[u8], bytes: u8, is_32: bool) -> Found {
         return Err("its performance counters reach beyond the record");
     }
     let may_explain = record.get(7) == Some(&0);
-    // By group, and by type and group of a load: see `hooks`.
-    let is_image = matches!((record.get(6), record.get(7)), (_, Some(0x14)) | (Some(10), Some(3)));
+    // By group, and by type and group of a load and of the machine: see `hooks`.
+    let hook = (record.get(6), record.get(7));
+    let tells_host = matches!(hook, (_, Some(0x14)) | (Some(10), Some(3 | 0x0b)));
     let ticks = u64_at(record, if bytes == PERFORMANCE { 8 } else { 0x10 });
     let ends = ends(skipped, skipped, record.len());
-    Ok(Frame { ticks, at: 0, ends, kind: Kind::Kernel { bytes, is_32 }, may_explain, is_image })
+    Ok(Frame { ticks, at: 0, ends, kind: Kind::Kernel { bytes, is_32 }, may_explain, tells_host })
 }
 
 /// Bytes of the headers of the kernel logger.
@@ -235,7 +236,14 @@ fn classic(rest: &[u8], bytes: usize, is_32: bool, has_handle: bool) -> Found {
     let record = framed(rest, 0, bytes)?;
     let ends = ends(bytes, bytes, record.len());
     let kind = Kind::Classic { is_32, has_handle };
-    Ok(Frame { ticks: u64_at(record, 0x10), at: 0, ends, kind, may_explain: true, is_image: false })
+    Ok(Frame {
+        ticks: u64_at(record, 0x10),
+        at: 0,
+        ends,
+        kind,
+        may_explain: true,
+        tells_host: false,
+    })
 }
 
 fn classic_header(record: &[u8], is_32: bool, has_handle: bool) -> RawHeader {
@@ -267,7 +275,7 @@ fn event(rest: &[u8], is_32: bool) -> Found {
     let may_explain = u16_at(record, 0x28) == Some(MANIFEST_ID);
     let ends = ends(HEADER, items, record.len());
     let kind = Kind::Event { is_32 };
-    Ok(Frame { ticks: u64_at(record, 0x10), at: 0, ends, kind, may_explain, is_image: false })
+    Ok(Frame { ticks: u64_at(record, 0x10), at: 0, ends, kind, may_explain, tells_host: false })
 }
 
 #[inline]
@@ -321,7 +329,14 @@ fn items_end(record: &[u8], mut at: usize) -> Result<usize, &'static str> {
 fn opaque(rest: &[u8]) -> Found {
     let record = framed(rest, 0, 8)?;
     let ends = ends(8, 8, record.len());
-    Ok(Frame { ticks: None, at: 0, ends, kind: Kind::Opaque, may_explain: false, is_image: false })
+    Ok(Frame {
+        ticks: None,
+        at: 0,
+        ends,
+        kind: Kind::Opaque,
+        may_explain: false,
+        tells_host: false,
+    })
 }
 
 /// Where the parts of a WPP message's header lie; those that its flags leave out are nowhere.
@@ -360,7 +375,7 @@ fn message(rest: &[u8]) -> Found {
     }
     let ticks = parts.time.and_then(|at| u64_at(record, at));
     let ends = ends(parts.end, parts.end, record.len());
-    Ok(Frame { ticks, at: 0, ends, kind: Kind::Message, may_explain: false, is_image: false })
+    Ok(Frame { ticks, at: 0, ends, kind: Kind::Message, may_explain: false, tells_host: false })
 }
 
 fn message_header(record: &[u8], log: LogForm) -> RawHeader {

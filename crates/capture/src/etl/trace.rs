@@ -7,7 +7,7 @@
 //! hostile log could repeat them without end: their number and bytes are bounded, what goes beyond is
 //! counted.
 
-use etwatch_event::{Guid, RawForm, RawRecord, Timestamp};
+use etwatch_event::{Guid, RawForm, RawHeader, RawRecord, Timestamp};
 
 use super::bytes::{i32_at, text, u32_at, u64_at};
 use super::clock::{ClockKind, TraceClock};
@@ -35,6 +35,12 @@ const MAP_INFO: u8 = 33;
 const BUILD: u8 = 32;
 const SYSTEM_PATHS: u8 = 33;
 const VOLUME: u8 = 35;
+/// `SystemConfig_CPU`, where the name of the machine begins in it, and its domain.
+const COMPUTER: u8 = 10;
+const COMPUTER_NAME: usize = 20;
+const COMPUTER_DOMAIN: usize = COMPUTER_NAME + 2 * NAME_LETTERS;
+const NAME_LETTERS: usize = 256;
+const DOMAIN_LETTERS: usize = 134;
 /// The event in which an EventSource of .NET writes its manifest, and the byte that marks it.
 pub(crate) const MANIFEST_ID: u16 = 0xfffe;
 const MANIFEST_MARK: u8 = 0x5b;
@@ -42,6 +48,9 @@ const MANIFEST_MARK: u8 = 0x5b;
 /// What a log says of itself.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trace {
+    /// The name of the machine as its event log writes it, with its domain if it is in one (`SystemConfig_CPU`);
+    /// empty if it is not told.
+    pub computer: String,
     /// The build number of the Windows that wrote it.
     pub os_build: u32,
     /// Bytes of a pointer on that machine: 4 or 8.
@@ -180,10 +189,56 @@ impl Trace {
         })
     }
 
+    /// What stands for its host: its name, else when it was booted, since no two hosts are in the same 100 ns.
+    #[must_use]
+    pub fn host(&self) -> Option<String> {
+        let named = Some(&self.computer).filter(|name| !name.is_empty()).cloned();
+        let boot = self.boot;
+        named.or_else(|| boot.is_known().then(|| format!("booted at {boot}")))
+    }
+
     /// What records are read by.
     pub(super) fn form(&self) -> LogForm {
         LogForm { pointer_size: self.pointer_size, old_instances: self.log_version < (1, 1) }
     }
+}
+
+/// Whether a record tells what the machine is called.
+#[must_use]
+pub fn tells_computer(record: &RawRecord<'_>) -> bool {
+    let RawHeader { form, provider, opcode, .. } = record.header;
+    let is_of_kernel = matches!(form, RawForm::Kernel | RawForm::Classic);
+    is_of_kernel && (provider, opcode) == (hooks::SYSTEM_CONFIG, COMPUTER)
+}
+
+/// The name of the machine by `SystemConfig_CPU`: five numbers, 256 letters of its name, and its domain, which is empty
+/// outside of one.
+fn computer(payload: &[u8]) -> Option<String> {
+    let (name, _) = text(payload.get(COMPUTER_NAME..COMPUTER_DOMAIN)?);
+    let (domain, _) = text(payload.get(COMPUTER_DOMAIN..)?);
+    Some(if name.is_empty() || domain.is_empty() { name } else { format!("{name}.{domain}") })
+}
+
+/// The payload of a `SystemConfig_CPU`, version 2, that tells this name and nothing else.
+pub(crate) fn computer_record(name: &str) -> (RawHeader, Vec<u8>) {
+    let (name, domain) = name.split_once('.').unwrap_or((name, ""));
+    let mut payload = vec![0; COMPUTER_DOMAIN + 2 * DOMAIN_LETTERS + 4];
+    for (text, at, most) in
+        [(name, COMPUTER_NAME, NAME_LETTERS - 1), (domain, COMPUTER_DOMAIN, DOMAIN_LETTERS - 1)]
+    {
+        let units = text.encode_utf16().take(most).flat_map(u16::to_le_bytes);
+        for (to, byte) in payload.iter_mut().skip(at).zip(units) {
+            *to = byte;
+        }
+    }
+    let header = RawHeader {
+        form: RawForm::Kernel,
+        provider: hooks::SYSTEM_CONFIG,
+        version: 2,
+        opcode: COMPUTER,
+        ..RawHeader::default()
+    };
+    (header, payload)
 }
 
 /// Whether a record is no event but tells something about the log or about events.
@@ -219,9 +274,17 @@ impl Gathering {
         Self { trace, schema_bytes: 0, system_volume: SystemVolume::default() }
     }
 
-    /// Keeps what a record of bookkeeping tells.
+    /// Keeps what a record tells of the log or its machine, if it tells anything.
     pub(super) fn add(&mut self, record: &RawRecord<'_>) {
         let header = &record.header;
+        match header.provider {
+            hooks::IMAGE => return self.system_volume.look_at(record.payload),
+            hooks::SYSTEM_CONFIG => return self.add_computer(record),
+            _ => {}
+        }
+        if !is_bookkeeping(record) {
+            return;
+        }
         if is_manifest(record) && header.form == RawForm::Event {
             return self.add_schema(TraceSchemaKind::Manifest, record);
         }
@@ -248,6 +311,13 @@ impl Gathering {
                 self.trace.system_paths = (system, text(rest).0);
             }
             _ => {}
+        }
+    }
+
+    /// The first name that is told holds: one machine writes one log.
+    fn add_computer(&mut self, record: &RawRecord<'_>) {
+        if tells_computer(record) && self.trace.computer.is_empty() {
+            self.trace.computer = computer(record.payload).unwrap_or_default();
         }
     }
 

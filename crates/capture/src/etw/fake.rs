@@ -87,7 +87,10 @@ impl FakeEtw {
 
     /// Delivers a record to the consumers of a session, if its provider is enabled there and its id let through.
     pub fn deliver(&self, session: &str, record: &RawRecord<'_>) {
-        let callbacks = self.world().consumers(session, &record.header);
+        let mut world = self.world();
+        world.time = world.time.max(record.header.time);
+        let callbacks = world.consumers(session, &record.header);
+        drop(world);
         deliver(&callbacks, record);
     }
 

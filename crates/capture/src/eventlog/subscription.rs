@@ -142,20 +142,10 @@ impl Subscription {
         settings: SubscriptionSettings,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let mut failures = Vec::new();
-        let channels = requests.into_iter().map(|request| {
-            let kept = settings.bookmarks.as_ref().map(|kept| kept.load(&request.path)).transpose();
-            let bookmark = kept.unwrap_or_else(|error| {
-                failures.push(error);
-                None
-            });
-            Channel::new(request, bookmark.flatten())
-        });
-        let channels = channels.collect();
         let now = clock.elapsed();
-        Self {
+        let mut subscription = Self {
             log,
-            channels,
+            channels: Vec::new(),
             settings,
             clock,
             has_news: true,
@@ -163,8 +153,40 @@ impl Subscription {
             saved: now,
             turn: 0,
             is_stopped: false,
-            failures,
+            failures: Vec::new(),
+        };
+        subscription.channels =
+            requests.into_iter().map(|request| subscription.open(request)).collect();
+        subscription
+    }
+
+    /// A channel that is going to be read from its bookmark on.
+    fn open(&mut self, request: ChannelRequest) -> Channel {
+        let Self { settings, failures, .. } = self;
+        let kept = settings.bookmarks.as_ref().map(|kept| kept.load(&request.path)).transpose();
+        let bookmark = kept.unwrap_or_else(|error| {
+            failures.push(error);
+            None
+        });
+        Channel::new(request, bookmark.flatten())
+    }
+
+    /// From now on these channels are read. Those that were read with the same query go on; of the others it is saved
+    /// where they were left, and a channel with another query goes on from there.
+    pub fn change(&mut self, requests: Vec<ChannelRequest>) {
+        self.save();
+        let mut old = std::mem::take(&mut self.channels);
+        for request in requests {
+            let place = old.iter().position(|channel| channel.path() == request.path);
+            let known = place.map(|place| old.swap_remove(place));
+            let channel = match known {
+                Some(channel) if channel.has_request(&request) => channel,
+                Some(channel) => channel.anew(request),
+                None => self.open(request),
+            };
+            self.channels.push(channel);
         }
+        self.has_news = true;
     }
 
     /// The next events; waits for them at most so long. What was handed out before counts as taken.

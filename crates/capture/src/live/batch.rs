@@ -91,7 +91,7 @@ impl LiveBatch {
         std::mem::take(&mut self.schemas)
     }
     /// What was counted since the batch before: as read, its own records and those that were filtered and
-    /// dropped; what Windows lost; what of schemas and process starts was missing (`incomplete`). Which of its
+    /// dropped; what Windows lost; what of schemas was missing (`incomplete`), and what passed unseen. Which of its
     /// own records are bookkeeping [`LiveBatch::read`] tells.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {

@@ -123,7 +123,7 @@ impl RecordBuffer {
 }
 
 /// A buffer on its way to those who read it, and back to its session once nobody does.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Filled {
     pub(super) buffer: RecordBuffer,
     /// What the session had counted when it was handed on.

@@ -102,6 +102,32 @@ impl Dropped {
     }
 }
 
+/// What passed by a session that is no record and of which nobody knows how many records it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Unseen {
+    /// Buffers that Windows could not write to a log (`LogBuffersLost`).
+    LogBuffers,
+    /// The session was stopped and started anew, by us for other rules or since somebody had stopped it.
+    StartedAnew,
+}
+
+impl Unseen {
+    /// How many there are.
+    pub const COUNT: usize = 2;
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; Self::COUNT] = [Self::LogBuffers, Self::StartedAnew];
+
+    /// The ledger's words for it.
+    #[must_use]
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::LogBuffers => "log buffers lost by Windows",
+            Self::StartedAnew => "sessions started anew",
+        }
+    }
+}
+
 /// What a session has counted so far.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -117,6 +143,7 @@ pub struct Counters {
     longest: AtomicU64,
     events_lost: AtomicU64,
     buffers_lost: AtomicU64,
+    unseen: [AtomicU64; Unseen::COUNT],
 }
 
 /// Drops by reason.
@@ -141,6 +168,7 @@ pub(super) struct Tally {
     pub(super) dropped: [u64; Dropped::COUNT],
     pub(super) events_lost: u64,
     pub(super) buffers_lost: u64,
+    pub(super) unseen: [u64; Unseen::COUNT],
 }
 
 impl Tally {
@@ -151,6 +179,16 @@ impl Tally {
         }
         self
     }
+    /// The same with the greater of both counts of what Windows lost and what passed unseen: they come beside the
+    /// records, and a batch may have been tallied before they were told.
+    pub(super) fn with_losses(mut self, other: &Self) -> Self {
+        self.events_lost = self.events_lost.max(other.events_lost);
+        self.buffers_lost = self.buffers_lost.max(other.buffers_lost);
+        for (mine, theirs) in self.unseen.iter_mut().zip(other.unseen) {
+            *mine = theirs.max(*mine);
+        }
+        self
+    }
     /// What was counted between `earlier` and this one. Records that were handed on are not in it.
     pub(super) fn since(&self, earlier: &Self) -> Ledger {
         let mut ledger = Ledger {
@@ -158,6 +196,11 @@ impl Tally {
             buffers_lost: self.buffers_lost.saturating_sub(earlier.buffers_lost),
             ..Ledger::default()
         };
+        for ((what, now), before) in Unseen::ALL.iter().zip(self.unseen).zip(earlier.unseen) {
+            if now > before {
+                ledger.unseen.insert(what.reason(), now - before);
+            }
+        }
         for ((why, now), before) in Filtered::ALL.iter().zip(self.filtered).zip(earlier.filtered) {
             if now > before {
                 ledger.filtered.insert(why.reason(), now - before);
@@ -227,7 +270,14 @@ impl Counters {
     pub fn longest(&self) -> Duration {
         Duration::from_nanos(read(&self.longest))
     }
-    /// Adds what Windows says that it lost, see [`super::loss`]. To be called by one thread at a time.
+    /// Adds what passed unseen. To be called by one thread at a time.
+    pub fn miss(&self, what: Unseen, count: u64) {
+        if let Some(counter) = self.unseen.get(what as usize) {
+            add(counter, count);
+        }
+    }
+    /// Adds what Windows says that it lost: events, and buffers on their way to us, see [`super::loss`]. To be called
+    /// by one thread at a time.
     pub fn lose(&self, events: u64, buffers: u64) {
         add(&self.events_lost, events);
         add(&self.buffers_lost, buffers);
@@ -272,6 +322,7 @@ impl Counters {
             dropped: self.dropped.read(),
             events_lost: read(&self.events_lost),
             buffers_lost: read(&self.buffers_lost),
+            unseen: self.unseen.each_ref().map(read),
         }
     }
 }
@@ -301,10 +352,16 @@ mod tests {
         assert!(counters.filtered().map(|(_, count)| count).eq(1..=6));
         assert!(counters.dropped().map(|(_, count)| count).eq(11..=17));
         counters.lose(3, 2);
+        counters.miss(Unseen::LogBuffers, 4);
+        counters.miss(Unseen::StartedAnew, 1);
         let ledger = counters.tally().since(&Tally::default());
         assert_eq!((ledger.filtered.len(), ledger.dropped.len()), (6, 7));
         assert_eq!((ledger.events_lost, ledger.buffers_lost), (3, 2));
         assert!(ledger.is_balanced() && ledger.read == 21 + 98);
+        assert_eq!(
+            ledger.unseen.into_iter().collect::<Vec<_>>(),
+            [("log buffers lost by Windows", 4), ("sessions started anew", 1)]
+        );
         assert_eq!(counters.tally().since(&counters.tally()), Ledger::default());
     }
 }

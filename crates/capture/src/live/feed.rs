@@ -26,7 +26,7 @@ use super::schemas::{RecentKeys, SchemaKey, Schemas};
 
 /// The ledger's words for what is missing beside the equation.
 const LATE_SCHEMA: Reason = "schema not in time";
-const MISSING_START: Reason = "process start not seen";
+const MISSING_START: Reason = "process starts not seen";
 
 /// What a feed has next.
 #[derive(Debug)]
@@ -149,9 +149,15 @@ impl Feed {
                 self.outlet.queued.fetch_sub(1, Relaxed);
                 Ok(self.look(filled))
             }
-            Err(RecvTimeoutError::Timeout) => Err(Next::Quiet),
+            Err(RecvTimeoutError::Timeout) => self.losses().ok_or(Next::Quiet),
             Err(RecvTimeoutError::Disconnected) => self.rest().ok_or(Next::Ended),
         }
+    }
+
+    /// What Windows lost while nothing else came.
+    fn losses(&mut self) -> Option<Held> {
+        let tally = self.tally.with_losses(&self.reading.shared.counters.tally());
+        (tally != self.tally).then(|| self.hold(Arc::default(), tally))
     }
 
     /// What is left when the session is over: its last batch, then what was counted behind it.
@@ -173,7 +179,12 @@ impl Feed {
 
     /// Counts what happened since the batch before, and asks for the schemas of its records.
     fn look(&mut self, filled: Arc<Filled>) -> Held {
-        let tally = filled.tally.with(&self.outlet.dropped);
+        let tally = filled.tally.with(&self.outlet.dropped).with_losses(&self.tally);
+        self.hold(filled, tally)
+    }
+
+    /// A batch with what was counted since the one before.
+    fn hold(&mut self, filled: Arc<Filled>, tally: Tally) -> Held {
         let ledger = tally.since(&self.tally);
         self.tally = tally;
         let Reading { session, trace, schemas, .. } = &self.reading;
@@ -212,7 +223,7 @@ impl Feed {
         }
         let missing = self.gaps.take_news();
         if missing > 0 {
-            batch.ledger.incomplete.insert(MISSING_START, missing);
+            batch.ledger.unseen.insert(MISSING_START, missing);
         }
         batch
     }

@@ -49,7 +49,7 @@ pub mod settings;
 pub use batch::LiveBatch;
 pub use buffer::{BufferSize, RecordBuffer};
 pub use capture::{Builder, Capture};
-pub use counters::{Counters, Dropped, Filtered};
+pub use counters::{Counters, Dropped, Filtered, Unseen};
 pub use feed::{Feed, Next};
 pub use filter::HeaderFilter;
 pub use flush::{Flush, Flusher};

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use etwatch_event::{RawForm, RawHeader, RawRecord, Timestamp};
 
-use crate::etl::{Metadata, Trace, TraceHeader, TraceSchema, TraceSchemaKind, WriteError, Writer};
+use crate::etl::{
+    Metadata, Trace, TraceHeader, TraceSchema, TraceSchemaKind, WriteError, Writer, computer_record,
+};
 
 /// The event in which an EventSource of .NET writes its manifest.
 const MANIFEST_ID: u16 = 0xfffe;
@@ -46,7 +48,7 @@ impl OpenFile {
         };
         let writer = Writer::create(output, &header)?;
         let mut file = Self { name, first, pointer_size, writer, bytes: 0 };
-        file.describe_host(trace);
+        file.describe_host(trace)?;
         for schema in trace.schemas.iter().chain(schemas) {
             file.describe(schema, first);
             file.repeat_manifest(schema)?;
@@ -55,7 +57,7 @@ impl OpenFile {
     }
 
     /// Tells what values are read by.
-    fn describe_host(&mut self, trace: &Trace) {
+    fn describe_host(&mut self, trace: &Trace) -> Result<(), WriteError> {
         let first = self.first;
         for volume in &trace.volumes {
             self.add(Metadata::Volume, &utf16(&[&volume.device, &volume.drive]), first);
@@ -68,6 +70,20 @@ impl OpenFile {
         if let Some(device) = trace.system_volume.as_deref().filter(|_| trace.volumes.is_empty()) {
             let drive = windows.get(..2).filter(|drive| drive.ends_with(':')).unwrap_or("C:");
             self.add(Metadata::Volume, &utf16(&[device, drive]), first);
+        }
+        if trace.computer.is_empty() {
+            return Ok(());
+        }
+        let (header, payload) = computer_record(&trace.computer);
+        let header = RawHeader { time: first, pointer_size: self.pointer_size, ..header };
+        self.add_record(&RawRecord { header, extended: &[], payload: &payload })
+    }
+
+    /// A record of ours; one that the format can't hold is left out.
+    fn add_record(&mut self, record: &RawRecord<'_>) -> Result<(), WriteError> {
+        match self.writer.write(record) {
+            Err(WriteError::Io(error)) => Err(error.into()),
+            _ => Ok(()),
         }
     }
 
@@ -85,10 +101,7 @@ impl OpenFile {
             pointer_size: self.pointer_size,
             ..RawHeader::default()
         };
-        match self.writer.write(&RawRecord { header, extended: &[], payload: &schema.bytes }) {
-            Err(WriteError::Io(error)) => Err(error.into()),
-            _ => Ok(()),
-        }
+        self.add_record(&RawRecord { header, extended: &[], payload: &schema.bytes })
     }
 
     /// Bytes, about.

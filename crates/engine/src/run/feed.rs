@@ -20,10 +20,18 @@ pub enum Next {
     Piece(Piece),
     /// Somebody changed what is watched.
     Tampering(Tampering),
+    /// There is one more feed.
+    Feed(Box<dyn Feed>),
     /// Nothing came in time.
     Quiet,
     /// There will be nothing more.
     Ended,
+}
+
+impl std::fmt::Debug for dyn Feed {
+    fn fmt(&self, form: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        form.debug_tuple("Feed").field(&self.name()).finish()
+    }
 }
 
 /// Something that live events come from.

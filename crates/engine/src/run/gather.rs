@@ -10,9 +10,9 @@
 //! can't counts what it drops. Workers that are done never wait, they only leave word that there is something to
 //! look at, once.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -26,9 +26,10 @@ use crate::run::feed::{Feed, Next};
 /// How long a thread waits for its feed before it looks whether the run is to stop.
 const WAIT: Duration = Duration::from_millis(200);
 /// How often a feed that was stopped may have nothing, before it is taken to have ended.
-const QUIET_WHEN_STOPPED: u32 = 10;
-/// Messages of each feed that may lie in the queue.
+const QUIET_WHEN_STOPPED: u32 = 50;
+/// Messages of each feed that may lie in the queue, and of how many feeds at least.
 const QUEUED: usize = 4;
+const FEEDS: usize = 4;
 
 /// Says that a run is to stop; may be said from any thread.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +63,8 @@ pub(crate) enum Message {
     Piece(u32, Piece),
     /// Somebody changed what is watched.
     Tampering(Tampering),
+    /// There is one more feed.
+    Feed(Box<dyn Feed>),
     /// A feed has ended, perhaps before its end.
     Ended(u32, Option<Box<SourceError>>),
     /// A worker is done with something.
@@ -74,6 +77,7 @@ pub(crate) struct Inbox {
     /// Whether [`Message::Done`] lies in the queue already.
     is_woken: Arc<AtomicBool>,
     waker: Waker,
+    threads: Threads,
 }
 
 impl Inbox {
@@ -88,6 +92,13 @@ impl Inbox {
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
         }
     }
+    /// Starts a thread for one more feed.
+    ///
+    /// # Errors
+    /// [`EngineError::Thread`].
+    pub(crate) fn add(&self, feed: Box<dyn Feed>) -> Result<(), EngineError> {
+        self.threads.add(feed)
+    }
     /// What wakes whoever waits for the next message.
     pub(crate) fn waker(&self) -> Waker {
         self.waker.clone()
@@ -95,12 +106,31 @@ impl Inbox {
 }
 
 /// The threads of all feeds; they end when the inbox is gone, or their feeds have ended.
-pub(crate) struct Threads(Vec<JoinHandle<()>>);
+#[derive(Clone)]
+pub(crate) struct Threads {
+    all: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    send: SyncSender<Message>,
+    stop: StopFlag,
+}
 
 impl Threads {
+    fn lock(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    fn add(&self, feed: Box<dyn Feed>) -> Result<(), EngineError> {
+        let mut all = self.lock();
+        let number = u32::try_from(all.len()).unwrap_or(u32::MAX);
+        let (send, stop) = (self.send.clone(), self.stop.clone());
+        let thread = std::thread::Builder::new().name(format!("etwatch-feed-{number}"));
+        let thread =
+            thread.spawn(move || wait_for(feed, &stop, Leaving { number, send, ending: None }));
+        all.push(thread.map_err(EngineError::Thread)?);
+        Ok(())
+    }
     /// Waits until all have ended.
     pub(crate) fn join(self) {
-        for thread in self.0 {
+        let all = std::mem::take(&mut *self.lock());
+        for thread in all {
             // One that failed has said so: it left the queue.
             let _ = thread.join();
         }
@@ -115,7 +145,7 @@ pub(crate) fn gather(
     feeds: Vec<Box<dyn Feed>>,
     stop: &StopFlag,
 ) -> Result<(Inbox, Threads), EngineError> {
-    let (send, messages) = sync_channel(QUEUED * feeds.len() + 1);
+    let (send, messages) = sync_channel(QUEUED * feeds.len().max(FEEDS) + 1);
     let is_woken = Arc::new(AtomicBool::new(false));
     let waker = {
         let (send, is_woken) = (send.clone(), Arc::clone(&is_woken));
@@ -126,15 +156,11 @@ pub(crate) fn gather(
             }
         })
     };
-    let mut threads = Vec::new();
-    for (number, feed) in (0..).zip(feeds) {
-        let (send, stop) = (send.clone(), stop.clone());
-        let thread = std::thread::Builder::new().name(format!("etwatch-feed-{number}"));
-        let thread =
-            thread.spawn(move || wait_for(feed, &stop, Leaving { number, send, ending: None }));
-        threads.push(thread.map_err(EngineError::Thread)?);
+    let threads = Threads { all: Arc::default(), send, stop: stop.clone() };
+    for feed in feeds {
+        threads.add(feed)?;
     }
-    Ok((Inbox { messages, is_woken, waker }, Threads(threads)))
+    Ok((Inbox { messages, is_woken, waker, threads: threads.clone() }, threads))
 }
 
 /// Tells that a feed has ended, also if its thread fails.
@@ -167,6 +193,7 @@ fn wait_for(mut feed: Box<dyn Feed>, stop: &StopFlag, mut leaving: Leaving) {
         let sent = match feed.next(WAIT) {
             Ok(Next::Piece(piece)) => leaving.send.send(Message::Piece(number, piece)),
             Ok(Next::Tampering(what)) => leaving.send.send(Message::Tampering(what)),
+            Ok(Next::Feed(feed)) => leaving.send.send(Message::Feed(feed)),
             Ok(Next::Quiet) => match &mut quiet {
                 Some(times) if *times >= QUIET_WHEN_STOPPED => break None,
                 Some(times) => {

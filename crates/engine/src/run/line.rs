@@ -134,9 +134,22 @@ impl<'a> Line<'a> {
                 }
             }
             Message::Tampering(what) => self.say(&Telemetry::Tampering(what))?,
+            Message::Feed(feed) => self.add(feed)?,
             Message::Done => {}
         }
         Ok(())
+    }
+
+    /// Takes one more feed; its number is that of its thread, which begins now.
+    fn add(&mut self, feed: Box<dyn Feed>) -> Result<(), EngineError> {
+        let state = FeedState::new(feed.as_ref());
+        let number = u32::try_from(self.feeds.len()).unwrap_or(u32::MAX);
+        if let Some(host) = &state.host {
+            self.ordered.state.name_input(number, host);
+        }
+        self.ordered.delivery.add_file(state.name.clone());
+        self.feeds.push(state);
+        self.inbox.add(feed)
     }
 
     fn decode(&mut self, feed: u32, piece: Piece) {

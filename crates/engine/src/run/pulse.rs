@@ -42,7 +42,10 @@ fn losses(ledger: &Ledger) -> impl Iterator<Item = (String, u64)> {
         ("buffers lost by Windows", ledger.buffers_lost),
         ("events that came too late", ledger.late),
     ];
-    counted.chain(beside.into_iter().map(|(reason, count)| (reason.to_owned(), count)))
+    let unseen = ledger.unseen.iter().map(|(what, count)| ((*what).to_owned(), *count));
+    counted
+        .chain(unseen)
+        .chain(beside.into_iter().map(|(reason, count)| (reason.to_owned(), count)))
 }
 
 impl Pulse {

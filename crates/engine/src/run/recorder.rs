@@ -56,7 +56,10 @@ impl Feed for RecordedFeed {
         self.feed.host()
     }
     fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
-        let next = self.feed.next(wait)?;
+        let next = match self.feed.next(wait)? {
+            Next::Feed(feed) => Next::Feed(self.recorder.record(feed)),
+            next => next,
+        };
         if let Next::Piece(Piece::Live(batch)) = &next {
             let mut ring = self.recorder.0.lock().unwrap_or_else(PoisonError::into_inner);
             ring.record(batch);

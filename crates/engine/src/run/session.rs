@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use etwatch_capture::etl::Trace;
 use etwatch_capture::live;
 use etwatch_capture::{Piece, SourceError};
 
@@ -31,7 +30,7 @@ impl Feed for SessionFeed {
         self.name.clone()
     }
     fn host(&self) -> Option<String> {
-        host(self.feed.trace())
+        self.feed.trace().host()
     }
     fn next(&mut self, wait: Duration) -> Result<Next, SourceError> {
         Ok(match self.feed.next_batch(wait) {
@@ -43,9 +42,4 @@ impl Feed for SessionFeed {
     fn stop(&mut self) {
         (self.end)();
     }
-}
-
-/// What stands for the host: no two hosts are booted in the same 100 ns.
-fn host(trace: &Trace) -> Option<String> {
-    trace.boot.is_known().then(|| format!("booted at {}", trace.boot))
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use etwatch_event::{Guid, RawHeader, RawRecord};
+use etwatch_event::{Guid, RawHeader, RawRecord, Timestamp};
 
 use crate::etw::api::{
     Enabled, Filters, MILLISECONDS_MODE, Masks, ProviderState, REAL_TIME_MODE, SYSTEM_LOGGER_MODE,
@@ -90,6 +90,8 @@ pub(super) struct World {
     pub(super) sessions: BTreeMap<String, FakeSession>,
     pub(super) acts: Vec<String>,
     number: u64,
+    /// The time of the last record that was delivered; its own acts happen then.
+    pub(super) time: Timestamp,
 }
 
 /// An event of Kernel-EventTracing, and who is to get it.
@@ -260,6 +262,8 @@ impl World {
             level: 5,
             keyword,
             process_id: Some(by),
+            pointer_size: 8,
+            time: self.time.max(Timestamp::UNIX_EPOCH),
             ..RawHeader::default()
         };
         let callbacks = self.sessions.keys().flat_map(|name| self.consumers(name, &header));

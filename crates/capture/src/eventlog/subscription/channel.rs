@@ -70,6 +70,17 @@ impl Channel {
         }
     }
 
+    pub(super) fn path(&self) -> &str {
+        &self.request.path
+    }
+    pub(super) fn has_request(&self, request: &ChannelRequest) -> bool {
+        self.request == *request
+    }
+    /// The same channel, asked for otherwise, from where it was left.
+    pub(super) fn anew(self, request: ChannelRequest) -> Self {
+        Self { request, doing: Doing::Waiting(Duration::ZERO, None), ..self }
+    }
+
     /// Subscribes if its time has come; whether there may be events now.
     pub(super) fn open_if_due(&mut self, log: &mut dyn EventLog, now: Duration) -> bool {
         while let Doing::Waiting(due, _) = self.doing

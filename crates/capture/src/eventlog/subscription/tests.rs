@@ -317,3 +317,29 @@ fn a_subscription_that_does_not_save_by_itself_saves_when_it_is_told() {
     subscription.save();
     assert!(bookmarks.load("A").unwrap().is_some());
 }
+
+#[test]
+fn channels_that_stay_go_on_when_others_come_and_go() {
+    let scene = Scene::new(&["A", "B", "C"]);
+    let mut subscription = scene.open(vec![request("A"), request("B")]);
+    assert_eq!(texts(&mut subscription), Vec::<String>::new());
+    scene.log.write("A", 1, "a1");
+    scene.log.write("B", 1, "b1");
+    assert_eq!(texts(&mut subscription), ["a1", "b1"]);
+    let _ = scene.log.asked();
+    scene.log.write("A", 1, "a2");
+    let other = ChannelRequest { query: "*[System[(EventID=2)]]".to_owned(), ..request("B") };
+    scene.log.write("B", 2, "b2");
+    subscription.change(vec![request("C"), request("A"), other]);
+    let mut read = texts(&mut subscription);
+    read.sort();
+    assert_eq!(read, ["a2", "b2"], "nothing is lost or told twice");
+    let asked = scene.log.asked();
+    assert_eq!(asked.len(), 2, "one that is asked for as before is not asked for again: {asked:?}");
+    scene.log.write("A", 1, "a3");
+    scene.log.write("C", 1, "c1");
+    subscription.change(vec![request("C")]);
+    assert_eq!(texts(&mut subscription), ["c1"]);
+    subscription.change(vec![request("A")]);
+    assert_eq!(texts(&mut subscription), ["a3"], "it is gone on with where it was left");
+}

@@ -1,7 +1,7 @@
 //! Each reason for which a record is not handed on, brought about by what it stands for.
 
 use super::*;
-use crate::live::{Dropped, Filtered, Intake, guarded};
+use crate::live::{Dropped, Filtered, Intake, Unseen, guarded};
 
 /// What a feed was told was dropped, at the end of the session.
 fn dropped(intake: Intake, feed: &mut Feed) -> (usize, Vec<(&'static str, u64)>) {
@@ -114,6 +114,24 @@ fn without_a_reader_all_is_counted() {
 }
 
 #[test]
+fn what_is_lost_is_told_once_though_no_record_comes() {
+    let Capture { mut intake, mut feed, flush } = builder(true).build().unwrap();
+    let counters = intake.counters();
+    counters.lose(5, 2);
+    counters.miss(Unseen::LogBuffers, 3);
+    let lost = batch(&mut feed).unwrap().ledger().clone();
+    assert_eq!((lost.events_lost, lost.buffers_lost, lost.unseen.values().sum::<u64>()), (5, 2, 3));
+    assert!(batch(&mut feed).is_none());
+    // A batch that was tallied before the loss was told takes nothing of it along.
+    deliver(&mut intake, 1, b"");
+    flush.tick();
+    counters.lose(1, 0);
+    let ledgers = [batch(&mut feed).unwrap(), batch(&mut feed).unwrap()];
+    assert_eq!(ledgers.map(|batch| (batch.len(), batch.ledger().events_lost)), [(1, 0), (0, 1)]);
+    assert!(batch(&mut feed).is_none());
+}
+
+#[test]
 fn what_windows_lost_travels_with_the_next_batch() {
     let Capture { mut intake, mut feed, flush } = builder(true).build().unwrap();
     intake.counters().lose(5, 2);
@@ -159,5 +177,5 @@ fn gaps_in_the_numbers_of_processes_are_told() {
     }
     drop(intake);
     let (_, ledger) = drain(&mut feed);
-    assert_eq!((ledger.incomplete["process start not seen"], ledger.read), (6, 594));
+    assert_eq!((ledger.unseen["process starts not seen"], ledger.read), (6, 594));
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use etwatch_capture::etl::{
     EtlScratch, EtlSlice, Metadata, Trace, TraceHeader, WriteError, Writer, is_bookkeeping,
+    tells_computer,
 };
 use etwatch_capture::source::{DAMAGE_LISTED, Location};
 use etwatch_capture::{Decoded, Limits, Piece, SourceError, open};
@@ -146,9 +147,11 @@ impl<'a> Copy<'a> {
             Outcome::Event { schema, .. } => Some(&**schema),
             _ => None,
         };
-        let wanted = self.records.get(0).is_some_and(|decoded| {
-            self.selection.takes(&EventView::Record(decoded, schema), decoded.time())
-        });
+        // Of which host a log is must stand in each part of it.
+        let wanted = tells_computer(record)
+            || self.records.get(0).is_some_and(|decoded| {
+                self.selection.takes(&EventView::Record(decoded, schema), decoded.time())
+            });
         if !wanted {
             self.not_selected += 1;
             return Ok(());

@@ -1,5 +1,6 @@
 //! `etwatch run`: events as they happen, through rules that may change meanwhile.
 
+mod host;
 mod instance;
 mod sources;
 mod told;
@@ -10,12 +11,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use etwatch_engine::run::Recorder;
-use etwatch_engine::{LiveOptions, Report, RuleWatcher, StopFlag, run_live};
+use etwatch_engine::{Engine, LiveOptions, Report, RuleWatcher, StopFlag, run_live};
 
 use crate::commands::line_flags::LineFlags;
 use crate::commands::{DONE, FAILED, USAGE, exit_status};
 use crate::config::Config;
 use crate::terminal;
+use host::{HostParts, Opened, Planning};
 use instance::Instance;
 use sources::{RecordFlags, SourceFlags, Sources};
 use told::Line;
@@ -67,7 +69,7 @@ impl Run {
 
     /// Runs until `stop` is set, perhaps by Ctrl-C if it is asked for, or all sources have ended.
     pub(crate) fn run_until(&self, config: &Config, stop: &StopFlag, by_keyboard: bool) -> u8 {
-        exit_status(self.watch(config, stop, by_keyboard))
+        exit_status(self.watch(config, stop, by_keyboard, HostParts::local))
     }
 
     fn watch(
@@ -75,6 +77,7 @@ impl Run {
         config: &Config,
         stop: &StopFlag,
         by_keyboard: bool,
+        this_host: impl FnOnce() -> Result<HostParts, String>,
     ) -> Result<u8, (u8, String)> {
         let usage = |message: String| (USAGE, message);
         let _instance = Instance::only(self.line.state.as_deref(), self.record.folder())?;
@@ -91,15 +94,29 @@ impl Run {
         let inputs = self.sources.locations();
         let rules = (&engine.current(), paths.as_slice());
         let mut outputs = self.line.outputs(config, &inputs, rules, true).map_err(usage)?;
-        let Sources { feeds, pace, recorder, .. } = &mut self.sources.open(&self.record)?;
-        let feeds = std::mem::take(feeds);
+        let mut planning = None;
+        let mut host = None;
+        let sources = if self.sources.is_this_host() {
+            let parts = this_host().map_err(usage)?;
+            host = Some(parts.trace.computer.clone()).filter(|name| !name.is_empty());
+            let (sources, first) = self.open_host(parts, config, &engine.current())?;
+            planning = Some(first);
+            sources
+        } else {
+            self.sources.open(&self.record)?
+        };
+        let Sources { feeds, pace, recorder, .. } = sources;
         if by_keyboard {
             stop_on_interrupt(stop)?;
         }
         let quiet = self.line.quiet;
+        let of_rules = Arc::clone(&engine);
         let watcher =
             RuleWatcher::start(Arc::clone(&engine), &paths, RuleWatcher::QUIET, move |reload| {
                 told::reloaded(&reload, quiet);
+                if let Some(planning) = &mut planning {
+                    told::planned_again(planning, &of_rules.current(), quiet);
+                }
             })
             .map_err(|error| (FAILED, error.to_string()))?;
         let mut line = Line::new(quiet);
@@ -107,7 +124,7 @@ impl Run {
             &engine,
             feeds,
             &mut outputs.sinks,
-            self.options(config, *pace),
+            self.options(config, pace, host),
             stop,
             &mut line,
         );
@@ -127,7 +144,27 @@ impl Run {
         Ok(status)
     }
 
-    fn options(&self, config: &Config, pace: f64) -> LiveOptions {
+    /// This host's sessions and channels, as the rules need them, and what plans them anew.
+    fn open_host(
+        &self,
+        parts: HostParts,
+        config: &Config,
+        engine: &Engine,
+    ) -> Result<(Sources, Planning), (u8, String)> {
+        let usage = |message: String| (USAGE, message);
+        let planned = Planning::new(parts.conditions.clone(), config.live_changes());
+        let mut planning = planned.map_err(|message| (FAILED, message))?;
+        let plan = planning.first(engine).map_err(usage)?;
+        let opened = host::open(parts, &plan, &mut planning, &self.sources.host_folder);
+        let Opened { feeds, notes } = opened
+            .map_err(|error| (error.exit_status(), format!("{error}; {}", error.remedy())))?;
+        if !self.line.quiet {
+            planning.notes().iter().chain(&notes).for_each(|note| terminal::note(note));
+        }
+        Ok((Sources::new(feeds, 1.0, self.record.recorder()?), planning))
+    }
+
+    fn options(&self, config: &Config, pace: f64, host: Option<String>) -> LiveOptions {
         let line = self.line.options(config);
         LiveOptions {
             workers: line.workers,
@@ -138,7 +175,7 @@ impl Run {
             hold: Duration::from_millis(self.hold).mul_f64(pace.max(1.0)),
             pace,
             heartbeat: (self.heartbeat > 0).then(|| Duration::from_secs(self.heartbeat)),
-            host: None,
+            host,
             ..LiveOptions::default()
         }
     }

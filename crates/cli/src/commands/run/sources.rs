@@ -33,6 +33,9 @@ pub(super) struct SourceFlags {
     /// are dropped, as of a session of Windows
     #[arg(long, value_name = "N", requires = "source", hide = true)]
     rate: Option<NonZeroU32>,
+    /// Where the lock of this host's sessions and the bookmarks of its channels are kept
+    #[arg(long, value_name = "DIR", default_value = "etwatch-state", conflicts_with = "source")]
+    pub(super) host_folder: PathBuf,
     /// How often each recording is delivered
     #[arg(long, value_name = "N", requires = "source", default_value_t = 1, hide = true)]
     times: u32,
@@ -59,7 +62,7 @@ impl RecordFlags {
     pub(super) fn folder(&self) -> Option<&Path> {
         self.record.as_deref()
     }
-    fn recorder(&self) -> Result<Option<Recorder>, (u8, String)> {
+    pub(super) fn recorder(&self) -> Result<Option<Recorder>, (u8, String)> {
         let Some(folder) = &self.record else { return Ok(None) };
         let limits = RingLimits { bytes: self.record_size, age: self.record_age };
         let recorder = Recorder::open(folder, limits);
@@ -123,8 +126,8 @@ pub(super) struct Sources {
     pub(super) pace: f64,
     /// What keeps what they deliver.
     pub(super) recorder: Option<Recorder>,
-    /// Hands on batches that are not full.
-    _flusher: Flusher,
+    /// Hands on batches of recordings that are not full.
+    _flusher: Option<Flusher>,
 }
 
 impl SourceFlags {
@@ -133,15 +136,16 @@ impl SourceFlags {
         self.source.iter().cloned().map(Location::File).collect()
     }
 
-    /// Opens them.
+    /// Whether events are those of this host.
+    pub(super) fn is_this_host(&self) -> bool {
+        self.source.is_empty()
+    }
+
+    /// Opens the recordings.
     ///
     /// # Errors
-    /// The exit status and a message, if there are none here or one can't be opened.
+    /// The exit status and a message, if one can't be opened.
     pub(super) fn open(&self, record: &RecordFlags) -> Result<Sources, (u8, String)> {
-        if self.source.is_empty() {
-            let message = "live capture needs Windows; use --source sim:FILE here".to_owned();
-            return Err((USAGE, message));
-        }
         let recorder = record.recorder()?;
         // Nothing has to be dropped of what can wait; what is recorded goes the way that sessions go.
         let can_wait = self.speed == Speed::Fastest && self.rate.is_none() && recorder.is_none();
@@ -155,12 +159,19 @@ impl SourceFlags {
             }
         }
         let Simulated { feeds, flushes, pace, .. } = sources;
+        let flusher = Flusher::start(flushes).map_err(|error| (FAILED, error.to_string()))?;
+        Ok(Sources { _flusher: Some(flusher), ..Sources::new(feeds, pace, recorder) })
+    }
+}
+
+impl Sources {
+    /// These feeds; what they deliver is kept by `recorder`.
+    pub(super) fn new(feeds: Vec<Box<dyn Feed>>, pace: f64, recorder: Option<Recorder>) -> Self {
         let feeds = match &recorder {
             Some(recorder) => feeds.into_iter().map(|feed| recorder.record(feed)).collect(),
             None => feeds,
         };
-        let flusher = Flusher::start(flushes).map_err(|error| (FAILED, error.to_string()))?;
-        Ok(Sources { feeds, pace, recorder, _flusher: flusher })
+        Self { feeds, pace, recorder, _flusher: None }
     }
 }
 

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use etwatch_alert::pretty::harmless;
 use etwatch_capture::ring::Recorded;
-use etwatch_engine::{Observer, Progress, Report};
+use etwatch_engine::{Engine, Observer, Progress, Report};
 use etwatch_event::clock::{Clock, SystemClock};
 use etwatch_rules::Reload;
 use etwatch_rules::diagnostic::Severity;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::host::Planning;
 use crate::terminal;
 
 /// Names shown of rules that changed in one way.
@@ -67,6 +68,28 @@ pub(super) fn recorded(recorded: Recorded, quiet: bool) {
         let removed =
             if removed > 0 { format!(", {removed} old ones removed") } else { String::new() };
         terminal::note(&format!("{records} records recorded in {files} files{removed}"));
+    }
+}
+
+/// Rules were loaded again, and so this host may be asked for something else.
+pub(super) fn planned_again(planning: &mut Planning, engine: &Engine, quiet: bool) {
+    let before = planning.notes();
+    match planning.again(engine) {
+        Ok(differs) if !quiet => {
+            for (what, _) in [("sessions", differs.sessions), ("channels", differs.channels)]
+                .iter()
+                .filter(|(_, differs)| *differs)
+            {
+                terminal::note(&format!("{what} are changed to what the rules need now"));
+            }
+            let notes = planning.notes();
+            notes
+                .iter()
+                .filter(|note| !before.contains(note))
+                .for_each(|note| terminal::note(note));
+        }
+        Ok(_) => {}
+        Err(message) => terminal::error(&format!("sessions stay as they are: {message}")),
     }
 }
 

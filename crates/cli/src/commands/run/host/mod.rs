@@ -1,0 +1,125 @@
+//! This host as a source: its sessions and channels as the rules need them, each a feed.
+//!
+//! ```text
+//! rules ─▶ plan ─▶ sessions ─▶ a feed each     the sessions themselves: a feed that tells who tampered with them
+//!   ▲        └───▶ channels ─▶ one feed
+//!   └─ loaded again: another plan, to which sessions and channels are changed while they run
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`planning`] | what the rules need of this host, now and after they were loaded again |
+//! | [`sessions`] | the feed that owns the sessions |
+//! | [`channels`] | the feed that reads channels |
+
+mod channels;
+mod planning;
+mod sessions;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+
+use etwatch_capture::etl::Trace;
+use etwatch_capture::etw::EtwApi;
+use etwatch_capture::eventlog::EventLog;
+use etwatch_engine::{Feed, LiveConditions, LivePlan};
+use etwatch_event::Clock;
+
+use crate::host_sessions::HostSessionError;
+pub(super) use planning::Planning;
+
+/// What is needed of a host.
+pub(super) struct HostParts {
+    /// Starts sessions.
+    pub(super) api: Arc<dyn EtwApi>,
+    /// Has channels; `None` if there are none.
+    pub(super) log: Option<Box<dyn EventLog>>,
+    /// What is known of it.
+    pub(super) trace: Trace,
+    /// The same, as far as a plan goes by it.
+    pub(super) conditions: LiveConditions,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl HostParts {
+    /// The machine this runs on.
+    ///
+    /// # Errors
+    /// A message: there are no live events here, or the event log can't be asked.
+    #[cfg(windows)]
+    pub(super) fn local() -> Result<Self, String> {
+        use std::collections::BTreeSet;
+
+        use etwatch_capture::etw::WindowsEtw;
+        use etwatch_capture::eventlog::{LocalEventLog, SYSMON};
+        use etwatch_event::clock::SystemClock;
+
+        use crate::host_sessions::trace_of_this_host;
+        use crate::terminal;
+
+        let trace = trace_of_this_host();
+        let opened = LocalEventLog::new().and_then(|mut log| {
+            let channels: BTreeSet<_> = log.channels()?.into_iter().collect();
+            Ok((log, channels))
+        });
+        let (log, channels) = match opened {
+            Ok((log, channels)) => (Some(Box::new(log) as Box<dyn EventLog>), channels),
+            Err(error) => {
+                terminal::error(&format!("without the channels of the event log: {error}"));
+                (None, BTreeSet::new())
+            }
+        };
+        let conditions = LiveConditions {
+            os_build: trace.os_build,
+            elevated: true,
+            sysmon: channels.contains(SYSMON),
+            channels: Some(channels),
+        };
+        let clock = Arc::new(SystemClock::start());
+        Ok(Self { api: Arc::new(WindowsEtw), log, trace, conditions, clock })
+    }
+
+    /// There is none here.
+    ///
+    /// # Errors
+    /// Always, with a message.
+    #[cfg(not(windows))]
+    pub(super) fn local() -> Result<Self, String> {
+        Err("live capture needs Windows; use --source sim:FILE here".to_owned())
+    }
+}
+
+/// What was started.
+pub(super) struct Opened {
+    pub(super) feeds: Vec<Box<dyn Feed>>,
+    /// What somebody should know who relies on it.
+    pub(super) notes: Vec<String>,
+}
+
+/// Starts what the first plan of `planning` asks for, and has it changed by those that follow; `folder` is for the
+/// lock that says that no other etwatch runs, and for bookmarks.
+///
+/// # Errors
+/// [`HostSessionError`]; nothing of it runs on.
+pub(super) fn open(
+    parts: HostParts,
+    plan: &LivePlan,
+    planning: &mut Planning,
+    folder: &Path,
+) -> Result<Opened, HostSessionError> {
+    let HostParts { api, log, trace, clock, .. } = parts;
+    let (to_sessions, plans) = channel();
+    let (sessions, mut feeds, notes) =
+        sessions::start(&api, trace, plan, folder, plans, Arc::clone(&clock))?;
+    planning.tell_sessions(to_sessions);
+    if let Some(log) = log {
+        let (to_channels, plans) = channel();
+        feeds.push(Box::new(channels::open(log, &plan.channels, folder, plans, clock)));
+        planning.tell_channels(to_channels);
+    }
+    feeds.push(Box::new(sessions));
+    Ok(Opened { feeds, notes })
+}
