@@ -140,7 +140,8 @@ fn endless(place: &Place, more: &[&str]) -> Under {
     Under::way(place, &[&common[..], more].concat())
 }
 
-const ANY: &str = "title: dropped in\nlogsource: {category: process_creation, product: windows}\n\
+/// A rule that any process start satisfies.
+pub(crate) const ANY: &str = "title: dropped in\nlogsource: {category: process_creation, product: windows}\n\
                    detection: {s: {Image|exists: true}, condition: s}\n";
 
 #[cfg(unix)]

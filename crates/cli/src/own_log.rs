@@ -3,20 +3,28 @@
 //! They never hold event data. Whoever makes etwatch say something again and again must not fill a disk with it: in a
 //! second, so many lines are written and the rest is counted; a file that is full becomes `FILE.1`, in place of
 //! the one before.
+//!
+//! A service has no standard error: what a person would read there goes to the file as well ([`tell`]), and is not
+//! counted among those lines, since the summary of a run must not be left out for what a provider made us say.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use etwatch_event::clock::{Clock, SystemClock};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 
 /// Bytes of a file.
 const FILE_BYTES: u64 = 10 << 20;
 /// Lines in a second.
 const LINES: u32 = 100;
+
+/// The file, if messages go to one.
+static FILE: OnceLock<OwnLog> = OnceLock::new();
 
 /// Starts it; `verbose`: how much more than warnings is told.
 ///
@@ -36,11 +44,21 @@ pub(crate) fn start(verbose: u8, file: Option<&Path>) -> io::Result<()> {
     let builder = tracing_subscriber::fmt().with_max_level(level).with_target(false);
     let builder = builder.with_ansi(file.is_none() && io::stderr().is_terminal());
     if file.is_some() {
+        // It is started once.
+        let _ = FILE.set(log.clone());
         builder.with_writer(log).init();
     } else {
         builder.with_writer(log).without_time().init();
     }
     Ok(())
+}
+
+/// Writes what a person is to read into the file; false if there is none, or it can't be written.
+pub(crate) fn tell(text: &str) -> bool {
+    FILE.get().is_some_and(|log| {
+        let mut log = log.0.lock().unwrap_or_else(PoisonError::into_inner);
+        log.write_told(text).is_ok()
+    })
 }
 
 /// Where messages go, shared by all threads.
@@ -82,10 +100,7 @@ impl Bounded {
         let now = self.clock.elapsed();
         if now.saturating_sub(self.second) >= Duration::from_secs(1) {
             (self.second, self.lines) = (now, 0);
-            let left_out = std::mem::take(&mut self.left_out);
-            if left_out > 0 {
-                writeln!(self.out, "{left_out} more messages were left out")?;
-            }
+            self.write_left_out()?;
         }
         if self.lines >= LINES {
             self.left_out += 1;
@@ -93,6 +108,21 @@ impl Bounded {
         }
         self.lines += 1;
         self.out.write_all(line)
+    }
+    /// Writes text that is never left out, behind the time.
+    fn write_told(&mut self, text: &str) -> io::Result<()> {
+        self.write_left_out()?;
+        let mut line = String::new();
+        SystemTime.format_time(&mut Writer::new(&mut line)).map_err(io::Error::other)?;
+        line.push(' ');
+        line.push_str(text);
+        self.out.write_all(line.as_bytes())
+    }
+    fn write_left_out(&mut self) -> io::Result<()> {
+        match std::mem::take(&mut self.left_out) {
+            0 => Ok(()),
+            left_out => writeln!(self.out, "{left_out} more messages were left out"),
+        }
     }
 }
 
@@ -177,5 +207,23 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text.matches("again").count(), 100);
         assert!(text.ends_with("150 more messages were left out\nlater\n"), "{text}");
+    }
+
+    #[test]
+    fn what_a_person_is_to_read_is_never_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("etwatch.log");
+        let file = Box::new(Rotating::open(&path, 1 << 20).unwrap());
+        let mut log = Bounded::new(file, Box::new(Seconds::default()));
+        (0..250).for_each(|_| log.write_line(b"again\n").unwrap());
+        log.write_told("error: the rest\nof it\n").unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut last: Vec<_> = text.lines().rev().take(3).collect();
+        last.reverse();
+        assert_eq!(last[0], "150 more messages were left out");
+        // 2026-01-02T03:04:05.678901Z
+        let (time, told) = last[1].split_once(' ').unwrap();
+        assert!(time.len() > 20 && time.ends_with('Z'), "{time}");
+        assert_eq!((told, last[2]), ("error: the rest", "of it"));
     }
 }

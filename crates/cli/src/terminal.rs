@@ -1,8 +1,9 @@
 //! What a person sees: messages, progress, the summary. All of it goes to standard error, so that
-//! standard output holds alerts alone.
+//! standard output holds alerts alone. A service has no terminal: there it goes to the log ([`own_log`]).
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 use etwatch_alert::pretty::{escape, harmless, level_style};
@@ -11,6 +12,11 @@ use etwatch_engine::{Observer, Progress, Report};
 use etwatch_event::{Ledger, ProviderCounts};
 use etwatch_rules::Level;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::own_log;
+
+/// Whether messages go to the log, since there is nobody at standard error.
+static IS_UNWATCHED: AtomicBool = AtomicBool::new(false);
 
 /// Log sources shown in the summary; `--summary` has all.
 const SOURCES_SHOWN: usize = 8;
@@ -28,7 +34,17 @@ pub(crate) fn print(text: &str) -> bool {
     written.is_ok() || written.is_err_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
+/// From now on messages go to the log, if there is one.
+pub(crate) fn nobody_watches() {
+    IS_UNWATCHED.store(true, Ordering::Relaxed);
+}
+
 fn tell(text: &str) {
+    if IS_UNWATCHED.load(Ordering::Relaxed)
+        && own_log::tell(&anstream::adapter::strip_str(text).to_string())
+    {
+        return;
+    }
     // If standard error is gone there is nobody left to tell.
     let _ = anstream::stderr().write_all(text.as_bytes());
 }

@@ -10,6 +10,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use etwatch_host::service::{
@@ -17,6 +18,23 @@ use etwatch_host::service::{
 };
 
 const WAIT: Duration = Duration::from_secs(20);
+
+/// One test at a time: Wine hands the service that is being started to whichever process asks first to be one.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes a service away, also if the test fails.
+struct TakenAway(String);
+
+impl Drop for TakenAway {
+    fn drop(&mut self) {
+        // As a rule it is gone by then.
+        let _ = service::stop(&self.0, WAIT);
+        let _ = service::uninstall(&self.0);
+    }
+}
 
 /// The example program that is a service; `cargo test` builds it, unless it is told which tests.
 fn probe() -> PathBuf {
@@ -31,8 +49,12 @@ fn state(name: &str) -> ServiceState {
 
 #[test]
 fn a_service_is_installed_started_stopped_and_taken_away() {
-    let name = format!("etwatch-test-{}", std::process::id());
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
+    // The folder has a name that no other test has, also in another run.
+    let unique = folder.path().file_name().unwrap().to_string_lossy();
+    let name = format!("etwatch-test-{unique}");
+    let _taken_away = TakenAway(name.clone());
     let file = folder.path().join("what happened.txt");
     assert_eq!(state(&name), ServiceState::NotInstalled);
     let missing = service::start(&name, WAIT).unwrap_err();
@@ -73,6 +95,7 @@ fn a_service_is_installed_started_stopped_and_taken_away() {
 
 #[test]
 fn from_a_terminal_nobody_is_a_service() {
+    let _alone = alone();
     let output = Command::new(probe()).args(["some-name", "nothing.txt"]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");

@@ -2,7 +2,7 @@
 //! set up, and which exit status a run has.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use etwatch_capture::source::Location;
@@ -84,6 +84,21 @@ impl LineFlags {
         }
     }
 
+    fn format(&self, config: &Config) -> Format {
+        self.format.or(config.format).unwrap_or_default()
+    }
+
+    fn output<'a>(&'a self, config: &'a Config) -> Option<&'a Path> {
+        self.output.as_deref().or(config.output.as_deref())
+    }
+
+    /// Whether alerts go to standard output, and nowhere else.
+    pub(super) fn tells_standard_output_alone(&self, config: &Config) -> bool {
+        // What is wrong with a webhook is told when it is opened.
+        let has_webhook = !matches!(config.webhook_options(self.webhook.as_deref()), Ok(None));
+        self.format(config) != Format::None && self.output(config).is_none() && !has_webhook
+    }
+
     /// Opens where the results go. `rules`: where the rules of `engine` were looked for; `goes_on`: outputs are
     /// those of a run that goes on, see [`Asked::goes_on`].
     ///
@@ -101,8 +116,8 @@ impl LineFlags {
         rules.extend(engine.rules.rules().iter().map(|rule| PathBuf::from(&rule.file)));
         let webhook = config.webhook_options(self.webhook.as_deref());
         let asked = Asked {
-            format: self.format.or(config.format).unwrap_or_default(),
-            output: self.output.as_deref().or(config.output.as_deref()),
+            format: self.format(config),
+            output: self.output(config),
             summary: self.summary.as_deref(),
             webhook: webhook.map_err(|error| error.to_string())?,
             goes_on,

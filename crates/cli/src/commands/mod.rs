@@ -66,6 +66,14 @@ impl Command {
     pub(crate) fn is_service(&self) -> bool {
         matches!(self, Self::Service(command) if command.is_run())
     }
+    /// Whether all that comes of it goes to standard output.
+    pub(crate) fn tells_standard_output_alone(&self, config: &Config) -> bool {
+        match self {
+            Self::Replay(command) => command.line().tells_standard_output_alone(config),
+            Self::Run(command) => command.line().tells_standard_output_alone(config),
+            _ => false,
+        }
+    }
     /// Runs it; the result is the exit status.
     pub(crate) fn run(&self, config: &Config, whole: &mut clap::Command) -> u8 {
         match self {

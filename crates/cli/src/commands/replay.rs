@@ -36,6 +36,11 @@ pub(crate) struct Replay {
 }
 
 impl Replay {
+    /// The flags that it shares with `run`.
+    pub(super) fn line(&self) -> &LineFlags {
+        &self.line
+    }
+
     /// Replays; the result is the exit status.
     pub(crate) fn run(&self, config: &Config) -> u8 {
         exit_status(self.replay(config))

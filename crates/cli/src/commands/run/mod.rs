@@ -14,6 +14,7 @@ use etwatch_engine::run::Recorder;
 use etwatch_engine::{Engine, LiveOptions, Report, RuleWatcher, StopFlag, run_live};
 
 use crate::commands::line_flags::LineFlags;
+use crate::commands::service::stop::{is_service, on_stop};
 use crate::commands::{DONE, FAILED, USAGE, exit_status};
 use crate::config::Config;
 use crate::terminal;
@@ -62,6 +63,11 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// The flags that it shares with `replay`.
+    pub(super) fn line(&self) -> &LineFlags {
+        &self.line
+    }
+
     /// Runs; the result is the exit status.
     pub(crate) fn run(&self, config: &Config) -> u8 {
         self.run_until(config, &StopFlag::default(), true)
@@ -107,7 +113,7 @@ impl Run {
         };
         let Sources { feeds, pace, recorder, .. } = sources;
         if by_keyboard {
-            stop_on_interrupt(stop)?;
+            stop_on_order(stop)?;
         }
         let quiet = self.line.quiet;
         let of_rules = Arc::clone(&engine);
@@ -179,6 +185,20 @@ impl Run {
             ..LiveOptions::default()
         }
     }
+}
+
+/// The service manager stops the run, or who sits at the keyboard. A service listens to the manager alone: Windows tells
+/// services too when somebody logs off, as if it were Ctrl-C.
+fn stop_on_order(stop: &StopFlag) -> Result<(), (u8, String)> {
+    if !is_service() {
+        return stop_on_interrupt(stop);
+    }
+    let stop = stop.clone();
+    on_stop(move || {
+        terminal::note("stopping: delivering what was read");
+        stop.stop();
+    });
+    Ok(())
 }
 
 /// The first Ctrl-C, or the end of the session, stops the run, the second ends the process.

@@ -3,6 +3,10 @@
 //! What is installed is a command line of etwatch, `run` unless another is given, and the folder in which it is to
 //! run. Windows starts `etwatch service run … -- COMMAND`, which tells the service manager that it is there and then
 //! does what the command line says. A command that goes on for ever asks to be told when it is to end ([`stop::on_stop`]).
+//!
+//! A service has neither standard output nor standard error. So what a person would read goes to the log, which is
+//! [`LOG`] in the folder of the service unless the command line names one, and a command line whose alerts would go to
+//! standard output alone is not installed.
 
 pub(crate) mod stop;
 
@@ -15,10 +19,13 @@ use etwatch_host::service::{
 };
 
 use crate::commands::{DONE, FAILED, USAGE};
-use crate::terminal;
+use crate::config::Config;
+use crate::{Arguments, own_log, terminal};
 
 /// How long starting and stopping are waited for.
 const WAIT: Duration = Duration::from_secs(30);
+/// Where a service says what it would say on a terminal, in its folder.
+const LOG: &str = "etwatch.log";
 
 /// Run etwatch as a Windows service: install, start, stop, look at it
 #[derive(Debug, clap::Args)]
@@ -151,34 +158,30 @@ impl Service {
 
 impl Install {
     fn run(&self) -> Result<u8, ServiceError> {
-        let here = || std::env::current_dir().and_then(|here| Ok((here, std::env::current_exe()?)));
-        let (here, executable) = match here() {
+        let (executable, folder) = match self.places() {
             Ok(found) => found,
             Err(error) => {
-                terminal::error(&format!("this folder or program can't be named: {error}"));
+                terminal::error(&format!("this program or the folder can't be used: {error}"));
                 return Ok(FAILED);
             }
         };
         let default = [OsString::from("run")];
         let command = if self.command.is_empty() { &default[..] } else { &self.command };
-        // Better said now than in an event log after the next start of Windows.
-        if let Err(error) = crate::parse(command) {
-            terminal::error(&format!("the service could not run this: {error}"));
-            return Ok(USAGE);
-        }
+        // Better said now than in a log after the next start of Windows.
+        let has_log = match examined(command) {
+            Ok(arguments) => arguments.log.is_some(),
+            Err(reason) => {
+                terminal::error(&format!("the service could not run this: {reason}"));
+                return Ok(USAGE);
+            }
+        };
         let name = &self.named.name;
-        let folder = self.folder.as_ref().map_or_else(|| here.clone(), |folder| here.join(folder));
-        let mut arguments: Vec<OsString> =
-            ["service", "run", "--name", name, "--folder"].map(Into::into).into();
-        arguments.push(folder.into());
-        arguments.push("--".into());
-        arguments.extend(command.iter().cloned());
         let left_out = service::install(&ServiceSettings {
             name: name.clone(),
             display_name: "etwatch detection engine".to_owned(),
             description: "Evaluates Sigma rules over the events of this host.".to_owned(),
             executable,
-            arguments,
+            arguments: words(name, folder, has_log, command),
             account: match self.account {
                 Account::System => ServiceAccount::System,
                 Account::Virtual => ServiceAccount::Virtual,
@@ -196,6 +199,43 @@ impl Install {
         ));
         Ok(DONE)
     }
+
+    /// The program, and the folder of the service, in which this process is from now on, as the service will be.
+    fn places(&self) -> std::io::Result<(PathBuf, PathBuf)> {
+        let executable = std::env::current_exe()?;
+        if let Some(folder) = &self.folder {
+            std::env::set_current_dir(folder)?;
+        }
+        Ok((executable, std::env::current_dir()?))
+    }
+}
+
+/// The command line that a service is to do in this folder.
+///
+/// # Errors
+/// Why it could not, for a message.
+fn examined(command: &[OsString]) -> Result<Arguments, String> {
+    let arguments = crate::parse(command).map_err(|error| error.to_string())?;
+    let config = Config::find(arguments.config.as_deref()).map_err(|error| error.to_string())?;
+    if arguments.command.tells_standard_output_alone(&config) {
+        let reason = "a service has no standard output, so nobody would see its alerts; name --output or \
+            --webhook, here or in `etwatch.toml`, or --format none if nobody is to see them";
+        return Err(reason.to_owned());
+    }
+    Ok(arguments)
+}
+
+/// What Windows is to start the program with.
+fn words(name: &str, folder: PathBuf, has_log: bool, command: &[OsString]) -> Vec<OsString> {
+    let mut words: Vec<OsString> =
+        ["service", "run", "--name", name, "--folder"].map(Into::into).into();
+    words.push(folder.into());
+    words.push("--".into());
+    if !has_log {
+        words.extend(["--log", LOG].map(Into::into));
+    }
+    words.extend(command.iter().cloned());
+    words
 }
 
 fn uninstall(name: &str) -> Result<u8, ServiceError> {
@@ -257,14 +297,23 @@ fn line(name: &str, status: ServiceStatus) -> String {
 impl Run {
     fn run(&self) -> Result<u8, ServiceError> {
         let (folder, command) = (self.folder.clone(), self.command.clone());
-        run_as_service(&self.named.name, move || {
+        let work = move || {
             if let Err(error) = std::env::set_current_dir(&folder) {
                 terminal::error(&format!("{}: {error}", folder.display()));
                 return USAGE;
             }
-            crate::parse(&command).map_or(USAGE, crate::execute)
-        })
+            crate::parse(&command).map_or_else(|error| refused(&error), crate::execute)
+        };
+        run_as_service(&self.named.name, work)
     }
+}
+
+/// The command line was one when it was installed, but is none for this program.
+fn refused(error: &clap::Error) -> u8 {
+    // If it can't be written, the exit status is all that is left.
+    let _ = own_log::start(0, Some(LOG.as_ref()));
+    terminal::error(&format!("the service can't run what it was installed with: {error}"));
+    USAGE
 }
 
 /// Is the service `name`, whose work is `body`; returns when it has stopped. `body` is told to end by what it gave to
@@ -273,7 +322,15 @@ pub(crate) fn run_as_service(
     name: &str,
     body: impl FnOnce() -> u8 + Send + 'static,
 ) -> Result<u8, ServiceError> {
-    service::run(name, Box::new(stop::ask), Box::new(move || body().into()))?;
+    let body = move || {
+        stop::begin();
+        terminal::nobody_watches();
+        std::panic::set_hook(Box::new(|what| {
+            terminal::error(&format!("a fault of etwatch: {what}"));
+        }));
+        body().into()
+    };
+    service::run(name, Box::new(stop::ask), Box::new(body))?;
     Ok(DONE)
 }
 
@@ -289,6 +346,24 @@ mod tests {
             assert_eq!(name(text).is_ok(), sound, "{text}");
         }
         assert!(name(&"a".repeat(81)).is_err());
+    }
+
+    #[test]
+    fn a_service_has_a_log_unless_its_command_line_names_one() {
+        let command = ["run", "--webhook", "https://x.example"].map(OsString::from);
+        let shown = |has_log| {
+            let all = words("x", PathBuf::from("C:\\a b"), has_log, &command);
+            all.iter().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join("|")
+        };
+        let begin = "service|run|--name|x|--folder|C:\\a b|--";
+        let end = "run|--webhook|https://x.example";
+        assert_eq!(shown(false), format!("{begin}|--log|etwatch.log|{end}"));
+        assert_eq!(shown(true), format!("{begin}|{end}"));
+        let all = words("x", PathBuf::from("."), false, &command);
+        let command_line: Vec<_> =
+            all.into_iter().skip_while(|word| word != "--").skip(1).collect();
+        let arguments = crate::parse(&command_line).unwrap();
+        assert_eq!(arguments.log, Some(PathBuf::from(LOG)));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Who is told when the service of this process is to stop.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[derive(Default)]
@@ -10,13 +11,25 @@ struct Stop {
 
 static STOP: Mutex<Stop> = Mutex::new(Stop { is_asked: false, told: Vec::new() });
 
+/// Whether this process is a service.
+static IS_SERVICE: AtomicBool = AtomicBool::new(false);
+
 fn lock() -> MutexGuard<'static, Stop> {
     STOP.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether the service manager says when this process is to stop, and not a keyboard.
+pub(crate) fn is_service() -> bool {
+    IS_SERVICE.load(Ordering::Relaxed)
+}
+
+/// From now on this process is a service.
+pub(super) fn begin() {
+    IS_SERVICE.store(true, Ordering::Relaxed);
+}
+
 /// Has `stop` called when the service is to stop, at once if that was said before. `stop` must not wait. In a process
 /// that is no service it is never called.
-#[allow(dead_code, reason = "for commands that go on until they are told to end")]
 pub(crate) fn on_stop(stop: impl Fn() + Send + 'static) {
     let mut list = lock();
     if list.is_asked {
