@@ -2,8 +2,9 @@
 //! until it is stopped, one that can't begin.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use etwatch_event::clock::{Clock as _, SystemClock};
 use serde_json::Value;
 
 use crate::support::place::{Place, err, out, status};
@@ -47,9 +48,9 @@ impl<'p> Service<'p> {
     }
     /// Waits until `is_so` holds of its folder.
     fn wait(&self, what: &str, is_so: impl Fn(&Place) -> bool) {
-        let begin = Instant::now();
+        let clock = SystemClock::start();
         while !is_so(self.place) {
-            assert!(begin.elapsed() < Duration::from_secs(30), "{what}: {}", self.status());
+            assert!(clock.elapsed() < Duration::from_secs(30), "{what}: {}", self.status());
             std::thread::sleep(Duration::from_millis(100));
         }
     }

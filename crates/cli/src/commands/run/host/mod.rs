@@ -20,7 +20,7 @@ mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::sync_channel;
 
 use etwatch_capture::etl::Trace;
 use etwatch_capture::etw::EtwApi;
@@ -30,6 +30,9 @@ use etwatch_event::Clock;
 
 use crate::host_sessions::HostSessionError;
 pub(super) use planning::Planning;
+
+/// Plans that may wait for a feed to take them; then whoever loads rules waits.
+const PLANS: usize = 4;
 
 /// What is needed of a host.
 pub(super) struct HostParts {
@@ -111,12 +114,12 @@ pub(super) fn open(
     folder: &Path,
 ) -> Result<Opened, HostSessionError> {
     let HostParts { api, log, trace, clock, .. } = parts;
-    let (to_sessions, plans) = channel();
+    let (to_sessions, plans) = sync_channel(PLANS);
     let (sessions, mut feeds, notes) =
         sessions::start(&api, trace, plan, folder, plans, Arc::clone(&clock))?;
     planning.tell_sessions(to_sessions);
     if let Some(log) = log {
-        let (to_channels, plans) = channel();
+        let (to_channels, plans) = sync_channel(PLANS);
         feeds.push(Box::new(channels::open(log, &plan.channels, folder, plans, clock)));
         planning.tell_channels(to_channels);
     }

@@ -4,7 +4,7 @@
 //! that own sessions and channels, which change them between two records.
 
 use std::collections::BTreeSet;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::SyncSender;
 
 use etwatch_capture::live::{ChannelSettings, SessionSettings};
 use etwatch_engine::{Engine, LiveChanges, LiveConditions, LivePlan, Planner};
@@ -14,8 +14,8 @@ pub(in super::super) struct Planning {
     planner: Planner,
     conditions: LiveConditions,
     changes: LiveChanges,
-    sessions: Option<Sender<Vec<SessionSettings>>>,
-    channels: Option<Sender<Vec<ChannelSettings>>>,
+    sessions: Option<SyncSender<Vec<SessionSettings>>>,
+    channels: Option<SyncSender<Vec<ChannelSettings>>>,
     /// The last plan.
     last: LivePlan,
 }
@@ -86,10 +86,10 @@ impl Planning {
         notes
     }
 
-    pub(super) fn tell_sessions(&mut self, to: Sender<Vec<SessionSettings>>) {
+    pub(super) fn tell_sessions(&mut self, to: SyncSender<Vec<SessionSettings>>) {
         self.sessions = Some(to);
     }
-    pub(super) fn tell_channels(&mut self, to: Sender<Vec<ChannelSettings>>) {
+    pub(super) fn tell_channels(&mut self, to: SyncSender<Vec<ChannelSettings>>) {
         self.channels = Some(to);
     }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use etwatch_capture::Limits;
 use etwatch_capture::etl::Trace;
@@ -14,7 +14,7 @@ use etwatch_capture::live::loss::LossReading;
 use etwatch_capture::sim::Recording;
 use etwatch_capture::source::Location;
 use etwatch_engine::{LiveConditions, StopFlag};
-use etwatch_event::clock::SystemClock;
+use etwatch_event::clock::{Clock as _, SystemClock};
 use etwatch_event::{Guid, RawForm};
 use serde_json::Value;
 
@@ -108,9 +108,9 @@ impl Drop for Ending<'_> {
 }
 
 fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let start = Instant::now();
+    let clock = SystemClock::start();
     while !is_so() {
-        assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        assert!(clock.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
