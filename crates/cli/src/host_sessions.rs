@@ -11,7 +11,7 @@
 use std::io;
 use std::sync::Arc;
 
-use etwatch_capture::etl::{Trace, Volume};
+use etwatch_capture::etl::Trace;
 use etwatch_capture::etw::{
     Changed, Describer, EtwApi, EtwError, Manager, ManagerSettings, SessionReport, WantedSession,
 };
@@ -19,7 +19,6 @@ use etwatch_capture::live::{
     Capture, Feed, Flush, Flusher, ProcessImages, Refilter, Schemas, SessionSettings, TooManyImages,
 };
 use etwatch_engine::etw::SchemaStores;
-use etwatch_host::{Host, LocalHost};
 
 use crate::commands::{FAILED, USAGE};
 
@@ -188,21 +187,4 @@ pub(crate) struct SessionsChanged {
     pub(crate) stopped: Vec<String>,
     /// Those with which it did not work, and why.
     pub(crate) failed: Vec<(String, HostSessionError)>,
-}
-
-/// What is known of this host, as batches carry it.
-pub(crate) fn trace_of_this_host() -> Trace {
-    let volumes = LocalHost.volumes().unwrap_or_default();
-    let volume = |(device, mount): (&str, &str)| Volume {
-        device: format!("{device}\\"),
-        drive: format!("{mount}\\"),
-    };
-    Trace {
-        computer: LocalHost.computer_name().unwrap_or_default(),
-        os_build: LocalHost.windows_build().unwrap_or_default(),
-        pointer_size: if cfg!(target_pointer_width = "32") { 4 } else { 8 },
-        boot: LocalHost.boot().unwrap_or_default().time,
-        volumes: volumes.iter().map(volume).collect(),
-        ..Trace::default()
-    }
 }

@@ -12,6 +12,7 @@
 //! | [`records`] | the records of recordings, decoded and not normalised |
 //! | [`rule_tests`] | tests of rules: from files to outcomes |
 //! | [`selection`] | which events a command is about |
+//! | [`this_host`] | the machine itself, as sessions, plans and the doctor go by it |
 //! | [`terminal`] | what a person sees: styles, progress, the summary |
 //!
 //! Exit status, the same for all subcommands:
@@ -39,6 +40,7 @@ mod records;
 mod rule_tests;
 mod selection;
 mod terminal;
+mod this_host;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use etwatch_capture::live::SessionSettings;
 use etwatch_rules::diagnostic::nearest;
 
 use crate::commands::{DONE, FAILED, USAGE};
@@ -14,7 +13,7 @@ use crate::doctor::check::needs;
 use crate::doctor::examination::Webhook;
 use crate::doctor::finding::Outcome;
 use crate::doctor::local::{Local, powershell, token, windows_etw};
-use crate::doctor::wanted::sessions;
+use crate::doctor::wanted::{Wanted, wanted};
 use crate::doctor::{CHECKS, Check, Examination, Finding, exit_status, findings};
 use crate::terminal::{self, Doing};
 
@@ -110,9 +109,15 @@ impl Doctor {
         let webhook = config.webhook_options(self.webhook.as_deref());
         let webhook = webhook.map_err(|error| error.to_string())?;
         let needs = needs(&checks);
+        let Wanted { sessions, channels } = if needs.sessions || needs.channels {
+            wanted(&self.rules, config, checks.iter().any(|check| check.is_question))?
+        } else {
+            Wanted::default()
+        };
         let examination = Examination {
             token: token(),
-            sessions: if needs.sessions { self.sessions(config, &checks)? } else { Vec::new() },
+            sessions,
+            channels,
             folders: self.folders(config),
             webhook: match (&webhook, self.send) {
                 (None, _) => Webhook::None,
@@ -133,11 +138,6 @@ impl Doctor {
             terminal::note(&summary(&findings));
         }
         Ok(if printed { exit_status(&findings) } else { FAILED })
-    }
-
-    /// The sessions to start.
-    fn sessions(&self, config: &Config, checks: &[&Check]) -> Result<Vec<SessionSettings>, String> {
-        sessions(&self.rules, config, checks.iter().any(|check| check.is_question))
     }
 
     /// Those that were asked for.

@@ -9,6 +9,8 @@ use crate::doctor::judge::{loss, place, questions, rights, telemetry};
 pub(crate) struct Needs {
     /// Windows is asked about itself and us.
     pub(crate) host: bool,
+    /// Channels of the event log are asked for.
+    pub(crate) channels: bool,
     /// Folders are written to.
     pub(crate) folders: bool,
     /// The webhook is sent to, if that was allowed.
@@ -32,7 +34,8 @@ pub(crate) struct Check {
     pub(crate) judge: fn(&Observations) -> Vec<Verdict>,
 }
 
-const NOTHING: Needs = Needs { host: false, folders: false, webhook: false, sessions: false };
+const NOTHING: Needs =
+    Needs { host: false, channels: false, folders: false, webhook: false, sessions: false };
 const HOST: Needs = Needs { host: true, ..NOTHING };
 /// What a session tells is judged by what Windows says of itself, too.
 const SESSIONS: Needs = Needs { host: true, sessions: true, ..NOTHING };
@@ -63,6 +66,12 @@ pub(crate) const CHECKS: &[Check] = &[
         HOST,
         rights::privileges,
         "whether the privileges are held that sessions need",
+    ),
+    check(
+        "channel",
+        Needs { channels: true, ..NOTHING },
+        telemetry::channels,
+        "whether each channel of the event log can be read, and is switched on",
     ),
     check(
         "sessions",
@@ -198,6 +207,7 @@ pub(crate) const CHECKS: &[Check] = &[
 pub(crate) fn needs(checks: &[&Check]) -> Needs {
     checks.iter().fold(NOTHING, |all, check| Needs {
         host: all.host || check.needs.host,
+        channels: all.channels || check.needs.channels,
         folders: all.folders || check.needs.folders,
         webhook: all.webhook || check.needs.webhook,
         sessions: all.sessions || check.needs.sessions,

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use etwatch_capture::live::SessionSettings;
+use etwatch_capture::live::{ChannelSettings, SessionSettings};
 use etwatch_event::Timestamp;
 use etwatch_host::{HostError, Rights};
 
@@ -31,6 +31,8 @@ pub(crate) struct Examination {
     pub(crate) token: String,
     /// The sessions that live capture would start.
     pub(crate) sessions: Vec<SessionSettings>,
+    /// The channels that it would read.
+    pub(crate) channels: Vec<ChannelSettings>,
     /// Folders that are written to, each with what for.
     pub(crate) folders: Vec<(&'static str, PathBuf)>,
     /// Whether there is a webhook, and whether it is to be sent to.
@@ -64,6 +66,8 @@ pub(crate) struct Observations {
     pub(crate) rooms: Vec<(&'static str, PathBuf, Room)>,
     pub(crate) webhook: Webhook,
     pub(crate) webhook_answer: Option<Result<String, String>>,
+    /// Each channel that was wanted, and whether it is switched on.
+    pub(crate) channels: Vec<(ChannelSettings, Result<bool, Refused>)>,
     /// Each session that was wanted, and whether it runs.
     pub(crate) sessions: Vec<(SessionSettings, Result<Started, Refused>)>,
     /// What could not be stopped.
@@ -146,6 +150,10 @@ impl Examination {
             out.build = Some(surroundings.windows_build());
             out.rights = Some(surroundings.rights());
             out.script_block_logging = Some(surroundings.script_block_logging());
+        }
+        if needs.channels {
+            let results = surroundings.channels(&self.channels);
+            out.channels = self.channels.iter().cloned().zip(results).collect();
         }
         if needs.folders {
             let room = |(purpose, folder): &(&'static str, PathBuf)| {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use etwatch_alert::{Sink as _, Webhook, WebhookOptions};
 use etwatch_capture::etw::{EtwApi, ManagerSettings};
-use etwatch_capture::live::SessionSettings;
+use etwatch_capture::eventlog::{EventLogError, Start};
+use etwatch_capture::live::{ChannelSettings, SessionSettings};
 use etwatch_event::clock::{Clock as _, SystemClock};
 use etwatch_event::{Timestamp, time::TICKS_PER_SECOND};
 use etwatch_host::registry::machine_number;
@@ -17,7 +18,7 @@ use crate::doctor::act::{Act, Actor, Done, NotDone};
 use crate::doctor::seen::Seen;
 use crate::doctor::surroundings::{Losses, Refused, Room, Started, Surroundings};
 use crate::doctor::watched::Watched;
-use crate::host_sessions::trace_of_this_host;
+use crate::this_host;
 
 /// Where the policy on script blocks lies, below `HKEY_LOCAL_MACHINE`.
 const SCRIPT_BLOCK_POLICY: &str =
@@ -99,13 +100,34 @@ impl Surroundings for Local {
             return vec![Err(refused); sessions.len()];
         };
         let settings = ManagerSettings::of(self.state.clone());
-        match Watched::start(etw, settings, trace_of_this_host(), sessions) {
+        match Watched::start(etw, settings, this_host::trace(), sessions) {
             Ok((watched, results)) => {
                 self.watched = Some(watched);
                 results
             }
             Err(refused) => vec![Err(refused); sessions.len()],
         }
+    }
+    fn channels(&mut self, wanted: &[ChannelSettings]) -> Vec<Result<bool, Refused>> {
+        let mut log = match this_host::event_log() {
+            Ok(log) => log,
+            Err(what) => {
+                let remedy = "event logs of others are replayed: `etwatch replay LOG.evtx`";
+                let refused = Refused { what, remedy: remedy.to_owned() };
+                return vec![Err(refused); wanted.len()];
+            }
+        };
+        let read = |channel: &ChannelSettings| {
+            let is_enabled = log.is_enabled(&channel.path)?;
+            // Read by nobody: whether it may be is what is asked.
+            log.subscribe(&channel.path, &channel.query, Start::Now).map(|_| is_enabled)
+        };
+        let results = wanted.iter().map(read);
+        let refused = |error: EventLogError| Refused {
+            what: error.to_string(),
+            remedy: error.remedy().to_owned(),
+        };
+        results.map(|result| result.map_err(refused)).collect()
     }
     fn act(&mut self, act: Act, token: &str) -> Result<Done, NotDone> {
         self.actor.perform(act, token)

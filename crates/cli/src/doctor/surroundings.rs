@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use etwatch_capture::live::SessionSettings;
+use etwatch_capture::live::{ChannelSettings, SessionSettings};
 use etwatch_event::Timestamp;
 use etwatch_host::{HostError, Rights};
 
@@ -28,6 +28,8 @@ pub(crate) trait Surroundings {
     fn script_block_logging(&self) -> Result<Option<u32>, HostError>;
     /// Sends a test message to the webhook.
     fn send_to_webhook(&mut self) -> Result<String, String>;
+    /// Asks to read these channels, and reads none; whether each is switched on, in their order.
+    fn channels(&mut self, wanted: &[ChannelSettings]) -> Vec<Result<bool, Refused>>;
     /// Starts these sessions; one result each, in their order.
     fn start(&mut self, sessions: &[SessionSettings]) -> Vec<Result<Started, Refused>>;
     /// Does something that sessions should tell of, and takes it back.

@@ -1,4 +1,4 @@
-//! The sessions that a doctor starts: those that live capture would start for rules about each canary.
+//! The sessions that a doctor starts and the channels that it asks for: those that live capture would start for rules about each canary.
 //!
 //! The plan is made from rules, so the doctor makes some: one for each log source of a canary, which looks at the
 //! fields that a canary must have, and with questions one for each log source that those are about. Rules of the
@@ -7,15 +7,15 @@
 
 use std::path::PathBuf;
 
-use etwatch_capture::live::{ProviderSettings, SessionKind, SessionSettings};
-use etwatch_engine::{Engine, LiveConditions, Planner};
+use etwatch_capture::live::{ChannelSettings, ProviderSettings, SessionKind, SessionSettings};
+use etwatch_engine::{Engine, LivePlan, Planner};
 use etwatch_event::Guid;
-use etwatch_host::LocalHost;
 use etwatch_rules::load::LoadOptions;
 
 use crate::config::Config;
 use crate::doctor::canary::CANARIES;
 use crate::doctor::judge::questions::THREAT_INTELLIGENCE;
+use crate::this_host;
 
 /// How names of our sessions begin.
 const PREFIX: &str = "etwatch-doctor-";
@@ -29,17 +29,28 @@ const OF_QUESTIONS: [(&str, &str); 4] = [
 /// The provider of script blocks. The plan reads them from the log; a session tells whether they are written at all.
 const POWERSHELL: (&str, &str) =
     ("Microsoft-Windows-PowerShell", "a0c1853b-5c40-4b15-8766-3cf1c58f985a");
+/// Channels that rules are most often about.
+const CHANNELS: [&str; 3] = ["Security", "System", "Microsoft-Windows-PowerShell/Operational"];
 const THREAT_INTELLIGENCE_GUID: &str = "f4e1897c-bb5d-5668-f1d8-040f4d8dd344";
 
-/// The sessions to start; `rules` are the user's own.
+/// What is examined.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    /// The sessions to start.
+    pub(crate) sessions: Vec<SessionSettings>,
+    /// The channels to ask for.
+    pub(crate) channels: Vec<ChannelSettings>,
+}
+
+/// What is examined; `rules` are the user's own.
 ///
 /// # Errors
 /// What is wrong with rules, configuration or this machine, for a message.
-pub(crate) fn sessions(
+pub(crate) fn wanted(
     rules: &[PathBuf],
     config: &Config,
     questions: bool,
-) -> Result<Vec<SessionSettings>, String> {
+) -> Result<Wanted, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let canaries = folder.path().join("canaries.yml");
     std::fs::write(&canaries, rules_of_canaries(questions)).map_err(|error| error.to_string())?;
@@ -48,10 +59,17 @@ pub(crate) fn sessions(
     let loaded = Engine::load(&paths, &LoadOptions::default(), None);
     let (engine, _) = loaded.map_err(|error| error.to_string())?;
     let planner = Planner::built_in().map_err(|error| error.to_string())?;
-    let mut conditions = LiveConditions::default();
-    conditions.os_build = LocalHost.windows_build().unwrap_or(conditions.os_build);
+    let mut log = this_host::event_log().ok();
+    // A log that tells nothing of its channels is found out when they are asked for.
+    let here = this_host::conditions(log.as_mut().map(|log| log.as_mut() as _));
+    let conditions = here.ok().flatten().unwrap_or_default();
     let plan = planner.plan(&engine, &conditions, &config.live_changes());
-    let mut sessions = plan.map_err(|error| error.to_string())?.sessions;
+    let LivePlan { mut sessions, mut channels, .. } = plan.map_err(|error| error.to_string())?;
+    for path in CHANNELS {
+        if channels.iter().all(|channel| channel.path != path) {
+            channels.push(ChannelSettings::new(path, []));
+        }
+    }
     let last = sessions.iter_mut().rfind(|session| matches!(session.kind, SessionKind::User));
     if let Some(session) = last {
         let (name, guid) = POWERSHELL;
@@ -65,7 +83,7 @@ pub(crate) fn sessions(
         let name = session.name.strip_prefix("etwatch-").unwrap_or(&session.name);
         session.name = format!("{PREFIX}{name}");
     }
-    Ok(sessions)
+    Ok(Wanted { sessions, channels })
 }
 
 /// All of a provider.
@@ -109,7 +127,8 @@ mod tests {
 
     #[test]
     fn each_canary_has_a_provider_and_no_session_of_a_service_is_touched() {
-        let sessions = sessions(&[], &Config::default(), true).unwrap();
+        let Wanted { sessions, channels } = wanted(&[], &Config::default(), true).unwrap();
+        assert!(channels.iter().any(|channel| channel.path == "Security"), "{channels:?}");
         assert!(sessions.len() >= 3, "{sessions:?}");
         let names: BTreeSet<_> = sessions.iter().map(|one| one.name.as_str()).collect();
         assert_eq!(names.len(), sessions.len());
@@ -131,7 +150,7 @@ mod tests {
                 .flat_map(|one| &one.providers)
                 .all(|one| one.provider != Guid::default())
         );
-        let without = super::sessions(&[], &Config::default(), false).unwrap();
+        let without = wanted(&[], &Config::default(), false).unwrap().sessions;
         let mut all = without.iter().flat_map(|one| &one.providers);
         assert!(all.all(|one| one.name != THREAT_INTELLIGENCE));
     }

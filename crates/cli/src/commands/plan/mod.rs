@@ -18,13 +18,13 @@ use etwatch_engine::{LiveConditions, LivePlan, Planner};
 use crate::commands::rule_flags::RuleFlags;
 use crate::commands::{DONE, FAILED, NOTHING_TESTED, USAGE};
 use crate::config::Config;
-use crate::terminal;
+use crate::{terminal, this_host};
 
 /// Show what the rules need of a running Windows: sessions, providers, channels, and which can't fire
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  etwatch plan                                  the folder rules/, on the newest Windows
+  etwatch plan                                  the folder rules/, on this Windows (elsewhere: on the newest one)
   etwatch plan --rules sigma --os-build 17763   on Windows Server 2019
   etwatch plan --rules sigma --sysmon           where Sysmon is installed
   etwatch plan --rules sigma --names            with the rules that need each source, and all that can't fire
@@ -37,10 +37,10 @@ Exit status: 0 done; 1 standard output can't be written to; 2 wrong usage; 4 the
 pub(crate) struct Plan {
     #[command(flatten)]
     rules: RuleFlags,
-    /// The build of Windows, as `winver` shows it: 17763, 19045, 22631, 26100
-    #[arg(long, value_name = "N", default_value_t = NEWEST_BUILD,
-          value_parser = clap::value_parser!(u32).range(7600..))]
-    os_build: u32,
+    /// The build of Windows, as `winver` shows it: 17763, 19045, 22631, 26100 [default: this machine with its
+    /// channels, or the newest one where this is no Windows]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(7600..))]
+    os_build: Option<u32>,
     /// Sysmon is installed: its log is preferred
     #[arg(long)]
     sysmon: bool,
@@ -60,6 +60,16 @@ enum Format {
     Json,
 }
 
+/// Those of this machine; `None` if it is no Windows.
+fn here() -> Option<LiveConditions> {
+    let mut log = this_host::event_log().ok();
+    let with_channels = this_host::conditions(log.as_mut().map(|log| log.as_mut() as _));
+    with_channels.unwrap_or_else(|error| {
+        terminal::note(&format!("channels are taken to be there: {error}"));
+        this_host::conditions(None).unwrap_or_default()
+    })
+}
+
 /// A plan and what it was made for.
 struct Shown<'a> {
     plan: &'a LivePlan,
@@ -69,6 +79,16 @@ struct Shown<'a> {
 }
 
 impl Plan {
+    /// Those of a machine that is described, else of this one.
+    fn conditions(&self) -> LiveConditions {
+        let described = |os_build| LiveConditions { os_build, ..LiveConditions::default() };
+        let known = match self.os_build {
+            Some(os_build) => described(os_build),
+            None => here().unwrap_or_else(|| described(NEWEST_BUILD)),
+        };
+        LiveConditions { sysmon: self.sysmon || known.sysmon, ..known }
+    }
+
     /// Prints it; the result is the exit status.
     pub(crate) fn run(&self, config: &Config) -> u8 {
         let rules = match self.rules.load(config) {
@@ -78,11 +98,7 @@ impl Plan {
                 return status;
             }
         };
-        let conditions = LiveConditions {
-            os_build: self.os_build,
-            sysmon: self.sysmon,
-            ..LiveConditions::default()
-        };
+        let conditions = self.conditions();
         let planner = match Planner::built_in() {
             Ok(planner) => planner,
             Err(error) => {

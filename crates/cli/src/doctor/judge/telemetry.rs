@@ -1,7 +1,7 @@
 //! What sessions tell: whether they run, which of their providers deliver, and whether our own acts are told with
 //! all that rules look at.
 
-use etwatch_capture::live::{SessionKind, SessionSettings};
+use etwatch_capture::live::{ChannelSettings, SessionKind, SessionSettings};
 
 use crate::doctor::act::{Act, NotDone, SHORT_LIVED, short_lived_mark};
 use crate::doctor::canary::{CANARIES, Canary};
@@ -53,6 +53,23 @@ pub(crate) fn sessions(observations: &Observations) -> Vec<Verdict> {
         verdicts.push(Verdict::skipped("no session is planned"));
     }
     verdicts
+}
+
+/// Whether each channel can be read.
+pub(crate) fn channels(observations: &Observations) -> Vec<Verdict> {
+    let judged = |(channel, result): &(ChannelSettings, Result<bool, Refused>)| {
+        let verdict = match result {
+            Err(refused) => Verdict::fail(refused.what.clone(), refused.remedy.clone()),
+            Ok(true) => Verdict::pass("can be read"),
+            Ok(false) => Verdict::fail(
+                "switched off, so nothing is written to it",
+                format!("switch it on by `wevtutil sl {} /e:true`", channel.path),
+            ),
+        };
+        verdict.about(channel.path.clone())
+    };
+    let verdicts: Vec<_> = observations.channels.iter().map(judged).collect();
+    if verdicts.is_empty() { vec![Verdict::skipped("no channel is planned")] } else { verdicts }
 }
 
 /// Whether each provider of the sessions delivers.

@@ -7,6 +7,8 @@ mod troubles;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use etwatch_capture::live::ChannelSettings;
+
 use crate::doctor::check::needs;
 use crate::doctor::examination::Webhook;
 use crate::doctor::finding::Outcome;
@@ -17,6 +19,7 @@ fn examination() -> Examination {
     Examination {
         token: "etwatch-doctor-1f".to_owned(),
         sessions: sessions(),
+        channels: vec![ChannelSettings::new("Security", [4_688])],
         folders: vec![("state", PathBuf::from("state"))],
         webhook: Webhook::Send,
         deadline: Duration::from_secs(2),
@@ -80,6 +83,7 @@ fn only_what_a_check_needs_is_done() {
             examination().run(check.needs, &mut Simulated::healthy(), &mut |_| told += 1);
         assert_eq!(observations.acts.is_empty(), !check.needs.sessions, "{}", check.name);
         assert_eq!(told == 0, !check.needs.sessions, "{}", check.name);
+        assert_eq!(observations.channels.is_empty(), !check.needs.channels, "{}", check.name);
         assert_eq!(observations.rooms.is_empty(), !check.needs.folders, "{}", check.name);
         assert_eq!(observations.webhook_answer.is_none(), !check.needs.webhook, "{}", check.name);
         // What was asked for is enough: the check finds something.

@@ -10,7 +10,9 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use etwatch_capture::live::{Buffers, ProviderSettings, SessionKind, SessionSettings};
+use etwatch_capture::live::{
+    Buffers, ChannelSettings, ProviderSettings, SessionKind, SessionSettings,
+};
 use etwatch_capture::source::Location;
 use etwatch_engine::{Engine, Observer, Options, Progress, replay};
 use etwatch_event::{EventBatch, Guid, Timestamp, Vocabulary};
@@ -40,6 +42,8 @@ pub(super) struct Simulated {
     pub(super) processes: usize,
     pub(super) room: Room,
     pub(super) webhook: Result<String, String>,
+    /// What asking for each channel leads to.
+    pub(super) channel: Result<bool, Refused>,
     /// What starting each session leads to.
     pub(super) start: Result<Started, Refused>,
     pub(super) not_stopped: Vec<String>,
@@ -78,6 +82,7 @@ impl Simulated {
             processes: 2,
             room: Room { free: Ok(50 << 30), writable: Ok(()) },
             webhook: Ok("webhook h took a test message".to_owned()),
+            channel: Ok(true),
             start: Ok(started),
             not_stopped: Vec::new(),
             losses: Ok(Losses::default()),
@@ -157,6 +162,9 @@ impl Surroundings for Simulated {
     }
     fn start(&mut self, sessions: &[SessionSettings]) -> Vec<Result<Started, Refused>> {
         sessions.iter().map(|_| self.start.clone()).collect()
+    }
+    fn channels(&mut self, wanted: &[ChannelSettings]) -> Vec<Result<bool, Refused>> {
+        wanted.iter().map(|_| self.channel.clone()).collect()
     }
     fn act(&mut self, act: Act, token: &str) -> Result<Done, NotDone> {
         if let Some(why) = self.not_done.get(&act) {

@@ -40,6 +40,21 @@ const TROUBLES: &[Trouble] = &[
         &["SeSystemProfilePrivilege", "not held", "secpol.msc"],
     ),
     (
+        |host| host.channel = Ok(false),
+        "channel",
+        Fail,
+        &["Security: switched off", "wevtutil sl Security"],
+    ),
+    (
+        |host| {
+            host.channel =
+                Err(Refused { what: "is refused".into(), remedy: "run elevated".into() });
+        },
+        "channel",
+        Fail,
+        &["is refused", "run elevated"],
+    ),
+    (
         |host| host.start = Err(Refused { what: "no slot".into(), remedy: "stop one".into() }),
         "sessions",
         Fail,

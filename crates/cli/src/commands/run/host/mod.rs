@@ -57,30 +57,26 @@ impl HostParts {
         use std::collections::BTreeSet;
 
         use etwatch_capture::etw::WindowsEtw;
-        use etwatch_capture::eventlog::{LocalEventLog, SYSMON};
         use etwatch_event::clock::SystemClock;
 
-        use crate::host_sessions::trace_of_this_host;
-        use crate::terminal;
+        use crate::{terminal, this_host};
 
-        let trace = trace_of_this_host();
-        let opened = LocalEventLog::new().and_then(|mut log| {
-            let channels: BTreeSet<_> = log.channels()?.into_iter().collect();
-            Ok((log, channels))
+        let opened = this_host::event_log().and_then(|mut log| {
+            let conditions = this_host::conditions(Some(log.as_mut()))?;
+            Ok((log, conditions))
         });
-        let (log, channels) = match opened {
-            Ok((log, channels)) => (Some(Box::new(log) as Box<dyn EventLog>), channels),
+        let trace = this_host::trace();
+        let (log, conditions) = match opened {
+            Ok((log, conditions)) => (Some(log), conditions),
             Err(error) => {
                 terminal::error(&format!("without the channels of the event log: {error}"));
-                (None, BTreeSet::new())
+                let os_build = trace.os_build;
+                let channels = Some(BTreeSet::new());
+                let conditions = LiveConditions { os_build, channels, ..LiveConditions::default() };
+                (None, Some(conditions))
             }
         };
-        let conditions = LiveConditions {
-            os_build: trace.os_build,
-            elevated: true,
-            sysmon: channels.contains(SYSMON),
-            channels: Some(channels),
-        };
+        let conditions = conditions.unwrap_or_default();
         let clock = Arc::new(SystemClock::start());
         Ok(Self { api: Arc::new(WindowsEtw), log, trace, conditions, clock })
     }
