@@ -1,7 +1,5 @@
 //! What loading takes beside what it leaves.
 
-#![allow(clippy::unwrap_used, reason = "a failure in a test is a finding")]
-
 #[path = "../../../tests/support/allocations.rs"]
 mod allocations;
 
