@@ -18,7 +18,6 @@ mod stacks;
 mod support;
 
 use std::io::Write as _;
-use std::process::{Command, Stdio};
 
 use etwatch_normalise::table::OneOrMany;
 use serde_json::Value;
@@ -228,16 +227,7 @@ fn a_closed_pipe_is_no_error() {
     for flags in
         [["--raw", "--format=text"], ["--decoded", "--format=json"], ["--normalised", "--count"]]
     {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_etwatch"))
-            .args(["events", "many.jsonl"])
-            .args(flags)
-            .current_dir(place.folder.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        drop(child.stdout.take());
-        let output = child.wait_with_output().unwrap();
+        let output = place.run_closed(&[&["events", "many.jsonl"], &flags[..]].concat());
         assert_eq!((status(&output), err(&output)), (0, String::new()), "{flags:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! Streams and files: what comes by standard input, a reader that leaves, a disk that is full, and
 //! outputs that must not cost what is there.
 
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_yaml::Value;
 
@@ -22,21 +22,8 @@ fn standard_input_and_a_file_of_alerts() {
 fn a_closed_pipe_is_no_error() {
     let place = Place::new();
     place.write("many.jsonl", EVENT.repeat(20_000));
-    let output = run_closed(&place, &["replay", "many.jsonl", "-q"]);
+    let output = place.run_closed(&["replay", "many.jsonl", "-q"]);
     assert_eq!((status(&output), err(&output)), (0, String::new()));
-}
-
-/// Runs with standard output closed from the start.
-fn run_closed(place: &Place, arguments: &[&str]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_etwatch"))
-        .args(arguments)
-        .current_dir(place.folder.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(child.stdout.take());
-    child.wait_with_output().unwrap()
 }
 
 /// Who else waits for the results gets all of them, and the exit status is that of the whole run.
@@ -47,18 +34,18 @@ fn a_closed_pipe_ends_standard_output_alone() {
     for format in ["pretty", "json"] {
         let mut arguments = vec!["replay", "many.jsonl", "-q", "--format", format];
         arguments.extend(["--output", "all.jsonl", "--summary", "s.json"]);
-        let output = run_closed(&place, &arguments);
+        let output = place.run_closed(&arguments);
         assert_eq!((status(&output), err(&output)), (0, String::new()));
         assert_eq!(place.read("all.jsonl").lines().count(), 20_000);
         let summary: Value = serde_yaml::from_str(&place.read("s.json")).unwrap();
         assert_eq!(summary["alerts"]["high"], Value::from(20_000));
         std::fs::remove_file(place.folder.path().join("s.json")).unwrap();
-        let output = run_closed(&place, &["replay", "many.jsonl", "-q", "--summary", "s.json"]);
+        let output = place.run_closed(&["replay", "many.jsonl", "-q", "--summary", "s.json"]);
         assert_eq!(status(&output), 0);
         assert!(place.read("s.json").contains("\"high\": 20000"));
     }
     place.write("cut.jsonl", EVENT.repeat(20_000) + "{\"cut\": 1");
-    let output = run_closed(&place, &["replay", "cut.jsonl", "-q", "--output", "all.jsonl"]);
+    let output = place.run_closed(&["replay", "cut.jsonl", "-q", "--output", "all.jsonl"]);
     assert_eq!(status(&output), 3, "{}", err(&output));
 }
 

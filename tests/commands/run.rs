@@ -7,7 +7,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
@@ -102,13 +102,7 @@ struct Under {
 
 impl Under {
     fn way(place: &Place, arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_etwatch"))
-            .args(arguments)
-            .current_dir(place.folder.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = place.start(arguments);
         let (send, lines) = sync_channel(100_000);
         let stdout = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || {

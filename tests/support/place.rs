@@ -1,7 +1,7 @@
 //! The command itself, run in a folder of its own.
 
 use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// A process start as Sysmon tells it, one line.
 pub(crate) const EVENT: &str = concat!(
@@ -39,15 +39,25 @@ impl Place {
         self.run_with(arguments, "")
     }
     pub(crate) fn run_with(&self, arguments: &[&str], input: &str) -> Output {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_etwatch"))
+        let mut child = self.start(arguments);
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    }
+    /// Starts the command, with pipes to and from it.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_etwatch"))
             .args(arguments)
             .current_dir(self.folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+            .unwrap()
+    }
+    /// Runs the command with its standard output closed from the start.
+    pub(crate) fn run_closed(&self, arguments: &[&str]) -> Output {
+        let mut child = self.start(arguments);
+        drop(child.stdout.take());
         child.wait_with_output().unwrap()
     }
 }

@@ -30,6 +30,7 @@ pub mod etl;
 pub mod etw;
 pub mod eventlog;
 pub mod evtx;
+mod input;
 pub mod json;
 pub mod limits;
 pub mod live;

@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use crate::etl;
 use crate::evtx;
-use crate::json::{self, Input};
+use crate::input::Input;
+use crate::json;
 use crate::limits::Limits;
 use crate::packed::{Counted, Packing, unpack};
 use crate::reopen::Reopening;

@@ -23,10 +23,11 @@ use etwatch_rules::RuleIndex;
 use etwatch_rules::sigma::value::Number;
 
 use crate::evidence::Evidence;
-use crate::groups::{Group, GroupKey, Groups, KeyRef};
+use crate::groups::{Group, GroupKey, KeyRef};
 use crate::hosts::{Deadline, Hosts};
 use crate::key::{Carried, Fields, Keys, Spelling};
 use crate::loss::Loss;
+use crate::memory::Memory;
 use crate::plan::{Plan, Planned, Use};
 use crate::window::{Method, Window};
 use shares::{Shares, can_begin};
@@ -126,7 +127,7 @@ struct Risen {
 #[derive(Debug)]
 pub struct Correlator {
     pub(crate) plan: Arc<Plan>,
-    pub(crate) groups: Vec<Groups>,
+    pub(crate) memory: Memory,
     pub(crate) hosts: Hosts,
     limits: Limits,
     counts: Counts,
@@ -145,7 +146,7 @@ impl Correlator {
     #[must_use]
     pub fn new(plan: Arc<Plan>, limits: Limits) -> Self {
         Self {
-            groups: vec![Groups::default(); plan.correlations().len()],
+            memory: Memory::new(plan.correlations().len()),
             plan,
             hosts: Hosts::default(),
             limits,
@@ -168,12 +169,12 @@ impl Correlator {
     /// What happened so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let evicted = self.groups.iter().map(|groups| groups.evicted).sum::<u64>();
+        let evicted = self.memory.iter().map(|groups| groups.evicted).sum::<u64>();
         Counts { evicted: self.counts.evicted + evicted, ..self.counts }
     }
     /// Groups and bytes of each correlation, in the order of the plan.
     pub fn memory(&self) -> impl Iterator<Item = (usize, usize)> {
-        self.groups.iter().map(|groups| (groups.len(), groups.bytes()))
+        self.memory.iter().map(|groups| (groups.len(), groups.bytes()))
     }
     /// Whether some window waits for time to pass, so that [`Correlator::advance`] has to be called for each
     /// event.
@@ -288,21 +289,17 @@ impl Correlator {
         for share in shares.used() {
             self.counts.contributions += 1;
             let key = KeyRef { host: given.host, folded: &share.folded };
-            if !self.groups.get(index).is_some_and(|groups| groups.has(key)) {
-                if !can_begin(planned, share) {
-                    continue;
-                }
-                self.begin(index, planned, given, share);
-            }
             let arrival = self.arrival;
-            let mut alert = None;
-            if let Some(groups) = self.groups.get_mut(index) {
-                let changed =
-                    groups.change(key, |group| add(group, planned, given, share, arrival));
-                if let Some((made, is_full)) = changed {
-                    alert = made;
-                    self.counts.not_kept += u64::from(is_full);
-                }
+            let take = |group: &mut Group| add(group, planned, given, share, arrival);
+            let mut taken = self.memory.change(index, |groups| groups.change(key, take)).flatten();
+            if taken.is_none() && can_begin(planned, share) {
+                self.begin(index, planned, given, share);
+                taken = self.memory.change(index, |groups| groups.change(key, take)).flatten();
+            }
+            let Some((alert, is_full)) = taken else { continue };
+            self.counts.not_kept += u64::from(is_full);
+            if self.memory.bytes() >= self.limits.bytes {
+                self.keep_within();
             }
             if let Some(alert) = alert {
                 self.tell(index, planned, given.host, alert, risen, out);
@@ -326,9 +323,7 @@ impl Correlator {
         let spelling = Spelling::of(&share.spelt, &share.folded);
         let window = Window::new(planned.measuring(), given.time);
         let group = Group::new(sequence, spelling, given.lineage, given.time, window);
-        if let Some(groups) = self.groups.get_mut(index) {
-            groups.insert(key, group);
-        }
+        self.memory.change(index, |groups| groups.insert(key, group));
     }
 
     /// Decides the windows of a host that are over at a time.
@@ -337,9 +332,9 @@ impl Correlator {
         while let Some(deadline) = self.hosts.next(host, time) {
             let Deadline { correlation: index, sequence, folded, .. } = deadline;
             let key = KeyRef { host, folded: &folded };
-            let groups = self.groups.get_mut(index);
-            let group = groups.and_then(|groups| groups.remove(key, sequence));
-            let (Some(group), Some(planned)) = (group, plan.correlations().get(index)) else {
+            let group = self.memory.change(index, |groups| groups.remove(key, sequence));
+            let (Some(group), Some(planned)) = (group.flatten(), plan.correlations().get(index))
+            else {
                 continue;
             };
             let Window::Closing(window) = &group.window else { continue };

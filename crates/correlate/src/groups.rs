@@ -182,7 +182,9 @@ impl Groups {
             return place;
         }
         if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
-            self.chunks.push(Vec::with_capacity(CHUNK));
+            // The first one grows: of many correlations few have many groups.
+            let size = if self.chunks.is_empty() { 0 } else { CHUNK };
+            self.chunks.push(Vec::with_capacity(size));
         }
         let before = (self.chunks.len() - 1) * CHUNK;
         let Some(chunk) = self.chunks.last_mut() else { return u32::MAX };
@@ -218,9 +220,6 @@ impl Groups {
         self.free.push(place);
         self.bytes = self.bytes.saturating_sub(bytes_of(&key, &group));
         Some((key, group))
-    }
-    pub(crate) fn has(&self, key: KeyRef<'_>) -> bool {
-        self.place(key).is_some()
     }
     /// Changes a group, if there is one; one whose window is empty then, and begins with what comes next, goes.
     pub(crate) fn change<T>(

@@ -9,6 +9,7 @@
 //! | [`evidence`] | what is told of an event, kept small |
 //! | `key` | what a contribution says of the fields that are looked at |
 //! | `groups` | the groups of one correlation |
+//! | `memory` | those of all, and what they take together |
 //! | `window` | what one group remembers, and when its condition holds |
 //! | `hosts` | the clock of each host |
 //! | [`loss`] | what was lost, and when |
@@ -24,6 +25,7 @@ mod groups;
 mod hosts;
 mod key;
 pub mod loss;
+mod memory;
 pub mod plan;
 pub mod saved;
 mod window;

@@ -4,6 +4,7 @@
 //! of one that says something else now are not taken up. What is read may have been written by anyone:
 //! nothing in it is believed beyond its form.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -44,7 +45,7 @@ impl Correlator {
     /// What it remembers.
     #[must_use]
     pub fn save(&self) -> Saved {
-        let correlations = self.plan.correlations().iter().zip(&self.groups);
+        let correlations = self.plan.correlations().iter().zip(self.memory.iter());
         let correlations = correlations.filter(|(_, groups)| groups.len() > 0);
         let correlations = correlations.map(|(planned, groups)| {
             let all = groups.sorted().into_iter();
@@ -65,15 +66,17 @@ impl Correlator {
     /// A correlator that remembers what was saved, as far as `plan` has the same correlations.
     #[must_use]
     pub fn restore(plan: Arc<Plan>, limits: Limits, saved: Saved) -> (Self, Restored) {
-        let mut correlator = Self::new(plan, limits);
+        let mut correlator = Self::new(Arc::clone(&plan), limits);
         let mut restored = Restored::default();
         let mut templates = Templates::default();
         correlator.hosts = Hosts::restored(saved.hosts);
+        let all = plan.correlations().iter().enumerate().rev();
+        let known: HashMap<_, _> =
+            all.map(|(index, one)| ((one.identity(), one.digest), index)).collect();
         (correlator.arrival, correlator.sequence) = (saved.arrival, saved.sequence);
         for SavedCorrelation { identity, digest, groups } in saved.correlations {
-            let mut all = correlator.plan.correlations().iter();
-            let same = all.position(|one| one.identity() == identity && one.digest == digest);
-            let Some(index) = same else {
+            let same = (identity.as_str(), digest);
+            let Some(index) = known.get(&same).copied() else {
                 restored.left_out.push(identity);
                 continue;
             };
@@ -99,9 +102,7 @@ impl Correlator {
             let (sequence, folded) = (group.sequence, key.folded.clone());
             self.hosts.wait(key.host, Deadline { at, correlation: index, sequence, folded });
         }
-        if let Some(groups) = self.groups.get_mut(index) {
-            groups.insert(key, group);
-        }
+        self.memory.change(index, |groups| groups.insert(key, group));
         true
     }
 }

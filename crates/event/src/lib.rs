@@ -20,6 +20,7 @@
 //! | [`registry`] | the kernel's names of keys and Sigma's | a key is named |
 //! | [`process`] | [`ProcessKey`] | a process is named across its life |
 //! | [`fair`] | which entries of a full table go, by lineage | a table is bounded |
+//! | [`random`] | [`random::Random`], the same numbers everywhere | a seed must determine what happens |
 //! | [`ledger`] | [`Ledger`], where every record went | something is skipped |
 //!
 //! ```
@@ -40,6 +41,7 @@ pub mod logsource;
 pub mod names;
 mod overflow;
 pub mod process;
+pub mod random;
 pub mod raw;
 pub mod record;
 pub mod registry;

@@ -125,11 +125,20 @@ pub struct Documents {
 /// Reads the documents of a file.
 #[must_use]
 pub fn documents(text: &str) -> Documents {
-    let mut read = Documents::default();
+    let mut documents = Vec::new();
+    let broken = each_document(text, |document| documents.push(document));
+    Documents { documents, broken }
+}
+
+/// Calls `take` with each document of a file when it is complete, so that no more than one has to be in memory as
+/// nodes, which take many times the bytes of their text. Returns the syntax error that ended the file, if one did.
+pub(crate) fn each_document(
+    text: &str,
+    mut take: impl FnMut(Result<Node, Problem>),
+) -> Option<Problem> {
     if text.len() > FILE_LIMIT {
         let message = format!("file of {} bytes, the limit is {FILE_LIMIT}", text.len());
-        read.broken = Some(Problem::error("SIG003", 0..0, message).hint("divide the file"));
-        return read;
+        return Some(Problem::error("SIG003", 0..0, message).hint("divide the file"));
     }
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let places = Places::new(body, text.len() - body.len());
@@ -138,20 +147,19 @@ pub fn documents(text: &str) -> Documents {
         match event {
             Ok((event, span)) => {
                 if let Some(document) = builder.event(event, span) {
-                    read.documents.push(document);
+                    take(document);
                 }
             }
             Err(error) => {
                 let at = places.byte(error.marker().index());
                 let message = format!("this is no YAML: {}", error.info());
-                let problem = Problem::error("SIG001", at..at + 1, message)
-                    .hint("documents before this place are kept, the rest of the file is lost");
-                read.broken = Some(problem);
-                break;
+                let problem = Problem::error("SIG001", at..at + 1, message);
+                let hint = "documents before this place are kept, the rest of the file is lost";
+                return Some(problem.hint(hint));
             }
         }
     }
-    read
+    None
 }
 
 /// Character positions to byte offsets.

@@ -25,5 +25,4 @@ mod split;
 pub use block::JsonBlock;
 pub(crate) use form::Form;
 pub use parse::{JsonError, RecordParser};
-pub(crate) use reader::Input;
 pub use reader::Reader;

@@ -4,23 +4,18 @@
 //! itself; else documents, one after the other and as long as they like. Memory is bounded by one
 //! block and one record.
 
-use std::io::Read;
 use std::ops::Range;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use etwatch_event::{RecordBatch, Timestamp};
 use memchr::{memchr, memchr_iter, memrchr};
 
+use crate::input::{BLOCK, Input, InputBuffer};
 use crate::json::block::{JsonBlock, RECORDS, lines, stray};
 use crate::json::parse::RecordParser;
 use crate::json::split::{Part, Splitter};
 use crate::limits::Limits;
-use crate::reopen::Reopening;
 use crate::source::{Decoded, Mark, Piece, Source, SourceError};
 
-/// Bytes of a block: some hundred events, enough to be worth handing to a worker.
-const BLOCK: usize = 256 << 10;
 /// Bytes that may be looked at again behind damage, and how many more for each byte of input: whatever
 /// the damage, reading takes no longer than a multiple of the input.
 const RESCANNED: u64 = 8 << 20;
@@ -34,37 +29,13 @@ enum Form {
     Documents,
 }
 
-/// Where the bytes come from.
-pub(crate) enum Input {
-    /// A plain file, which can be read again.
-    File(Reopening),
-    /// A pipe or something that is unpacked on the way, with a count of the packed bytes.
-    Stream(Box<dyn Read + Send>, Arc<AtomicU64>),
-}
-
-impl Read for Input {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        match self {
-            Self::File(file) => file.read(buffer),
-            Self::Stream(stream, _) => stream.read(buffer),
-        }
-    }
-}
-
 /// Reads the records of a JSON input.
 pub struct Reader {
-    input: Input,
-    path: String,
+    buffer: InputBuffer,
     limits: Limits,
     form: Form,
-    buffer: Vec<u8>,
-    /// Offset of the buffer's first byte in the input.
-    offset: u64,
     /// Number of the next line or record.
     next: u64,
-    at_end: bool,
-    /// A failure that is told once what was read before it has been handed out.
-    failure: Option<std::io::Error>,
     splitter: Splitter,
     /// A line beyond the limit is being passed over.
     discarding: bool,
@@ -79,21 +50,15 @@ impl Reader {
     /// [`SourceError::NotARecording`] if there is no JSON in the first block.
     pub(crate) fn new(input: Input, path: String, limits: Limits) -> Result<Self, SourceError> {
         let mut reader = Self {
-            input,
-            path,
+            buffer: InputBuffer::new(input, path),
             limits,
             form: Form::Lines,
-            buffer: Vec::new(),
-            offset: 0,
             next: 1,
-            at_end: false,
-            failure: None,
             splitter: Splitter::default(),
             discarding: false,
             rescanned: 0,
         };
-        reader.fill(BLOCK);
-        if reader.buffer.starts_with(b"\xef\xbb\xbf") {
+        if reader.buffer.bytes.starts_with(b"\xef\xbb\xbf") {
             reader.take(3);
         }
         reader.form = reader.tell_form()?;
@@ -101,7 +66,7 @@ impl Reader {
     }
 
     fn tell_form(&self) -> Result<Form, SourceError> {
-        let text = self.buffer.trim_ascii_start();
+        let text = self.buffer.bytes.trim_ascii_start();
         match text.first() {
             None => Ok(Form::Lines),
             Some(b'[') => Ok(Form::Documents),
@@ -117,34 +82,16 @@ impl Reader {
                 Ok(Form::Lines)
             }
             Some(_) => Err(SourceError::NotARecording {
-                path: self.path.clone(),
+                path: self.buffer.path().to_owned(),
                 what: "neither an event log nor JSON",
                 hint: "`.evtx` files and JSON (lines, arrays, documents) can be read",
             }),
         }
     }
 
-    /// Reads until the buffer holds `size` bytes or the input ends.
-    fn fill(&mut self, size: usize) {
-        while self.buffer.len() < size && !self.at_end {
-            let missing = size - self.buffer.len();
-            let read = self.input.by_ref().take(missing as u64).read_to_end(&mut self.buffer);
-            match read {
-                Ok(0) => self.at_end = true,
-                Ok(_) => {}
-                Err(error) => {
-                    self.failure = Some(error);
-                    self.at_end = true;
-                }
-            }
-        }
-    }
-
     /// Takes the first `length` bytes off the buffer.
     fn take(&mut self, length: usize) -> Vec<u8> {
-        let rest = self.buffer.split_off(length.min(self.buffer.len()));
-        let taken = std::mem::replace(&mut self.buffer, rest);
-        self.offset += taken.len() as u64;
+        let taken = self.buffer.take(length);
         self.splitter.shift(taken.len());
         taken
     }
@@ -155,48 +102,48 @@ impl Reader {
         ranges: Option<Vec<Range<usize>>>,
         before: Decoded,
     ) -> Piece {
-        let (offset, first) = (self.offset, self.next);
+        let (offset, first) = (self.buffer.offset, self.next);
         let bytes = self.take(length);
         self.next += match &ranges {
             Some(ranges) => ranges.len() as u64,
             None => memchr_iter(b'\n', &bytes).count() as u64,
         };
         self.next += before.ledger.read;
-        let (limits, lasting) = (self.limits, matches!(self.input, Input::File(_)));
+        let (limits, lasting) = (self.limits, self.buffer.is_file());
         Piece::Json(JsonBlock { bytes, offset, first, ranges, before, lasting, limits })
     }
 
     fn next_lines(&mut self) -> Option<Piece> {
         loop {
             if self.discarding {
-                match memchr(b'\n', &self.buffer) {
+                match memchr(b'\n', &self.buffer.bytes) {
                     Some(end) => {
                         self.take(end + 1);
                         self.next += 1;
                         self.discarding = false;
                     }
                     None => {
-                        self.take(self.buffer.len());
+                        self.take(self.buffer.bytes.len());
                     }
                 }
             }
-            let many = || memchr_iter(b'\n', &self.buffer).nth(RECORDS - 1);
-            if let Some(end) = many().or_else(|| memrchr(b'\n', &self.buffer))
+            let many = || memchr_iter(b'\n', &self.buffer.bytes).nth(RECORDS - 1);
+            if let Some(end) = many().or_else(|| memrchr(b'\n', &self.buffer.bytes))
                 && !self.discarding
-                && (self.buffer.len() >= BLOCK || self.at_end)
+                && (self.buffer.bytes.len() >= BLOCK || self.buffer.at_end)
             {
                 return Some(self.block(end + 1, None, Decoded::default()));
             }
-            if self.at_end {
-                let all = self.buffer.len();
+            if self.buffer.at_end {
+                let all = self.buffer.bytes.len();
                 return (all > 0 && !self.discarding)
                     .then(|| self.block(all, None, Decoded::default()));
             }
-            if self.buffer.len() > self.limits.record_bytes && !self.discarding {
+            if self.buffer.bytes.len() > self.limits.record_bytes && !self.discarding {
                 self.discarding = true;
                 return Some(self.too_long());
             }
-            self.fill((self.buffer.len() + BLOCK).max(BLOCK));
+            self.buffer.fill_more();
         }
     }
 
@@ -204,7 +151,7 @@ impl Reader {
         let mut decoded = Decoded::default();
         let limit = self.limits.record_bytes;
         let detail = format!("a record of more than {limit} bytes");
-        decoded.skip("JSON record size limit", 1, self.offset, detail);
+        decoded.skip("JSON record size limit", 1, self.buffer.offset, detail);
         Piece::Damage(decoded)
     }
 
@@ -214,10 +161,11 @@ impl Reader {
         loop {
             self.split(&mut ranges, &mut before);
             let open = self.splitter.open_record();
-            let too_long = open.is_some_and(|at| self.buffer.len() - at > self.limits.record_bytes);
+            let too_long =
+                open.is_some_and(|at| self.buffer.bytes.len() - at > self.limits.record_bytes);
             if !ranges.is_empty()
-                && (self.buffer.len() >= BLOCK
-                    || self.at_end
+                && (self.buffer.bytes.len() >= BLOCK
+                    || self.buffer.at_end
                     || too_long
                     || ranges.len() >= RECORDS)
             {
@@ -226,29 +174,29 @@ impl Reader {
                 return Some(self.block(length, Some(ranges), before));
             }
             if let Some(start) = open
-                && (self.at_end || too_long)
+                && (self.buffer.at_end || too_long)
             {
                 self.give_up(start, too_long, &mut before);
                 continue;
             }
-            if self.at_end {
-                self.take(self.buffer.len());
+            if self.buffer.at_end {
+                self.take(self.buffer.bytes.len());
                 return (before.ledger.read > 0).then_some(Piece::Damage(before));
             }
             if ranges.is_empty() {
                 self.take(self.splitter.needed());
             }
-            self.fill((self.buffer.len() + BLOCK).max(BLOCK));
+            self.buffer.fill_more();
         }
     }
 
     /// Finds the records of the buffer, not more than a block takes, and counts what is none.
     fn split(&mut self, ranges: &mut Vec<Range<usize>>, before: &mut Decoded) {
         while ranges.len() < RECORDS {
-            let part = match self.splitter.next(&self.buffer) {
-                None if self.at_end => self.splitter.last(&self.buffer),
-                None if self.splitter.stray_bytes(&self.buffer) > BLOCK => {
-                    let part = self.splitter.last(&self.buffer);
+            let part = match self.splitter.next(&self.buffer.bytes) {
+                None if self.buffer.at_end => self.splitter.last(&self.buffer.bytes),
+                None if self.splitter.stray_bytes(&self.buffer.bytes) > BLOCK => {
+                    let part = self.splitter.last(&self.buffer.bytes);
                     self.splitter.pass_stray();
                     part
                 }
@@ -258,8 +206,8 @@ impl Reader {
                 None => return,
                 Some(Part::Record(range)) => ranges.push(range),
                 Some(Part::Stray(range)) => {
-                    let at = self.offset + range.start as u64;
-                    let (reason, detail) = stray(self.buffer.get(range).unwrap_or_default());
+                    let at = self.buffer.offset + range.start as u64;
+                    let (reason, detail) = stray(self.buffer.bytes.get(range).unwrap_or_default());
                     before.skip(reason, 1, at, detail);
                 }
             }
@@ -270,7 +218,7 @@ impl Reader {
     /// over: read once more, it would look like text of its own.
     fn take_lead(&mut self, ranges: &mut [Range<usize>]) {
         let lead = ranges.first().map_or(0, |range| range.start);
-        let text = self.buffer.get(..lead).unwrap_or_default();
+        let text = self.buffer.bytes.get(..lead).unwrap_or_default();
         if text.iter().all(|byte| b" \t\r\n[],".contains(byte)) {
             return;
         }
@@ -289,11 +237,13 @@ impl Reader {
         } else {
             ("JSON cut off", "the record has no end".to_owned())
         };
-        before.skip(reason, 1, self.offset + start as u64, detail);
-        let again = (self.buffer.len() - start) as u64;
-        let read = self.offset + self.buffer.len() as u64;
+        before.skip(reason, 1, self.buffer.offset + start as u64, detail);
+        let again = (self.buffer.bytes.len() - start) as u64;
+        let read = self.buffer.offset + self.buffer.bytes.len() as u64;
         let allowed = RESCANNED.saturating_add(RESCANNED_EACH.saturating_mul(read));
-        if self.rescanned.saturating_add(again) <= allowed && self.splitter.recover(&self.buffer) {
+        if self.rescanned.saturating_add(again) <= allowed
+            && self.splitter.recover(&self.buffer.bytes)
+        {
             self.rescanned += again;
         } else {
             self.splitter.pass();
@@ -307,13 +257,13 @@ impl Source for Reader {
         let mut records = RecordBatch::default();
         let mut parser = RecordParser::new(self.limits);
         let mut splitter = Splitter::default();
-        let mut parts = lines(&self.buffer);
+        let mut parts = lines(&self.buffer.bytes);
         for _ in 0..FIRST_TRIED {
             let range = match self.form {
                 Form::Lines => parts.next(),
-                Form::Documents => splitter.next_record(&self.buffer),
+                Form::Documents => splitter.next_record(&self.buffer.bytes),
             };
-            let Some(bytes) = range.and_then(|range| self.buffer.get(range)) else { break };
+            let Some(bytes) = range.and_then(|range| self.buffer.bytes.get(range)) else { break };
             // What is damaged is told when it is read in its turn.
             let sound = parser.parse_fully(bytes, records.begin()).is_ok();
             if let Some(record) = records.iter().next()
@@ -330,22 +280,14 @@ impl Source for Reader {
             Form::Lines => self.next_lines(),
             Form::Documents => self.next_documents(),
         };
-        match (piece, self.failure.take()) {
-            (None, Some(source)) => Err(SourceError::Io { path: self.path.clone(), source }),
-            (piece, failure) => {
-                self.failure = failure;
-                Ok(piece)
-            }
+        match piece {
+            Some(piece) => Ok(Some(piece)),
+            None => self.buffer.end().map(|()| None),
         }
     }
     fn read_again(&mut self, mark: Mark) -> Result<Option<Piece>, SourceError> {
-        let (Mark::Json { offset, length, first, lines }, Input::File(file)) =
-            (mark, &mut self.input)
-        else {
-            return Ok(None);
-        };
-        let failed = |source| SourceError::Io { path: self.path.clone(), source };
-        let bytes = file.read_at(offset, length).map_err(failed)?;
+        let Mark::Json { offset, length, first, lines } = mark else { return Ok(None) };
+        let Some(bytes) = self.buffer.read_again(offset, length)? else { return Ok(None) };
         let mut splitter = Splitter::default();
         let ranges = (!lines).then(|| {
             let mut ranges: Vec<_> = std::iter::from_fn(|| splitter.next_record(&bytes)).collect();
@@ -357,17 +299,12 @@ impl Source for Reader {
         Ok(Some(Piece::Json(JsonBlock { bytes, offset, first, ranges, before, lasting, limits })))
     }
     fn rest(&mut self) {
-        if let Input::File(file) = &mut self.input {
-            file.rest();
-        }
+        self.buffer.rest();
     }
     fn format(&self) -> &'static str {
         "json"
     }
     fn position(&self) -> u64 {
-        match &self.input {
-            Input::File(_) => self.offset,
-            Input::Stream(_, packed) => packed.load(Ordering::Relaxed),
-        }
+        self.buffer.position()
     }
 }

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use etwatch_event::random::Random;
+
 /// How often what goes wrong, in records of a million. All of them together are at most a million.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
@@ -92,25 +94,6 @@ impl Plan {
             }
         }
         Fate::Delivered
-    }
-}
-
-/// A generator of numbers (SplitMix64, Steele and others 2014): the same on every machine.
-#[derive(Clone, Copy, Debug)]
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-    /// A number below `end`, which is not 0.
-    fn below(&mut self, end: u32) -> u32 {
-        let drawn = (u128::from(self.next()) * u128::from(end)) >> 64;
-        u32::try_from(drawn).unwrap_or(0)
     }
 }
 

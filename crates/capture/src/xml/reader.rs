@@ -3,21 +3,17 @@
 //! Memory is bounded by one block and one event; each byte is looked at once to find where events end
 //! ([`Splitter`]), and once more when its block is decoded.
 
-use std::io::Read as _;
 use std::ops::Range;
-use std::sync::atomic::Ordering;
 
 use etwatch_event::{RecordBatch, Timestamp};
 
 use super::block::{EVENTS, XmlBlock};
 use super::event::XmlParser;
 use super::split::{Part, Splitter, shows_event};
-use crate::json::Input;
+use crate::input::{BLOCK, Input, InputBuffer};
 use crate::limits::Limits;
 use crate::source::{Decoded, Mark, Piece, Source, SourceError};
 
-/// Bytes of a block: some hundred events, enough to be worth handing to a worker.
-const BLOCK: usize = 256 << 10;
 /// How many events are tried to find the time of the first.
 const FIRST_TRIED: usize = 16;
 /// Reason of the ledger for an event of too many bytes.
@@ -25,17 +21,10 @@ pub(super) const SIZE_LIMIT: &str = "XML record size limit";
 
 /// Reads the events of a file.
 pub struct Reader {
-    input: Input,
-    path: String,
+    buffer: InputBuffer,
     limits: Limits,
-    buffer: Vec<u8>,
-    /// Offset of the buffer's first byte in the input.
-    offset: u64,
     /// Number of the next event.
     next: u64,
-    at_end: bool,
-    /// A failure that is told once what was read before it has been handed out.
-    failure: Option<std::io::Error>,
     splitter: Splitter,
 }
 
@@ -45,51 +34,22 @@ impl Reader {
     /// # Errors
     /// [`SourceError::NotARecording`] if no event begins in it.
     pub(crate) fn new(input: Input, path: String, limits: Limits) -> Result<Self, SourceError> {
-        let mut reader = Self {
-            input,
-            path,
-            limits,
-            buffer: Vec::new(),
-            offset: 0,
-            next: 1,
-            at_end: false,
-            failure: None,
-            splitter: Splitter::default(),
-        };
-        reader.fill(BLOCK);
-        let has_event = Splitter::default().next(&reader.buffer, reader.at_end);
-        let begins = matches!(has_event, Some(Part::Event(_))) || shows_event(&reader.buffer);
-        if !begins && reader.failure.is_none() {
+        let buffer = InputBuffer::new(input, path);
+        let has_event = Splitter::default().next(&buffer.bytes, buffer.at_end);
+        let begins = matches!(has_event, Some(Part::Event(_))) || shows_event(&buffer.bytes);
+        if !begins && !buffer.has_failed() {
             return Err(SourceError::NotARecording {
-                path: reader.path,
+                path: buffer.path().to_owned(),
                 what: "XML without events",
                 hint: "elements `Event` can be read, as `wevtutil qe LOG /f:xml` and Event Viewer write them",
             });
         }
-        Ok(reader)
-    }
-
-    /// Reads until the buffer holds `size` bytes or the input ends.
-    fn fill(&mut self, size: usize) {
-        while self.buffer.len() < size && !self.at_end {
-            let missing = size - self.buffer.len();
-            let read = self.input.by_ref().take(missing as u64).read_to_end(&mut self.buffer);
-            match read {
-                Ok(0) => self.at_end = true,
-                Ok(_) => {}
-                Err(error) => {
-                    self.failure = Some(error);
-                    self.at_end = true;
-                }
-            }
-        }
+        Ok(Self { buffer, limits, next: 1, splitter: Splitter::default() })
     }
 
     /// Takes the first `length` bytes off the buffer.
     fn take(&mut self, length: usize) -> Vec<u8> {
-        let rest = self.buffer.split_off(length.min(self.buffer.len()));
-        let taken = std::mem::replace(&mut self.buffer, rest);
-        self.offset += taken.len() as u64;
+        let taken = self.buffer.take(length);
         self.splitter.shift(taken.len());
         taken
     }
@@ -99,30 +59,31 @@ impl Reader {
         let mut ranges = Vec::new();
         loop {
             self.split(&mut ranges, &mut before);
-            let is_full = ranges.len() >= EVENTS || self.buffer.len() >= BLOCK;
-            if !ranges.is_empty() && (is_full || self.at_end) {
+            let is_full = ranges.len() >= EVENTS || self.buffer.bytes.len() >= BLOCK;
+            if !ranges.is_empty() && (is_full || self.buffer.at_end) {
                 return Some(self.block(ranges, before));
             }
             let open = self.splitter.open_event();
-            if open.is_some_and(|at| self.buffer.len() - at > self.limits.record_bytes) {
+            if open.is_some_and(|at| self.buffer.bytes.len() - at > self.limits.record_bytes) {
                 self.too_long(&mut before);
             }
-            if self.at_end {
-                self.take(self.buffer.len());
+            if self.buffer.at_end {
+                self.take(self.buffer.bytes.len());
                 self.number(&before);
                 return (before.ledger.read > 0).then_some(Piece::Damage(before));
             }
             // Here no event is complete; what lies before the open one is not needed.
             self.take(self.splitter.needed());
-            self.fill((self.buffer.len() + BLOCK).max(BLOCK));
+            self.buffer.fill_more();
         }
     }
 
     /// Finds the events of the buffer, not more than a block takes, and counts what is none.
     fn split(&mut self, ranges: &mut Vec<Range<usize>>, before: &mut Decoded) {
         while ranges.len() < EVENTS {
-            let found = self.splitter.next(&self.buffer, self.at_end);
-            let found = found.or_else(|| if self.at_end { self.splitter.last() } else { None });
+            let found = self.splitter.next(&self.buffer.bytes, self.buffer.at_end);
+            let found =
+                found.or_else(|| if self.buffer.at_end { self.splitter.last() } else { None });
             let (at, reason, detail) = match found {
                 None => return,
                 Some(Part::Event(range)) => {
@@ -132,7 +93,7 @@ impl Reader {
                 Some(Part::CutOff(at)) => (at, "XML cut off", "the event has no end"),
                 Some(Part::Stray(at)) => (at, "XML syntax", "there is text outside the events"),
             };
-            before.skip(reason, 1, self.offset + at as u64, detail);
+            before.skip(reason, 1, self.buffer.offset + at as u64, detail);
         }
     }
 
@@ -145,11 +106,11 @@ impl Reader {
         for range in &mut ranges {
             *range = range.start - start..range.end - start;
         }
-        let (offset, first) = (self.offset, self.next);
+        let (offset, first) = (self.buffer.offset, self.next);
         let bytes = self.take(end - start);
         self.next += ranges.len() as u64;
         self.number(&before);
-        let (limits, lasting) = (self.limits, matches!(self.input, Input::File(_)));
+        let (limits, lasting) = (self.limits, self.buffer.is_file());
         Piece::Xml(XmlBlock { bytes, offset, first, ranges, before, lasting, limits })
     }
 
@@ -161,7 +122,7 @@ impl Reader {
     fn too_long(&mut self, before: &mut Decoded) {
         let at = self.splitter.open_event().unwrap_or_default();
         let detail = format!("an event of more than {} bytes", self.limits.record_bytes);
-        before.skip(SIZE_LIMIT, 1, self.offset + at as u64, detail);
+        before.skip(SIZE_LIMIT, 1, self.buffer.offset + at as u64, detail);
         self.splitter.pass();
     }
 }
@@ -171,10 +132,10 @@ impl Source for Reader {
         let mut records = RecordBatch::default();
         let mut parser = XmlParser::new(self.limits);
         let mut splitter = Splitter::default();
-        let parts = std::iter::from_fn(|| splitter.next(&self.buffer, self.at_end));
+        let parts = std::iter::from_fn(|| splitter.next(&self.buffer.bytes, self.buffer.at_end));
         for part in parts.take(FIRST_TRIED) {
             let Part::Event(range) = part else { continue };
-            let bytes = self.buffer.get(range).unwrap_or_default();
+            let bytes = self.buffer.bytes.get(range).unwrap_or_default();
             // What is damaged is told when it is read in its turn.
             let read = parser.parse(&String::from_utf8_lossy(bytes), records.begin());
             if let (Ok(()), Some(record)) = (read, records.get(0)) {
@@ -186,19 +147,12 @@ impl Source for Reader {
     fn next_piece(&mut self) -> Result<Option<Piece>, SourceError> {
         match self.next_block() {
             Some(piece) => Ok(Some(piece)),
-            None => match self.failure.take() {
-                Some(source) => Err(SourceError::Io { path: self.path.clone(), source }),
-                None => Ok(None),
-            },
+            None => self.buffer.end().map(|()| None),
         }
     }
     fn read_again(&mut self, mark: Mark) -> Result<Option<Piece>, SourceError> {
-        let (Mark::Xml { offset, length, first }, Input::File(file)) = (mark, &mut self.input)
-        else {
-            return Ok(None);
-        };
-        let failed = |source| SourceError::Io { path: self.path.clone(), source };
-        let bytes = file.read_at(offset, length).map_err(failed)?;
+        let Mark::Xml { offset, length, first } = mark else { return Ok(None) };
+        let Some(bytes) = self.buffer.read_again(offset, length)? else { return Ok(None) };
         let mut splitter = Splitter::default();
         let parts = std::iter::from_fn(|| splitter.next(&bytes, true));
         let event = |part| if let Part::Event(range) = part { Some(range) } else { None };
@@ -207,17 +161,12 @@ impl Source for Reader {
         Ok(Some(Piece::Xml(XmlBlock { bytes, offset, first, ranges, before, lasting, limits })))
     }
     fn rest(&mut self) {
-        if let Input::File(file) = &mut self.input {
-            file.rest();
-        }
+        self.buffer.rest();
     }
     fn format(&self) -> &'static str {
         "xml"
     }
     fn position(&self) -> u64 {
-        match &self.input {
-            Input::File(_) => self.offset,
-            Input::Stream(_, packed) => packed.load(Ordering::Relaxed),
-        }
+        self.buffer.position()
     }
 }

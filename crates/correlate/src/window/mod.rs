@@ -80,7 +80,7 @@ pub(crate) struct Contribution<'c> {
 /// The memory of a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Window {
-    Count(Box<CountWindow>),
+    Count(CountWindow),
     Values(Box<ValueWindow>),
     Sum(Box<SumWindow>),
     Temporal(TemporalWindow),
@@ -92,7 +92,7 @@ impl Window {
     /// An empty one, which begins at a time.
     pub(crate) fn new(measuring: Measuring<'_>, opened: u64) -> Self {
         match measuring.method {
-            Method::Count(_) => Self::Count(Box::default()),
+            Method::Count(_) => Self::Count(CountWindow::default()),
             Method::Values(_) => Self::Values(Box::default()),
             Method::Sum => Self::Sum(Box::default()),
             Method::Temporal => Self::Temporal(TemporalWindow::default()),
@@ -146,7 +146,8 @@ impl Window {
         let whole = |count: usize| Number::Integer(i128::try_from(count).unwrap_or(i128::MAX));
         let (measure, is_decided) = match (self, measuring.method) {
             (Self::Count(window), Method::Count(needed)) => {
-                (whole(window.len()), Some(window.len() >= *needed))
+                // Some more may be known, to be shown.
+                (whole(window.len().min(*needed)), Some(window.len() >= *needed))
             }
             (Self::Values(window), Method::Values(needed)) => {
                 (whole(window.len()), Some(window.len() >= *needed))
@@ -190,7 +191,7 @@ impl Window {
     /// When the first contribution was that it still knows.
     pub(crate) fn first(&self, method: &Method) -> Option<u64> {
         match (self, method) {
-            (Self::Count(window), _) => window.first(),
+            (Self::Count(window), Method::Count(needed)) => window.first(*needed),
             (Self::Values(window), _) => window.steps().next().map(|step| step.time),
             (Self::Sum(window), _) => window.first(),
             (Self::Temporal(window), _) => window.steps().map(|step| step.time).min(),
@@ -223,7 +224,7 @@ impl Window {
     /// Bytes of memory beside itself.
     pub(crate) fn heap_bytes(&self) -> usize {
         match self {
-            Self::Count(window) => of_block(size_of_val(&**window)) + window.heap_bytes(),
+            Self::Count(window) => window.heap_bytes(),
             Self::Values(window) => of_block(size_of_val(&**window)) + window.heap_bytes(),
             Self::Sum(window) => of_block(size_of_val(&**window)) + window.heap_bytes(),
             Self::Temporal(window) => window.heap_bytes(),

@@ -48,6 +48,21 @@ impl Recent {
         }
         self.0.push_back(step);
     }
+    /// Takes a step in its place in the order of time; returns the time of the one that is no longer kept.
+    pub(crate) fn insert(&mut self, step: Step) -> Option<u64> {
+        let place = self.0.partition_point(|own| own.time <= step.time);
+        if self.0.len() < MOST_SHOWN {
+            self.0.insert(place, step);
+            return None;
+        }
+        let Some(before) = place.checked_sub(1) else { return Some(step.time) };
+        let first = self.0.pop_front();
+        self.0.insert(before, step);
+        first.map(|first| first.time)
+    }
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
     pub(crate) fn expire(&mut self, from: u64) {
         while self.0.front().is_some_and(|step| step.time < from) {
             self.0.pop_front();

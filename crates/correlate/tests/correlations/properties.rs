@@ -218,3 +218,32 @@ fn nor_do_those_of_ten_thousand_children_of_one() {
 fn nor_do_they_if_bytes_are_what_is_short() {
     survives(|_| [80, 8, 2, 1], Limits { bytes: 4 << 20, ..Limits::default() });
 }
+
+/// Where many take the same, looking at all of them makes room for many groups; who takes little keeps what it has.
+#[test]
+fn of_many_correlations_those_that_take_most_give_way_together() {
+    const MANY: usize = 100;
+    let name =
+        |number: usize| format!("title: c{number}\nname: c{number}\ncorrelation: {CHAIN}\n---\n");
+    let small = CHAIN.replace("[a, b]", "[c, b]");
+    let small = format!("title: small\nname: small\nlevel: low\ncorrelation: {small}\n---\n");
+    let many: String = (0..MANY).map(name).collect();
+    let (plan, vocabulary) = plan(&(documents(&Value::Null, &Value::Null) + &many + &small));
+    let limits = Limits { bytes: 4 << 20, ..Limits::default() };
+    let mut play = Play::with(plan, vocabulary, limits);
+    let of = || Attribution { host: 1, lineage: [80, 8, 2, 1], ..Attribution::default() };
+    play.take(0.0, "c", &[("u", Some("victim"))], of());
+    for number in 1..1_000_u32 {
+        play.take(f64::from(number), "a", &[("u", Some(&format!("user {number}")))], of());
+        let bytes: usize = play.correlator.memory().map(|(_, bytes)| bytes).sum();
+        assert!(bytes < limits.bytes, "{bytes}");
+    }
+    let groups: Vec<usize> = play.correlator.memory().map(|(groups, _)| groups).collect();
+    let (least, most) =
+        (groups[..MANY].iter().min().unwrap(), groups[..MANY].iter().max().unwrap());
+    assert!(*least > 0 && most - least <= 1, "{groups:?}");
+    let evicted = play.correlator.counts().evicted;
+    assert_eq!(evicted + groups.iter().sum::<usize>() as u64, 99_901);
+    play.take(1_000.0, "b", &[("u", Some("victim"))], of());
+    assert_eq!(play.alerts, ["victim@1000=2"]);
+}

@@ -112,18 +112,19 @@ pub(crate) fn read(
             return FileDocuments { documents: vec![refused(&file, problem)], is_cut: true };
         }
     };
-    let read = yaml::documents(&text);
     let file = Arc::new(SourceFile::new(name, text));
-    let is_empty = read.documents.is_empty() && read.broken.is_none();
-    let is_cut = is_empty || read.broken.is_some();
     let (collection, titles) = (Collection::default(), HashMap::new());
     let mut reader = Reader { options, fields, file: Arc::clone(&file), collection, titles };
-    let one = |document: Result<Node, Problem>| match document {
-        Ok(node) => reader.document(node),
-        Err(problem) => refused(&file, problem),
-    };
-    let mut documents: Vec<_> = read.documents.into_iter().map(one).collect();
-    documents.extend(read.broken.map(|problem| refused(&file, problem)));
+    let mut documents = Vec::new();
+    let broken = yaml::each_document(&file.text, |document| {
+        documents.push(match document {
+            Ok(node) => reader.document(node),
+            Err(problem) => refused(&file, problem),
+        });
+    });
+    let is_empty = documents.is_empty() && broken.is_none();
+    let is_cut = is_empty || broken.is_some();
+    documents.extend(broken.map(|problem| refused(&file, problem)));
     if is_empty {
         let problem = Problem::error("SIG006", 0..0, "the file has no rule in it");
         let problem = problem.hint("write the rule, or delete the file");

@@ -1,5 +1,7 @@
 //! Beacons on generated traffic with fixed seeds: what is found, and what is not one.
 
+use etwatch_event::random::Random;
+
 use super::*;
 
 const SECOND: f64 = 10_000_000.0;
@@ -8,21 +10,10 @@ const DAY: f64 = 86_400.0;
 /// Of the process that calls, those that created it behind it.
 const LINEAGE: [u32; 4] = [7, 2, 1, 0];
 
-/// A generator of random numbers (SplitMix64, Steele and others 2014): the same on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
+/// Random numbers of these kinds.
+trait Draw {
     /// From 0 to 1.
-    fn part(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
+    fn part(&mut self) -> f64;
     fn between(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.part()
     }
@@ -32,6 +23,12 @@ impl Random {
     fn normal(&mut self) -> f64 {
         let (one, other) = (1.0 - self.part(), self.part());
         (-2.0 * one.ln()).sqrt() * (2.0 * std::f64::consts::PI * other).cos()
+    }
+}
+
+impl Draw for Random {
+    fn part(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 

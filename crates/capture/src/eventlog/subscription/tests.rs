@@ -40,6 +40,16 @@ impl Scene {
         let folder = tempfile::tempdir().unwrap();
         Self { log: FakeEventLog::new(channels), clock: Hand::default(), folder }
     }
+    /// A channel whose first event was read before the subscription was stopped.
+    fn read_up_to_one() -> Self {
+        let scene = Self::new(&["A"]);
+        let mut subscription = scene.open(vec![request("A")]);
+        next(&mut subscription);
+        scene.log.write("A", 1, "1");
+        assert_eq!(texts(&mut subscription), ["1"]);
+        subscription.stop();
+        scene
+    }
     fn open(&self, requests: Vec<ChannelRequest>) -> Subscription {
         let bookmarks = Some(Bookmarks::in_folder(self.folder.path()));
         let settings = SubscriptionSettings { bookmarks, ..SubscriptionSettings::default() };
@@ -197,12 +207,7 @@ fn what_windows_refuses_for_good_is_not_asked_for_again() {
 
 #[test]
 fn events_that_were_gone_before_they_were_read_are_counted() {
-    let scene = Scene::new(&["A"]);
-    let mut subscription = scene.open(vec![request("A")]);
-    next(&mut subscription);
-    scene.log.write("A", 1, "1");
-    assert_eq!(texts(&mut subscription), ["1"]);
-    subscription.stop();
+    let scene = Scene::read_up_to_one();
     for text in ["2", "3", "4"] {
         scene.log.write("A", 1, text);
     }
@@ -222,12 +227,7 @@ fn events_that_were_gone_before_they_were_read_are_counted() {
 
 #[test]
 fn of_a_log_that_was_overwritten_right_behind_the_bookmark_nothing_is_lost() {
-    let scene = Scene::new(&["A"]);
-    let mut subscription = scene.open(vec![request("A")]);
-    next(&mut subscription);
-    scene.log.write("A", 1, "1");
-    assert_eq!(texts(&mut subscription), ["1"]);
-    subscription.stop();
+    let scene = Scene::read_up_to_one();
     scene.log.write("A", 1, "2");
     scene.log.overwrite("A", 1);
     assert_eq!(texts(&mut scene.open(vec![request("A")])), ["2"]);
