@@ -38,6 +38,7 @@ mod processes;
 mod records;
 mod rule_tests;
 mod selection;
+mod size;
 mod terminal;
 
 use std::ffi::OsString;

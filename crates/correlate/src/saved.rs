@@ -82,6 +82,7 @@ impl Correlator {
                 restored.groups += usize::from(correlator.take_up(index, key, group));
             }
         }
+        correlator.hold_limit();
         (correlator, restored)
     }
 

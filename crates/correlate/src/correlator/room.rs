@@ -48,6 +48,13 @@ impl Correlator {
         }
     }
 
+    /// Brings what was taken up from another run below the limit, which may be a smaller one than there was.
+    pub(crate) fn hold_limit(&mut self) {
+        if self.groups.iter().map(Groups::bytes).sum::<usize>() > self.limits.bytes {
+            self.make_room(0);
+        }
+    }
+
     /// Goes on with another plan: groups of correlations that say the same as before stay. Returns the indices
     /// in the new plan of those that begin anew although there was one of their name.
     pub fn change_to(&mut self, plan: Arc<Plan>) -> Vec<usize> {
