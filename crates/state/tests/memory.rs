@@ -48,7 +48,7 @@ fn act(scene: &mut Scene, host: &str, number: u32) {
     scene.shape = Shape::Evtx;
     let start = [("Image", Text(&long)), ("CommandLine", Text(&command_line))];
     scene.comes(millis, ProcessStart, &[on, own, start[0], start[1]]);
-    for image in 0..4 {
+    for image in 0..4_u32 {
         let path = format!("C:\\Users\\eva\\{number}\\library-{image}.dll");
         let place =
             [("ImageBase", Unsigned(u64::from(image + 1) << 20)), ("ImageSize", Unsigned(1 << 16))];
