@@ -67,5 +67,12 @@ measure "all images unsigned" --rules rules --summary "$folder/all.json" "$folde
 measure "rules without correlations" --rules "$folder/rules" "$folder/few.jsonl"
 measure "one rule without memory, no process table" --rules "$folder/rules" --no-enrich "$folder/few.jsonl"
 for each in few all; do
-    echo "$each: $(tr -d ' \n' < "$folder/$each.json" | grep -o '"\(correlations\|memory\|forgotten\)":{[^}]*}' | tr '\n' ' ')"
+    python3 - "$folder/$each.json" "$each" <<'PYTHON'
+import json, sys
+path, name = sys.argv[1:]
+memory = json.load(open(path))["memory"]
+tables = ", ".join(f"{table} {of['bytes'] / 1e6:.1f} MB" + (f" ({of['evicted']} went)" if of["evicted"] else "")
+                   for table, of in memory["tables"].items() if of["bytes"] or of["evicted"])
+print(f"{name}, limit {memory['limit'] / 1e6:.0f} MB: {tables}")
+PYTHON
 done

@@ -3,6 +3,7 @@
 //! | module | about |
 //! |---|---|
 //! | `doctor` | what a doctor says where there is no Windows, and what it sends |
+//! | `memory` | one limit for all that is remembered |
 //! | `usage` | exit status, configuration, help |
 //! | `printed` | what is printed, for people and for programs |
 //! | `outputs` | streams and files that are written |
@@ -23,6 +24,7 @@
 )]
 
 mod doctor;
+mod memory;
 mod outputs;
 mod printed;
 mod rule_test_outcomes;

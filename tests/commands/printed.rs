@@ -181,6 +181,6 @@ fn correlations_are_counted_and_listed_where_rules_are() {
     assert_eq!(summary["rules"]["correlations"], Value::from(1));
     assert!(summary["correlation"]["contributions"].is_u64());
     for table in ["correlations", "processes", "facts of processes", "names behind handles"] {
-        assert!(summary["memory"][table].is_u64(), "{table}");
+        assert!(summary["memory"]["tables"][table]["bytes"].is_u64(), "{table}");
     }
 }

@@ -4,6 +4,7 @@
 //! rules = ["rules", "sigma"]
 //! min_level = "medium"
 //! format = "json"
+//! memory = "200M"
 //! endpoints = "known-good.yaml"
 //!
 //! [webhook]
@@ -24,10 +25,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use etwatch_alert::{Encoding, SinkError, WebhookOptions};
-use etwatch_engine::LiveChanges;
+use etwatch_engine::{LiveChanges, MemoryLimit};
 use etwatch_rules::Level;
 use etwatch_rules::sigma::value::Placeholders;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+use crate::size::parse_memory;
 
 const FILE: &str = "etwatch.toml";
 /// More threads than this are a slip of the keyboard; each costs memory before it does anything.
@@ -83,6 +87,9 @@ pub(crate) struct Config {
     pub(crate) output: Option<PathBuf>,
     /// Worker threads.
     pub(crate) workers: Option<usize>,
+    /// How much may be remembered.
+    #[serde(default, deserialize_with = "memory")]
+    pub(crate) memory: Option<MemoryLimit>,
     /// A file of known-good endpoints.
     pub(crate) endpoints: Option<PathBuf>,
     webhook: Option<WebhookTable>,
@@ -220,6 +227,12 @@ impl Config {
     }
 }
 
+/// A size with a unit.
+fn memory<'de, D: Deserializer<'de>>(from: D) -> Result<Option<MemoryLimit>, D::Error> {
+    let text = String::deserialize(from)?;
+    parse_memory(&text).map(Some).map_err(D::Error::custom)
+}
+
 /// The known key that is nearest to an unknown one, from serde's list of what was expected.
 fn hint(message: &str) -> Option<&str> {
     let mut names = message.split('`').skip(1).step_by(2);
@@ -250,6 +263,8 @@ mod tests {
         }
         assert!(Config::parse("[webhook]\ntimeout_seconds = 3600\n").is_ok());
         assert!(Config::parse("workers = 1025").unwrap_err().contains("workers"));
+        assert!(Config::parse("memory = \"1M\"").unwrap_err().contains("the least is 16M"));
+        assert!(Config::parse("memory = \"64M\"").is_ok());
         assert!(Config::parse("workers = 0").is_ok() && Config::parse("workers = 1024").is_ok());
     }
 

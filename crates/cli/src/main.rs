@@ -39,6 +39,7 @@ mod processes;
 mod records;
 mod rule_tests;
 mod selection;
+mod size;
 mod terminal;
 mod this_host;
 

@@ -5,6 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::size;
 use anstyle::{AnsiColor, Style};
 use etwatch_alert::pretty::{escape, harmless, level_style};
 use etwatch_capture::source::Location;
@@ -20,6 +21,8 @@ static IS_UNWATCHED: AtomicBool = AtomicBool::new(false);
 
 /// Log sources shown in the summary; `--summary` has all.
 const SOURCES_SHOWN: usize = 8;
+/// Tables shown in the summary.
+const TABLES_SHOWN: usize = 3;
 /// Rules shown in the summary.
 const RULES_SHOWN: usize = 10;
 
@@ -215,9 +218,25 @@ pub(crate) fn summary(report: &Report, passed_over: u64) {
         count => format!(", {count} correlations"),
     };
     line("Rules", &format!("{} loaded{correlations}{refused}", report.rules.loaded));
+    line("Memory", &memory(report));
     line("Alerts", &alerts(report));
     tell(&text);
     top_rules(report);
+}
+
+/// How much was remembered at the end, and by which tables most.
+fn memory(report: &Report) -> String {
+    let memory = &report.memory;
+    let mut tables: Vec<_> = memory.tables.iter().filter(|(_, table)| table.bytes > 0).collect();
+    tables.sort_by_key(|(_, table)| std::cmp::Reverse(table.bytes));
+    let shown = tables.iter().take(TABLES_SHOWN);
+    let mut shown: Vec<_> =
+        shown.map(|(name, table)| format!("{name} {}", size::shown(table.bytes))).collect();
+    if tables.len() > TABLES_SHOWN {
+        shown.push(format!("{} more", tables.len() - TABLES_SHOWN));
+    }
+    let (bytes, limit) = (size::shown(memory.bytes()), size::shown(memory.limit));
+    format!("{bytes} of {limit}: {}", shown.join(", "))
 }
 
 fn events(report: &Report, evaluated: &str) -> String {

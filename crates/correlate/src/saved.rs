@@ -66,7 +66,8 @@ impl Correlator {
     /// A correlator that remembers what was saved, as far as `plan` has the same correlations.
     #[must_use]
     pub fn restore(plan: Arc<Plan>, limits: Limits, saved: Saved) -> (Self, Restored) {
-        let mut correlator = Self::new(Arc::clone(&plan), limits);
+        let mut correlator = Self::new(plan, limits);
+        let plan = Arc::clone(&correlator.plan);
         let mut restored = Restored::default();
         let mut templates = Templates::default();
         correlator.hosts = Hosts::restored(saved.hosts);
@@ -85,6 +86,7 @@ impl Correlator {
                 restored.groups += usize::from(correlator.take_up(index, key, group));
             }
         }
+        correlator.hold_limit();
         (correlator, restored)
     }
 

@@ -48,9 +48,9 @@ pub(crate) struct Correlating {
 }
 
 impl Correlating {
-    pub(crate) fn new(plan: &Arc<Plan>) -> Self {
+    pub(crate) fn new(plan: &Arc<Plan>, limits: Limits) -> Self {
         Self {
-            correlator: Correlator::new(Arc::clone(plan), Limits::default()),
+            correlator: Correlator::new(Arc::clone(plan), limits),
             found: VecDeque::new(),
             gaps: Vec::new(),
             lost: Loss::default(),
@@ -60,10 +60,9 @@ impl Correlating {
     }
 
     /// With what an earlier run left.
-    pub(crate) fn restore(plan: &Arc<Plan>, saved: Saved) -> (Self, Restored) {
-        let (correlator, restored) =
-            Correlator::restore(Arc::clone(plan), Limits::default(), saved);
-        (Self { correlator, ..Self::new(plan) }, restored)
+    pub(crate) fn restore(plan: &Arc<Plan>, limits: Limits, saved: Saved) -> (Self, Restored) {
+        let (correlator, restored) = Correlator::restore(Arc::clone(plan), limits, saved);
+        (Self { correlator, ..Self::new(plan, limits) }, restored)
     }
     /// What a later run needs.
     pub(crate) fn save(&self) -> Saved {

@@ -13,6 +13,7 @@ use etwatch_event::Timestamp;
 use crate::correlating::{Correlating, Gap};
 use crate::derived::DerivedTeller;
 use crate::engine::{Engine, EngineError};
+use crate::memory::MemoryLimit;
 use crate::options::{Observer, Progress};
 use crate::report::Report;
 use crate::work::{AlertContext, MatchedBatch};
@@ -21,6 +22,7 @@ use crate::work::{AlertContext, MatchedBatch};
 pub(crate) struct Delivery<'a> {
     pub(crate) context: Arc<AlertContext>,
     pub(crate) correlating: Correlating,
+    pub(crate) memory: MemoryLimit,
     pub(crate) report: Report,
     pub(crate) progress: Progress,
     pub(crate) observer: &'a mut dyn Observer,
@@ -35,13 +37,15 @@ impl<'a> Delivery<'a> {
     /// Nothing came yet. `files` are the names of the inputs by their numbers.
     pub(crate) fn new(
         engine: &Engine,
+        memory: MemoryLimit,
         files: Vec<String>,
         sinks: &'a mut [Box<dyn Sink>],
         observer: &'a mut dyn Observer,
     ) -> Self {
         Self {
             context: Arc::new(AlertContext { files, forms: Forms::of(sinks) }),
-            correlating: Correlating::new(&engine.correlations),
+            correlating: Correlating::new(&engine.correlations, memory.correlations()),
+            memory,
             report: Report::default(),
             progress: Progress::default(),
             observer,

@@ -15,6 +15,7 @@
 //! | [`live`] | an engine whose rules can be loaded again while it runs |
 //! | [`options`] | how a replay is run, and who is told how it goes |
 //! | [`pipeline`] | the wiring of a replay: which input has its turn |
+//! | [`memory`] | one limit for all that is remembered, and how much of it is taken |
 //! | `ordered` | the ordered stage: state, batches, what is being matched |
 //! | `delivery` | from matched batches to correlations and sinks |
 //! | [`input`] | one recording being read: pieces in flight, the next event |
@@ -42,6 +43,7 @@ pub mod input;
 pub mod known_fields;
 pub mod live;
 pub mod live_plan;
+pub mod memory;
 pub mod options;
 mod ordered;
 pub mod pending;
@@ -59,6 +61,7 @@ pub use field_sources::FieldSources;
 pub use known_fields::known_fields;
 pub use live::LiveEngine;
 pub use live_plan::{LiveChanges, LiveConditions, LivePlan, Planner};
+pub use memory::MemoryLimit;
 pub use options::{Observer, Options, Progress};
 pub use pipeline::{replay, replay_live, replay_on};
 pub use report::Report;

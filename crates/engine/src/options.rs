@@ -7,12 +7,13 @@ use std::time::Duration;
 use etwatch_capture::Limits;
 use etwatch_event::EventBatch;
 
+use crate::memory::MemoryLimit;
 use crate::report::Report;
 
 /// What [`Options::held`] may grow to.
 pub const HELD_LIMIT: usize = 256 << 20;
 
-/// How a replay is run. Nothing but `enrich` and `state` changes the alerts.
+/// How a replay is run. Nothing but `enrich`, `state` and `memory` changes the alerts.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Worker threads to start; 0 is one for each processor.
@@ -30,6 +31,8 @@ pub struct Options {
     /// Where windows are taken up from, and kept for the next run. Without it, those that wait for time to
     /// pass are decided when the input ends.
     pub state: Option<StateFile>,
+    /// How much may be remembered. What has to be forgotten for want of room can change alerts.
+    pub memory: MemoryLimit,
 }
 
 /// A file of state, see [`crate::saved`].
@@ -50,6 +53,7 @@ impl Default for Options {
             held: 2 << 20,
             enrich: true,
             state: None,
+            memory: MemoryLimit::default(),
         }
     }
 }

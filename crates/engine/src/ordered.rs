@@ -24,6 +24,7 @@ use crate::correlating::{Correlating, Gap};
 use crate::delivery::Delivery;
 use crate::engine::{Engine, EngineError};
 use crate::live::LiveEngine;
+use crate::memory::Memory;
 use crate::options::StateFile;
 use crate::pending::Pending;
 use crate::report::{Report, StateNote};
@@ -73,7 +74,7 @@ fn take_up(
         Some(Found::State(found)) => {
             let SavedState { correlations, hosts } = *found;
             let (correlating, Restored { groups, left_out }) =
-                Correlating::restore(plan, correlations);
+                Correlating::restore(plan, delivery.memory.correlations(), correlations);
             let note = StateNote { groups, hosts: hosts.hosts(), left_out, problem: None };
             (delivery.correlating, delivery.report.state) = (correlating, Some(note));
             return State::restore(settings, outline, hosts);
@@ -163,9 +164,10 @@ impl<'a> Ordered<'a> {
 
     /// Says how much is remembered when there are no more events.
     fn note_memory(&mut self) {
-        let Delivery { correlating, report, .. } = &mut self.delivery;
-        report.memory = self.state.memory();
-        report.memory.insert("correlations", correlating.memory());
+        let Delivery { correlating, memory, report, .. } = &mut self.delivery;
+        let of_hosts = self.state.memory();
+        let of_groups = (correlating.memory(), correlating.counts().evicted);
+        report.memory = Memory::of(*memory, &of_hosts, &report.ledger, of_groups);
     }
 
     /// There are no more events. What is open stays so if time goes on in another run.

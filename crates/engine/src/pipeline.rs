@@ -80,8 +80,13 @@ fn run(
     observer: &mut dyn Observer,
 ) -> Result<Report, EngineError> {
     let files = locations.iter().map(Location::name).collect();
-    let delivery = Delivery::new(workers.engine(), files, sinks, observer);
-    let settings = Settings { enrich: options.enrich, batch: options.batch, ..Settings::default() };
+    let delivery = Delivery::new(workers.engine(), options.memory, files, sinks, observer);
+    let settings = Settings {
+        enrich: options.enrich,
+        batch: options.batch,
+        memory: options.memory.of_hosts(),
+        ..Settings::default()
+    };
     let mut run = Run {
         ordered: Ordered::new(workers, live, settings, options.state.as_ref(), delivery),
         options,

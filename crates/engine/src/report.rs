@@ -11,6 +11,7 @@ use etwatch_rules::{Level, Rule, RuleIndex, RuleSet};
 use serde::Serialize;
 
 use crate::engine::EngineError;
+use crate::memory::Memory;
 use crate::saved::SavedError;
 
 /// Everything a run can say about itself when it has ended.
@@ -22,8 +23,8 @@ pub struct Report {
     pub rules: RuleCounts,
     /// What became of matches that correlations are about.
     pub correlation: Counts,
-    /// Bytes of memory that was remembered when there were no more events, by table.
-    pub memory: BTreeMap<&'static str, u64>,
+    /// How much was remembered when there were no more events.
+    pub memory: Memory,
     /// Events by log source; an event that carries several counts in each.
     pub events: BTreeMap<String, u64>,
     /// Alerts by level.
@@ -90,7 +91,7 @@ struct Summary<'a> {
     ledger: LedgerForm<'a>,
     rules: RuleCounts,
     correlation: CorrelationForm,
-    memory: &'a BTreeMap<&'static str, u64>,
+    memory: &'a Memory,
     events: &'a BTreeMap<String, u64>,
     alerts: &'a BTreeMap<String, u64>,
 }

@@ -15,11 +15,18 @@ use etwatch_event::batch::EventBuilder;
 use etwatch_event::{Event, Value};
 use lru::LruCache;
 
+use crate::bytes::{of_listed, of_listed_entry};
 use crate::fields::field_numbers;
 use crate::fill::{Attribute, Party};
+use crate::limits::Room;
 
-/// Accounts that are remembered; the one that signed on longest ago goes first.
-const MOST: usize = 16_384;
+/// Accounts that are remembered, and bytes of their SIDs and names, unless less is asked for; the one that signed on
+/// longest ago goes first.
+pub(crate) const MOST: Room = Room { entries: 16_384, bytes: 4 << 20 };
+/// Bytes of memory for each account that may be remembered, beside its texts.
+pub(crate) const ACCOUNT_BYTES: usize = of_listed_entry(ACCOUNT);
+
+const ACCOUNT: usize = 2 * size_of::<Box<str>>();
 /// Bytes of a SID and of a name; Windows' longest are 184 and 15 + 1 + 256 letters.
 const LONGEST: usize = 1_024;
 /// How each SID begins.
@@ -40,19 +47,25 @@ pub(crate) type SavedAccounts = Vec<(Box<str>, Box<str>)>;
 /// The accounts of a host.
 #[derive(Debug)]
 pub(crate) struct Accounts {
+    room: Room,
+    /// Of all texts.
+    bytes: usize,
     names: LruCache<Box<str>, Box<str>>,
     scratch: String,
     /// Accounts that were forgotten for want of room.
     pub(crate) evicted: u64,
 }
 
-impl Default for Accounts {
-    fn default() -> Self {
-        Self { names: LruCache::unbounded(), scratch: String::new(), evicted: 0 }
-    }
-}
-
 impl Accounts {
+    /// None is known yet.
+    pub(crate) fn new(room: Room) -> Self {
+        let (names, scratch) = (LruCache::unbounded(), String::new());
+        Self { room, bytes: 0, names, scratch, evicted: 0 }
+    }
+    /// Bytes of memory.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        of_listed(self.names.len(), ACCOUNT) + self.bytes
+    }
     /// An account signed on.
     pub(crate) fn learn(&mut self, event: &Event<'_>, fields: &AccountFields) {
         let said = |field| event.text(field).filter(|text| !matches!(*text, "" | "-"));
@@ -67,9 +80,11 @@ impl Accounts {
             self.scratch.push('\\');
         }
         self.scratch.push_str(name);
-        if self.scratch.len() > LONGEST
-            || self.names.get(sid).is_some_and(|it| **it == *self.scratch)
-        {
+        if self.scratch.len() > LONGEST {
+            self.scratch = String::new();
+            return;
+        }
+        if self.names.get(sid).is_some_and(|it| **it == *self.scratch) {
             return;
         }
         let name = self.scratch.as_str().into();
@@ -79,9 +94,15 @@ impl Accounts {
         if sid.len() > LONGEST || name.len() > LONGEST {
             return;
         }
-        self.names.put(sid, name);
-        if self.names.len() > MOST {
-            self.evicted += u64::from(self.names.pop_lru().is_some());
+        self.bytes += sid.len() + name.len();
+        if let Some((sid, before)) = self.names.push(sid, name) {
+            self.bytes -= sid.len() + before.len();
+        }
+        while (self.names.len() > self.room.entries || self.bytes > self.room.bytes)
+            && let Some((sid, name)) = self.names.pop_lru()
+        {
+            self.bytes -= sid.len() + name.len();
+            self.evicted += 1;
         }
     }
 
@@ -90,10 +111,9 @@ impl Accounts {
         self.names.iter().rev().map(|(sid, name)| (sid.clone(), name.clone())).collect()
     }
     /// Accounts that go on with what was kept.
-    pub(crate) fn restored(saved: SavedAccounts) -> Self {
-        let mut accounts = Self::default();
+    pub(crate) fn restored(room: Room, saved: SavedAccounts) -> Self {
+        let mut accounts = Self::new(room);
         saved.into_iter().for_each(|(sid, name)| accounts.call(sid, name));
-        accounts.evicted = 0;
         accounts
     }
 

@@ -30,18 +30,23 @@ use etwatch_event::{Event, Timestamp};
 use lru::LruCache;
 use serde::{Deserialize, Serialize};
 
+use crate::bytes::{of_listed, of_listed_entry};
+use crate::limits::Room;
 pub(crate) use answer::AnswerFields;
 use answer::{Answer, Content};
 use fact::FileFact;
 pub use plan::NeededFacts;
 pub(crate) use plan::{FactPlan, given};
 
-/// Paths that are remembered; the one that was not asked about for longest goes first.
-const PATHS: usize = 16_384;
+/// Paths that are remembered, and bytes of what is known of them, unless less is asked for; the one that was not asked
+/// about for longest goes first.
+pub(crate) const MOST: Room = Room { entries: 16_384, bytes: 24 << 20 };
+/// Bytes of memory for each path that may be remembered, beside the path and what it leads to.
+pub(crate) const PATH_BYTES: usize = of_listed_entry(PATH);
+
+const PATH: usize = size_of::<(Box<str>, Vec<Told>)>();
 /// Contents that are remembered of one path.
 const CONTENTS: usize = 4;
-/// Bytes of the texts of all paths.
-const BYTES: usize = 16 << 20;
 /// Bytes of the texts of one answer, path included; one with more is not taken in.
 const ANSWER_BYTES: usize = 64 << 10;
 
@@ -61,9 +66,11 @@ pub(crate) type SavedFileFacts = Vec<(Box<str>, Vec<Told>)>;
 /// What is known of the files of a host.
 #[derive(Debug)]
 pub(crate) struct FileFacts {
+    room: Room,
     /// By path in small letters; the contents in the order in which the path led to them.
     paths: LruCache<Box<str>, Vec<Told>>,
     lower: String,
+    /// Of paths and what they lead to.
     bytes: usize,
     /// Paths that were forgotten for want of room.
     pub(crate) evicted: u64,
@@ -71,14 +78,16 @@ pub(crate) struct FileFacts {
     pub(crate) refused: u64,
 }
 
-impl Default for FileFacts {
-    fn default() -> Self {
-        let (lower, paths) = (String::new(), LruCache::unbounded());
-        Self { paths, lower, bytes: 0, evicted: 0, refused: 0 }
-    }
-}
-
 impl FileFacts {
+    /// Nothing is known yet.
+    pub(crate) fn new(room: Room) -> Self {
+        let (lower, paths) = (String::new(), LruCache::unbounded());
+        Self { room, paths, lower, bytes: 0, evicted: 0, refused: 0 }
+    }
+    /// Bytes of memory.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        of_listed(self.paths.len(), PATH) + self.bytes
+    }
     /// Takes an answer. Allocates for it: there is one for each start and load at most.
     pub(crate) fn take(&mut self, event: &Event<'_>, fields: &AnswerFields) {
         let path = event.text(fields.path).filter(|path| path.len() <= ANSWER_BYTES);
@@ -129,10 +138,11 @@ impl FileFacts {
         self.paths.iter().rev().map(|(path, told)| (path.clone(), told.clone())).collect()
     }
     /// Facts that go on with what was kept.
-    pub(crate) fn restored(saved: SavedFileFacts) -> Self {
-        let mut facts = Self::default();
+    pub(crate) fn restored(room: Room, saved: SavedFileFacts) -> Self {
+        let mut facts = Self::new(room);
         for (path, mut contents) in saved {
             contents.truncate(CONTENTS);
+            contents.shrink_to_fit();
             let longest = contents
                 .iter()
                 .filter_map(|told| told.content.as_deref())
@@ -144,12 +154,11 @@ impl FileFacts {
                 facts.make_room();
             }
         }
-        facts.evicted = 0;
         facts
     }
 
     fn make_room(&mut self) {
-        while (self.paths.len() > PATHS || self.bytes > BYTES)
+        while (self.paths.len() > self.room.entries || self.bytes > self.room.bytes)
             && let Some((path, contents)) = self.paths.pop_lru()
         {
             self.bytes -= path.len() + bytes_of(&contents);
@@ -182,8 +191,11 @@ fn add(contents: &mut Vec<Told>, new: Told) {
     contents.push(new);
 }
 
-fn bytes_of(contents: &[Told]) -> usize {
-    contents.iter().filter_map(|told| told.content.as_deref()).map(Content::bytes).sum()
+/// Bytes of what a path leads to.
+fn bytes_of(contents: &Vec<Told>) -> usize {
+    let all = contents.iter().filter_map(|told| told.content.as_deref());
+    let all: usize = all.map(|content| size_of::<Content>() + content.bytes()).sum();
+    contents.capacity() * size_of::<Told>() + all
 }
 
 /// Windows compares paths without case; letters beyond ASCII are compared as they are, since answers repeat the

@@ -10,10 +10,11 @@ use etwatch_event::{Activity, Event, FieldId, Reason, Shape, Timestamp, Value};
 use crate::accounts::Accounts;
 use crate::boots::boot;
 use crate::datagrams::Datagrams;
-use crate::derived::Derived;
+use crate::derived::{self, Derived};
 use crate::fields::{Outline, guid, id, number};
 use crate::file_facts::FileFacts;
 use crate::fill::{Party, Plan};
+use crate::limits::{HostLimits, Table};
 use crate::names::ObjectNames;
 use crate::passing::Seen;
 use crate::processes::{Process, ProcessEnd, ProcessId, ProcessPart, ProcessTable};
@@ -27,6 +28,9 @@ const SYSTEM: [u32; 2] = [0, 4];
 const MOST_HALVES: usize = 1_024;
 /// It starts threads in console programs to tell them of signals.
 const CONSOLE_HOST: &str = "\\system32\\csrss.exe";
+
+/// Bytes of memory of a host of which nothing is known but its name.
+pub(crate) const HOST_BYTES: usize = size_of::<Host>() + size_of::<Derived>() + 2_048;
 
 /// A host's memory.
 #[derive(Debug)]
@@ -46,6 +50,7 @@ pub(crate) struct Host {
     pub(crate) scripts: Scripts,
     /// What is remembered to make events of it, once it is needed.
     pub(crate) derived: Option<Box<Derived>>,
+    pub(crate) derived_limits: derived::Limits,
     /// Whether some event named its process as Sysmon does. Then names that are made here are not told: another
     /// event of the same process may have its own.
     pub(crate) has_guids: bool,
@@ -67,19 +72,20 @@ pub(crate) enum Arrival {
 }
 
 impl Host {
-    pub(crate) fn new(name: &str, number: u32) -> Self {
+    pub(crate) fn new(name: &str, number: u32, limits: &HostLimits) -> Self {
         Self {
             number,
             released: Timestamp::UNKNOWN,
             latest: Seen::default(),
-            processes: ProcessTable::new(name, crate::processes::Limits::default()),
-            names: ObjectNames::new(crate::names::Limits::default()),
-            threads: Threads::default(),
-            datagrams: Datagrams::default(),
-            file_facts: FileFacts::default(),
-            accounts: Accounts::default(),
-            scripts: Scripts::default(),
+            processes: ProcessTable::new(name, limits.processes),
+            names: ObjectNames::new(limits.names),
+            threads: Threads::new(limits.threads),
+            datagrams: Datagrams::new(limits.datagrams),
+            file_facts: FileFacts::new(limits.file_facts),
+            accounts: Accounts::new(limits.accounts),
+            scripts: Scripts::new(limits.scripts),
             derived: None,
+            derived_limits: limits.derived,
             has_guids: false,
             waiting: Vec::new(),
             not_waited: 0,
@@ -304,16 +310,28 @@ impl Host {
         (!has_name).then_some(seen)
     }
 
-    /// Adds the bytes that tables take whose size is not settled by a count of small entries.
-    pub(crate) fn add_memory(&self, all: &mut BTreeMap<&'static str, u64>) {
+    /// The bytes that each table takes.
+    pub(crate) fn memory(&self) -> [(Table, usize); 11] {
         let facts = self.processes.facts.heap_bytes();
-        for (table, bytes) in [
-            ("processes", self.processes.memory_bytes().saturating_sub(facts)),
-            ("facts of processes", facts),
-            ("names behind handles", self.names.heap_bytes()),
-        ] {
-            *all.entry(table).or_default() += bytes as u64;
-        }
+        let derived = self.derived.as_ref().map(|derived| derived.heap_bytes());
+        let [flows, connections, beacons] = derived.unwrap_or_default();
+        [
+            (Table::Processes, self.processes.memory_bytes() - facts),
+            (Table::ProcessFacts, facts),
+            (Table::Names, self.names.heap_bytes()),
+            (Table::FileFacts, self.file_facts.heap_bytes()),
+            (Table::Scripts, self.scripts.heap_bytes()),
+            (Table::Accounts, self.accounts.heap_bytes()),
+            (Table::Threads, self.threads.heap_bytes() + self.datagrams.heap_bytes()),
+            (Table::Flows, flows),
+            (Table::Connections, connections),
+            (Table::Beacons, beacons),
+            (Table::Hosts, HOST_BYTES),
+        ]
+    }
+    /// The bytes that all of them take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.memory().into_iter().map(|(_, bytes)| bytes).sum()
     }
 
     /// Adds what had to be forgotten.

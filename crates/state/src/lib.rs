@@ -22,6 +22,8 @@
 //! | [`mod@derived`] | flows and beacons as events of their own |
 //! | [`flows`] | what passed between processes and other hosts |
 //! | [`beacons`] | who calls the same endpoint by a timer |
+//! | [`limits`] | how much memory all of it may take, and each table of that |
+//! | `bytes` | what memory costs |
 //! | `fair` | a table that no lineage of processes can take for itself |
 //! | `passing` | time that passes on a host of which nothing comes |
 //! | [`names`] | [`ObjectNames`]: names behind handles and addresses |
@@ -31,6 +33,7 @@
 mod accounts;
 pub mod beacons;
 mod boots;
+mod bytes;
 mod datagrams;
 pub mod derived;
 pub mod facts;
@@ -43,6 +46,7 @@ pub mod flows;
 mod hash;
 mod host;
 mod hosts;
+pub mod limits;
 pub mod merge;
 pub mod names;
 mod passing;

@@ -20,12 +20,16 @@ use std::sync::Arc;
 use etwatch_event::{Event, EventBatch, Timestamp, Vocabulary};
 use hashbrown::HashSet;
 
+use crate::limits::Room;
+
 pub use heads::Heads;
 
-/// Events that may wait at once; beyond, the first goes whatever it waits for.
+/// Events that may wait at once, unless less is asked for; beyond, the first goes whatever it waits for.
 pub const MOST_WAITING: usize = 1 << 16;
 /// The same in bytes.
 pub const MOST_BYTES: usize = 64 << 20;
+/// Bytes of an event that waits, beside what it says.
+pub(crate) const EVENT_BYTES: usize = 256;
 /// Beyond this share of both, one goes that waits only in case that older ones still come.
 const SHARE_IN_CASE: usize = 4;
 
@@ -56,8 +60,9 @@ pub struct Waiting {
 }
 
 /// Events in order of time, each with the time until which it waits.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Merge {
+    room: Room,
     order: BinaryHeap<Reverse<Waiting>>,
     /// Those that need not wait for anything more than their turn.
     complete: HashSet<u64>,
@@ -78,7 +83,32 @@ struct Segment {
     left: usize,
 }
 
+impl Default for Merge {
+    fn default() -> Self {
+        Self::within(Room { entries: MOST_WAITING, bytes: MOST_BYTES })
+    }
+}
+
 impl Merge {
+    /// Nothing waits yet.
+    pub(crate) fn within(room: Room) -> Self {
+        Self {
+            room,
+            order: BinaryHeap::new(),
+            complete: HashSet::new(),
+            came: 0,
+            segments: VecDeque::new(),
+            first: 0,
+            free: Vec::new(),
+            bytes: 0,
+            hurried: 0,
+        }
+    }
+    /// Bytes of memory of what waits.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let segments = self.segments.iter().map(|segment| segment.events.heap_bytes());
+        self.order.len() * size_of::<Waiting>() + segments.sum::<usize>()
+    }
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -139,7 +169,8 @@ impl Merge {
         let is_complete = !self.complete.is_empty() && self.complete.remove(&head.number);
         if head.until > now && !is_complete {
             let share = if head.patience == Patience::InCase { SHARE_IN_CASE } else { 1 };
-            if self.order.len() <= MOST_WAITING / share && self.bytes <= MOST_BYTES / share {
+            let Room { entries, bytes } = self.room;
+            if self.order.len() <= entries / share && self.bytes <= bytes / share {
                 return None;
             }
             self.hurried += u64::from(head.patience == Patience::Needed);

@@ -63,10 +63,10 @@ pub struct Limits {
     pub answer_life: Duration,
 }
 
-impl Default for Limits {
+impl Limits {
     /// 65,536 entries with 16 MiB of text each for file objects, file keys and registry keys, 16,384 answers,
     /// 4,096 queries; two seconds after closing, ten minutes after an answer.
-    fn default() -> Self {
+    pub(crate) const BUILT_IN: Self = {
         // The longest path of Windows has 32,767 UTF-16 units; a host name in DNS has 253 letters.
         let paths = TableLimits { entries: 65_536, text_bytes: 16 << 20, name_bytes: 32 << 10 };
         Self {
@@ -76,6 +76,39 @@ impl Default for Limits {
             queries: TableLimits { entries: 4_096, text_bytes: 512 << 10, name_bytes: 1_024 },
             close_grace: Duration::from_secs(2),
             answer_life: Duration::from_mins(10),
+        }
+    };
+}
+
+impl Default for Limits {
+    /// Those that are built in.
+    fn default() -> Self {
+        Self::BUILT_IN
+    }
+}
+
+impl Limits {
+    /// Bytes of memory that names within these limits take at most.
+    pub(crate) const fn bytes(&self) -> usize {
+        let handles = remembered::entry_bytes::<u64>();
+        2 * self.files.bytes(handles)
+            + self.keys.bytes(handles)
+            + self.answers.bytes(remembered::entry_bytes::<answers::Answer>())
+            + self.queries.bytes(remembered::entry_bytes::<queries::Query>())
+    }
+    /// With so many of each entry and byte of text as `scaled` makes of it.
+    pub(crate) fn scaled(self, scaled: impl Fn(usize) -> usize) -> Self {
+        let table = |table: TableLimits| TableLimits {
+            entries: scaled(table.entries),
+            text_bytes: scaled(table.text_bytes),
+            ..table
+        };
+        Self {
+            files: table(self.files),
+            keys: table(self.keys),
+            answers: table(self.answers),
+            queries: table(self.queries),
+            ..self
         }
     }
 }
@@ -206,6 +239,7 @@ impl ObjectNames {
             }
             _ => {}
         }
+        self.keys.give_back();
     }
 
     /// What came of the names so far.

@@ -27,6 +27,7 @@ use crate::fields::Outline;
 use crate::file_facts::{FileFacts, SavedFileFacts};
 use crate::host::Host;
 use crate::hosts::Hosts;
+use crate::limits::{HostLimits, Limits};
 use crate::names::{ObjectNames, SavedNames};
 use crate::processes::{ProcessTable, SavedProcesses};
 use crate::scripts::{SavedScripts, Scripts};
@@ -82,8 +83,9 @@ impl State {
     #[must_use]
     pub fn restore(settings: Settings, outline: Arc<Outline>, saved: Saved) -> Self {
         let Saved { hosts, count } = saved;
-        let hosts = hosts.into_iter().map(SavedHost::host);
-        Self::with_hosts(settings, outline, Hosts::restored(hosts, count))
+        let limits = Limits::of(settings.memory);
+        let hosts = hosts.into_iter().map(|saved| saved.host(&limits.of_host));
+        Self::with_hosts(settings, outline, Hosts::restored(limits, hosts, count))
     }
 }
 
@@ -104,18 +106,18 @@ impl SavedHost {
             derived: host.derived.as_deref().map(Derived::saved),
         }
     }
-    fn host(self) -> (Box<str>, Host) {
-        let limits = crate::processes::Limits::default();
-        let mut host = Host::new(&self.name, self.number);
+    fn host(self, limits: &HostLimits) -> (Box<str>, Host) {
+        let mut host = Host::new(&self.name, self.number, limits);
         (host.released, host.has_guids) = (self.released, self.has_guids);
-        host.processes = ProcessTable::restored(&self.name, limits, self.processes);
-        host.names = ObjectNames::restored(crate::names::Limits::default(), &self.names);
-        host.threads = Threads::restored(&self.threads);
-        host.datagrams = Datagrams::restored(&self.datagrams);
-        host.file_facts = FileFacts::restored(self.file_facts);
-        host.accounts = Accounts::restored(self.accounts);
-        host.scripts = Scripts::restored(self.scripts);
-        host.derived = self.derived.map(|derived| Box::new(Derived::restored(derived)));
+        host.processes = ProcessTable::restored(&self.name, limits.processes, self.processes);
+        host.names = ObjectNames::restored(limits.names, &self.names);
+        host.threads = Threads::restored(limits.threads, &self.threads);
+        host.datagrams = Datagrams::restored(limits.datagrams, &self.datagrams);
+        host.file_facts = FileFacts::restored(limits.file_facts, self.file_facts);
+        host.accounts = Accounts::restored(limits.accounts, self.accounts);
+        host.scripts = Scripts::restored(limits.scripts, self.scripts);
+        host.derived =
+            self.derived.map(|derived| Box::new(Derived::restored(limits.derived, derived)));
         (self.name, host)
     }
 }

@@ -18,19 +18,24 @@ use etwatch_event::{Event, Shape};
 use lru::LruCache;
 use serde::{Deserialize, Serialize};
 
+use crate::bytes::{of_listed, of_listed_entry};
 use crate::fields::{field_numbers, id};
+use crate::limits::Room;
 use crate::saved::{shape_number, shape_of};
 
-/// Scripts of which parts are awaited; the one that got none for longest goes first.
-const MOST: usize = 1_024;
+/// Scripts of which parts are awaited, and bytes of all parts, unless less is asked for; the one that got none for longest
+/// goes first.
+pub(crate) const MOST: Room = Room { entries: 1_024, bytes: 16 << 20 };
+/// Bytes of memory for each script that may wait, beside its parts.
+pub(crate) const SCRIPT: usize = of_listed_entry(WAITING);
 /// Bytes of one script; a longer one is not put together.
 const SCRIPT_BYTES: usize = 4 << 20;
-/// Bytes of all parts that wait.
-const BYTES: usize = 16 << 20;
 /// What a part takes beside its text, about.
 const PART_BYTES: usize = 64;
 /// Bytes of an id; Windows' is a GUID.
 const ID_BYTES: usize = 64;
+/// What a script takes beside its parts: its id, and room for the first parts.
+const WAITING: usize = size_of::<((Shape, Box<str>), Script)>() + ID_BYTES + 256;
 
 field_numbers! {
     /// Numbers of the fields of a part, whose numbers are from 1 on.
@@ -68,19 +73,22 @@ pub(crate) struct SavedScript {
 /// The scripts of a host. Where both an event log and ETW tell of one, each tells it for itself.
 #[derive(Debug)]
 pub(crate) struct Scripts {
+    room: Room,
     waiting: LruCache<(Shape, Box<str>), Script>,
     bytes: usize,
     /// Scripts that were too long, or went for want of room.
     pub(crate) evicted: u64,
 }
 
-impl Default for Scripts {
-    fn default() -> Self {
-        Self { waiting: LruCache::unbounded(), bytes: 0, evicted: 0 }
-    }
-}
-
 impl Scripts {
+    /// None waits yet.
+    pub(crate) fn new(room: Room) -> Self {
+        Self { room, waiting: LruCache::unbounded(), bytes: 0, evicted: 0 }
+    }
+    /// Bytes of memory.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        of_listed(self.waiting.len(), WAITING) + self.bytes
+    }
     /// Scripts of which a part is missing so far.
     pub(crate) fn missing(&self) -> u64 {
         self.waiting.iter().map(|(_, script)| u64::from(!script.is_too_long)).sum()
@@ -127,8 +135,8 @@ impl Scripts {
         self.waiting.iter().rev().map(script).collect()
     }
     /// Scripts that go on with what was kept.
-    pub(crate) fn restored(saved: SavedScripts) -> Self {
-        let mut scripts = Self::default();
+    pub(crate) fn restored(room: Room, saved: SavedScripts) -> Self {
+        let mut scripts = Self::new(room);
         for SavedScript { shape, id, total, parts, is_too_long } in saved {
             let mut script = Script { total, ..Script::default() };
             for (number, text) in parts.iter().filter(|(number, _)| (1..=total).contains(number)) {
@@ -142,12 +150,11 @@ impl Scripts {
                 scripts.make_room();
             }
         }
-        scripts.evicted = 0;
         scripts
     }
 
     fn make_room(&mut self) {
-        while (self.waiting.len() > MOST || self.bytes > BYTES)
+        while (self.waiting.len() > self.room.entries || self.bytes > self.room.bytes)
             && let Some((_, script)) = self.waiting.pop_lru()
         {
             self.bytes -= script.bytes;

@@ -19,6 +19,7 @@ use crate::fields::Outline;
 use crate::file_facts::NeededFacts;
 use crate::host::Arrival;
 use crate::hosts::Hosts;
+use crate::limits::{Limits, Table};
 use crate::merge::{Merge, Patience, Waiting};
 use crate::names::Found;
 use crate::passing::Seen;
@@ -47,6 +48,8 @@ pub struct Settings {
     pub batch: usize,
     /// The same for the bytes that they take.
     pub batch_bytes: usize,
+    /// Bytes of memory that all that is remembered may take, see [`crate::limits`].
+    pub memory: usize,
 }
 
 impl Default for Settings {
@@ -57,6 +60,7 @@ impl Default for Settings {
             enrich: true,
             batch: usize::MAX,
             batch_bytes: usize::MAX,
+            memory: crate::limits::BUILT_IN,
         }
     }
 }
@@ -124,16 +128,17 @@ impl State {
     /// Nothing is remembered yet.
     #[must_use]
     pub fn new(settings: Settings, outline: Arc<Outline>) -> Self {
-        Self::with_hosts(settings, outline, Hosts::default())
+        Self::with_hosts(settings, outline, Hosts::new(Limits::of(settings.memory)))
     }
     pub(crate) fn with_hosts(settings: Settings, outline: Arc<Outline>, hosts: Hosts) -> Self {
+        let merge = Merge::within(hosts.limits().waiting);
         Self {
             settings,
             outline,
             wanted: Wanted::default(),
             derivation: Derivation::default(),
             hosts,
-            merge: Merge::default(),
+            merge,
             now: Timestamp::UNKNOWN,
             latest: Seen::default(),
             clock: Duration::ZERO,
@@ -170,7 +175,8 @@ impl State {
         let time = event.time();
         *now = (*now).max(time);
         self.latest.see(time, self.clock);
-        if let Some(mut gone) = hosts.take_gone() {
+        hosts.look();
+        while let Some(mut gone) = hosts.take_gone() {
             gone.derive_rest(derivation, outline, out, ledger);
         }
         let host = hosts.of(event);
@@ -233,11 +239,12 @@ impl State {
         false
     }
 
-    /// Bytes of memory by table, of all hosts together: processes with their modules and texts, facts of processes,
-    /// and names behind handles; other tables are small. Looks at each process.
+    /// Bytes of memory by table, of all hosts together.
     #[must_use]
     pub fn memory(&self) -> BTreeMap<&'static str, u64> {
-        self.hosts.memory()
+        let mut all = self.hosts.memory();
+        all.insert(Table::Waiting.name(), self.merge.heap_bytes() as u64);
+        all
     }
 
     /// There is nothing more in this run, and another goes on with what [`State::save`] gives: what still waits
@@ -249,7 +256,8 @@ impl State {
             return true;
         }
         let Self { hosts, derivation, outline, .. } = self;
-        if let Some(mut gone) = hosts.take_gone() {
+        hosts.make_room();
+        while let Some(mut gone) = hosts.take_gone() {
             gone.derive_rest(derivation, outline, out, ledger);
         }
         ledger.forgotten = self.hosts.forgotten();

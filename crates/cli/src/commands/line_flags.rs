@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use etwatch_capture::source::Location;
 use etwatch_engine::options::StateFile;
-use etwatch_engine::{Engine, Options, Report};
+use etwatch_engine::{Engine, MemoryLimit, Options, Report};
 
 use crate::commands::outputs::{Asked, Outputs};
 use crate::commands::rule_flags::RuleFlags;
 use crate::commands::{DONE, EndpointFlags, FAILED, INPUT_LOST, NOTHING_TESTED};
 use crate::config::{Config, Format, WORKERS};
+use crate::size::parse_memory;
 use crate::terminal;
 
 /// Flags of a command that evaluates rules over events.
@@ -52,6 +53,10 @@ pub(super) struct LineFlags {
     /// Write the state also while the run goes on, this often
     #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "state")]
     state_interval: u64,
+    /// How much memory all that is remembered of hosts and windows of correlations may take: bytes, or with K, M, G
+    /// (docs/state.md) [default: what the built-in bounds add up to]
+    #[arg(long, value_name = "SIZE", value_parser = parse_memory)]
+    memory: Option<MemoryLimit>,
     /// Leave events of recorded logs as they are: no parents and images from what was recorded before
     #[arg(long)]
     no_enrich: bool,
@@ -80,6 +85,7 @@ impl LineFlags {
             batch: self.batch.map_or(Options::default().batch, NonZeroUsize::get),
             enrich: !self.no_enrich,
             state: self.state.clone().map(|path| StateFile { path, interval }),
+            memory: self.memory.or(config.memory).unwrap_or_default(),
             ..Options::default()
         }
     }

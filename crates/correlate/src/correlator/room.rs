@@ -55,6 +55,11 @@ impl Correlator {
         }
     }
 
+    /// Brings what was taken up from another run below the limit, which may be a smaller one than there was.
+    pub(crate) fn hold_limit(&mut self) {
+        self.keep_within();
+    }
+
     /// Goes on with another plan: groups of correlations that say the same as before stay. Returns the indices
     /// in the new plan of those that begin anew although there was one of their name.
     pub fn change_to(&mut self, plan: Arc<Plan>) -> Vec<usize> {

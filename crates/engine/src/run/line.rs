@@ -78,7 +78,7 @@ impl<'a> Line<'a> {
     ) -> Result<Self, EngineError> {
         let workers = Workers::start(engine.current(), options.workers)?.waking(inbox.waker());
         let files = feeds.iter().map(|feed| feed.name.clone()).collect();
-        let delivery = Delivery::new(workers.engine(), files, sinks, observer);
+        let delivery = Delivery::new(workers.engine(), options.memory, files, sinks, observer);
         let hold = u64::try_from(options.hold.as_nanos() / 100).unwrap_or(u64::MAX);
         let settings = Settings {
             enrich: options.enrich,
@@ -86,6 +86,7 @@ impl<'a> Line<'a> {
             hold,
             // What comes late through forwarders is read from files.
             json_hold: 0,
+            memory: options.memory.of_hosts(),
             ..Settings::default()
         };
         let mut ordered =

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use etwatch_event::clock::{Clock, SystemClock};
 
+use crate::memory::MemoryLimit;
 use crate::options::{Options, StateFile};
 
 /// How a run is run.
@@ -19,6 +20,8 @@ pub struct LiveOptions {
     pub enrich: bool,
     /// Where windows are taken up from, and kept for the next run.
     pub state: Option<StateFile>,
+    /// How much may be remembered.
+    pub memory: MemoryLimit,
     /// How long an event is held back, in time of events, so that older ones can overtake it: the longest flush
     /// time of a session and a margin.
     pub hold: Duration,
@@ -53,6 +56,7 @@ impl Default for LiveOptions {
             batch,
             enrich,
             state: None,
+            memory: MemoryLimit::default(),
             hold: Self::HOLD,
             pace: 1.0,
             heartbeat: Some(Self::HEARTBEAT),

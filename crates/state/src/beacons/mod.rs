@@ -25,8 +25,10 @@ use std::time::Duration;
 use etwatch_event::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::fair::{Fair, Kept};
+use crate::bytes::of_shared_text;
+use crate::fair::{Fair, Kept, entry_bytes};
 use crate::flows::Protocol;
+use crate::limits::Room;
 use rhythm::{MOST_GAPS, Rhythm};
 pub(crate) use saved::SavedBeacons;
 
@@ -176,15 +178,31 @@ pub(crate) struct Beacons {
     names: Fair<(Arc<str>, IpAddr), Known>,
 }
 
-impl Default for Beacons {
-    fn default() -> Self {
-        Self::new(MOST)
-    }
-}
+/// Endpoints, and bytes of their texts and images, unless less is asked for; the same once more for names of addresses.
+pub(crate) const ROOM: Room = Room { entries: MOST, bytes: 4 << 20 };
+/// Bytes of memory for each endpoint that may be known.
+pub(crate) const ENDPOINT_BYTES: usize =
+    entry_bytes::<(Arc<str>, Endpoint), Track>() + entry_bytes::<(Arc<str>, IpAddr), Known>();
 
 impl Beacons {
-    pub(crate) fn new(most: usize) -> Self {
-        Self { tracks: Fair::new(most), names: Fair::new(most) }
+    pub(crate) fn new(room: Room) -> Self {
+        Self { tracks: Fair::new(room), names: Fair::new(room) }
+    }
+    /// Bytes of memory.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.tracks.heap_bytes() + self.names.heap_bytes()
+    }
+    fn put_track(&mut self, key: (Arc<str>, Endpoint), lineage: [u32; 4], track: Track) {
+        let name = match &key.1.host {
+            Host::Name(name) => of_shared_text(name),
+            Host::Address(_) => 0,
+        };
+        let bytes = of_shared_text(&key.0) + name;
+        self.tracks.put(key, lineage, track, bytes);
+    }
+    fn put_name(&mut self, key: (Arc<str>, IpAddr), lineage: [u32; 4], known: Known) {
+        let bytes = of_shared_text(&key.0) + of_shared_text(&known.name);
+        self.names.put(key, lineage, known, bytes);
     }
 
     /// A contact that this host began; returns what is to be told.
@@ -194,7 +212,7 @@ impl Beacons {
         let endpoint = Endpoint { host, port: call.port, protocol: call.protocol };
         let key = (Arc::clone(call.image), endpoint);
         let Some(track) = self.tracks.get_mut(&key) else {
-            self.tracks.put(key, call.lineage, Track::new(call.time));
+            self.put_track(key, call.lineage, Track::new(call.time));
             return None;
         };
         if !track.hear(call.time) {
@@ -221,7 +239,7 @@ impl Beacons {
             (_, Some(name)) => {
                 let name: Arc<str> = name.into();
                 let known = Known { name: Arc::clone(&name), seen: call.time };
-                self.names.put(key, call.lineage, known);
+                self.put_name(key, call.lineage, known);
                 Some(name)
             }
             (None, None) => None,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rhythm::MOST_GAPS;
 use super::{Beacons, Endpoint, Known, Track};
+use crate::limits::Room;
 
 /// The beats of all endpoints, and the names of addresses; in the order in which they came.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -48,16 +49,15 @@ impl Beacons {
         SavedBeacons { tracks: tracks.collect(), names: names.collect() }
     }
     /// Beacons that go on with what was kept.
-    pub(crate) fn restored(saved: SavedBeacons) -> Self {
-        let mut beacons = Self::default();
+    pub(crate) fn restored(room: Room, saved: SavedBeacons) -> Self {
+        let mut beacons = Self::new(room);
         for (image, endpoint, lineage, track) in saved.tracks {
-            beacons.tracks.put((image, endpoint), lineage, track.track());
+            beacons.put_track((image, endpoint), lineage, track.track());
         }
         for (image, address, lineage, name, seen) in saved.names {
             let known = Known { name, seen: Timestamp::from_filetime(seen) };
-            beacons.names.put((image, address), lineage, known);
+            beacons.put_name((image, address), lineage, known);
         }
-        (beacons.tracks.evicted, beacons.names.evicted) = (0, 0);
         beacons
     }
 }

@@ -95,7 +95,7 @@ fn beacons_with_jitter_and_missing_beats_are_found() {
             for seed in 0..SEEDS {
                 let mut random = Random(seed);
                 let beats = beacon(&mut random, period, jitter);
-                let told = told(&mut Beacons::default(), "a", &beats);
+                let told = told(&mut Beacons::new(ROOM), "a", &beats);
                 let Some((_, first)) = told.first() else { continue };
                 found += 1;
                 let middle = if matches!(jitter, Jitter::Shorter) { 0.85 * period } else { period };
@@ -112,7 +112,7 @@ fn beacons_with_jitter_and_missing_beats_are_found() {
 #[test]
 fn a_steady_timer_is_found_early_and_told_with_what_it_is() {
     let beats: Vec<_> = (0..40).map(|beat| (f64::from(beat) * 60.0, 1)).collect();
-    let told = told(&mut Beacons::default(), "a", &beats);
+    let told = told(&mut Beacons::new(ROOM), "a", &beats);
     let [(1, beacon)] = &told[..] else { panic!("{told:?}") };
     assert_eq!((beacon.count, beacon.first, beacon.last), (12, at(0.0), at(660.0)));
     assert!((beacon.rhythm.period - 60.0).abs() < 0.001 && beacon.rhythm.jitter < 0.02);
@@ -193,7 +193,7 @@ fn people_updates_and_chance_are_no_beacons() {
             hosts.sort_unstable();
             hosts.dedup();
             endpoints += hosts.len();
-            let mut found = told(&mut Beacons::default(), "a", &calls);
+            let mut found = told(&mut Beacons::new(ROOM), "a", &calls);
             // The mail program polls by a timer, which shows at night; in working hours it must not.
             found.retain(|(_, beacon)| {
                 what != "mail" || (beacon.rhythm.period - 600.0).abs() > 60.0
@@ -211,7 +211,7 @@ fn people_updates_and_chance_are_no_beacons() {
 
 #[test]
 fn a_name_joins_addresses_and_an_address_keeps_its_name() {
-    let mut beacons = Beacons::default();
+    let mut beacons = Beacons::new(ROOM);
     let image: Arc<str> = "a".into();
     let mut told = Vec::new();
     for beat in 0..16_u8 {
@@ -240,7 +240,7 @@ fn a_burst_is_one_beat_and_a_flood_of_endpoints_spares_a_beacon() {
     let floods: [(&str, Lineage); 2] =
         [("flood", |_| [100, 2, 1, 0]), ("beacon", |address| [1_000 + address, 100, 2, 1])];
     for (image, lineage) in floods {
-        let mut beacons = Beacons::new(64);
+        let mut beacons = Beacons::new(Room { entries: 64, ..ROOM });
         let mut found = Vec::new();
         let flood: Arc<str> = image.into();
         for beat in 0..13_u32 {

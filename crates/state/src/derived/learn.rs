@@ -2,7 +2,7 @@
 
 use etwatch_event::{Attribution, Event, EventBatch, FieldId, Ledger};
 
-use super::{Context, Derivation};
+use super::{Context, Derivation, Derived};
 use crate::fields::Outline;
 use crate::fill::Plan;
 use crate::flows::contact::Contact;
@@ -74,7 +74,8 @@ impl Host {
             name: recorded(fields.destination_hostname).or(known.name),
             is_first: known.is_first,
         };
-        let derived = self.derived.get_or_insert_default();
+        let limits = self.derived_limits;
+        let derived = self.derived.get_or_insert_with(|| Box::new(Derived::new(limits)));
         derived.take(event, &contact, &context, derivation);
     }
 }

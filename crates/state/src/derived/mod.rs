@@ -36,7 +36,8 @@ use crate::flows::connections::{Connection, Connections, Ends};
 use crate::flows::contact::{Act, Contact};
 use crate::flows::period::{Flow, FlowKey, Passed};
 use crate::flows::who::{People, Who, WhoKey, cut};
-use crate::flows::{Flows, KnownGood, hour_of};
+use crate::flows::{self, Flows, KnownGood, hour_of};
+use crate::limits::Room;
 use crate::processes::Process;
 
 pub(crate) use fields::DerivedFields;
@@ -93,9 +94,21 @@ struct Found {
     origin: Origin,
 }
 
+/// How much may be remembered of a host to make events of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Processes that had contacts.
+    pub(crate) people: Room,
+    pub(crate) connections: Room,
+    pub(crate) hour: flows::Limits,
+    pub(crate) day: flows::Limits,
+    pub(crate) beacons: Room,
+}
+
 /// What is remembered of a host to make events of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Derived {
+    limits: Limits,
     /// The host, as its events name it.
     computer: Option<Box<str>>,
     people: People,
@@ -111,6 +124,39 @@ pub(crate) struct Derived {
 }
 
 impl Derived {
+    /// Nothing is remembered yet.
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            computer: None,
+            people: People::new(limits.people.entries),
+            connections: Connections::new(limits.connections),
+            flows: Flows::new(limits.hour, limits.day),
+            beacons: Beacons::new(limits.beacons),
+            swept: 0,
+            found: None,
+            known_good: 0,
+            scratch: String::new(),
+        }
+    }
+
+    /// Bytes of memory: of flows with all processes, of connections, of beacons.
+    pub(crate) fn heap_bytes(&self) -> [usize; 3] {
+        let flows = self.flows.heap_bytes() + self.people.heap_bytes();
+        [flows, self.connections.heap_bytes(), self.beacons.heap_bytes()]
+    }
+
+    /// When what is known of processes takes too much, all are looked up anew that no flow or connection knows; if that
+    /// is not enough, flows are put together and connections forgotten.
+    fn make_room(&mut self) {
+        let Self { limits, people, connections, flows, .. } = self;
+        let is_too_much = |people: &People| people.meter().bytes() > limits.people.bytes;
+        if is_too_much(people) {
+            people.clear();
+            while is_too_much(people) && (flows.put_together() | connections.make_room()) {}
+        }
+    }
+
     /// Whether something is over at `time`.
     pub(crate) fn is_due(&self, time: Timestamp) -> bool {
         time >= self.flows.end()
@@ -126,10 +172,10 @@ impl Derived {
         out: &mut EventBatch,
         ledger: &mut Ledger,
     ) {
-        let Self { flows, computer, .. } = self;
+        let Self { flows, computer, limits, .. } = self;
         let Some(kind) = derivation.flows else {
             // Nobody asks any more.
-            *flows = Flows::default();
+            *flows = Flows::new(limits.hour, limits.day);
             return;
         };
         flows.close(now, all, &mut |flow, interval, time| {
@@ -195,6 +241,7 @@ impl Derived {
         if contact.is_followed {
             connections.open(context.who, ends, connection);
         }
+        self.make_room();
     }
 
     fn name_host(&mut self, event: &Event<'_>) {

@@ -10,11 +10,11 @@ use etwatch_event::{Guid, Origin, Timestamp};
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
-use super::Derived;
+use super::{Derived, Limits};
 use crate::beacons::{Beacons, SavedBeacons};
 use crate::flows::connections::{Connection, Connections, Ends};
 use crate::flows::period::{Flow, FlowKey, Passed, Place};
-use crate::flows::who::{People, Who, WhoKey};
+use crate::flows::who::{Meter, Who, WhoKey};
 use crate::flows::{Flows, HOUR};
 use crate::saved::{shape_number, shape_of};
 
@@ -77,17 +77,20 @@ struct SavedFlow {
     shape: u8,
 }
 
+/// What tells two processes apart.
+type ToldWho<'w> = (Option<u32>, Option<Guid>, Option<&'w str>, Option<&'w str>);
+
 /// Numbers processes in the order in which they are referred to.
 #[derive(Default)]
 struct Numbers<'w> {
-    numbers: HashMap<&'w Who, u32>,
+    numbers: HashMap<ToldWho<'w>, u32>,
     all: Vec<SavedWho>,
 }
 
 impl<'w> Numbers<'w> {
     fn of(&mut self, who: &'w Who) -> u32 {
         let next = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
-        *self.numbers.entry(who).or_insert_with(|| {
+        *self.numbers.entry(who.told()).or_insert_with(|| {
             self.all.push(SavedWho {
                 pid: who.pid,
                 guid: who.guid.map(|guid| guid.0),
@@ -151,14 +154,17 @@ impl Derived {
     }
 
     /// What goes on with what was kept.
-    pub(crate) fn restored(saved: SavedDerived) -> Self {
+    pub(crate) fn restored(limits: Limits, saved: SavedDerived) -> Self {
         let SavedDerived { computer, processes, people, connections, .. } = saved;
-        let processes: Vec<Arc<Who>> = processes.into_iter().map(SavedWho::who).collect();
+        let mut derived = Self::new(limits);
+        let meter = derived.people.meter().clone();
+        let processes = processes.into_iter().map(|saved| saved.who(&meter));
+        let processes: Vec<Arc<Who>> = processes.collect();
         let who = |number: u32| processes.get(number as usize).map(Arc::clone);
-        let mut derived = Self { computer, swept: saved.swept, ..Self::default() };
-        derived.beacons = Beacons::restored(saved.beacons);
+        (derived.computer, derived.swept) = (computer, saved.swept);
+        derived.beacons = Beacons::restored(limits.beacons, saved.beacons);
         let people = people.into_iter().filter_map(|(key, number)| Some((key, who(number)?)));
-        derived.people = People::restored(people);
+        derived.people.restore(people);
         let connection = |saved: SavedConnection| {
             let connection = Connection {
                 who: who(saved.who)?,
@@ -173,20 +179,25 @@ impl Derived {
             };
             Some((saved.key, saved.ends, connection))
         };
-        derived.connections = Connections::restored(connections.into_iter().filter_map(connection));
+        derived.connections = Connections::restored(
+            limits.connections,
+            connections.into_iter().filter_map(connection),
+        );
         let flow = |saved: SavedFlow| saved.flow(&who);
         // An hour beyond the last of time would have no end.
         let number = saved.number.min(u64::MAX / HOUR);
         let (hour, day) = (saved.hour.into_iter().map(flow), saved.day.into_iter().map(flow));
-        derived.flows = Flows::restored(hour, day, number, saved.epoch);
+        derived.flows = Flows::restored((limits.hour, limits.day), hour, day, number, saved.epoch);
+        drop(processes);
+        derived.make_room();
         derived
     }
 }
 
 impl SavedWho {
-    fn who(self) -> Arc<Who> {
+    fn who(self, meter: &Meter) -> Arc<Who> {
         let Self { pid, guid, image, user } = self;
-        Arc::new(Who::new(pid, guid.map(Guid), image, user))
+        Arc::new(Who::new(meter, pid, guid.map(Guid), image, user))
     }
 }
 

@@ -14,8 +14,36 @@ use crate::processes::slab::{NONE, Slab};
 use crate::processes::texts::{Texts, cut};
 use crate::processes::{Process, ProcessId};
 
-/// Bytes of the lists and names of all processes of a host.
+/// Bytes of the lists and names of all processes of a host, unless less is asked for.
 pub const MOST_BYTES: usize = 64 << 20;
+
+/// How much may be counted of the processes of a host.
+#[derive(Clone, Copy, Debug)]
+pub struct FactLimits {
+    /// Processes of which something is counted.
+    pub processes: usize,
+    /// Bytes of their lists, and of names of images.
+    pub bytes: usize,
+    /// Different names of images.
+    pub names: usize,
+}
+
+impl FactLimits {
+    /// All processes that a table may have; 64 MiB; 262,144 names.
+    pub(crate) const BUILT_IN: Self =
+        Self { processes: 131_072 + 32_768 + 1, bytes: MOST_BYTES, names: 1 << 18 };
+}
+
+impl Default for FactLimits {
+    /// Those that are built in.
+    fn default() -> Self {
+        Self::BUILT_IN
+    }
+}
+
+/// Bytes of a process of which something is counted, beside its lists: its entry, and where to find it.
+pub(crate) const ENTRY_BYTES: usize = Slab::<Entry>::PLACE + 2 * size_of::<u32>();
+
 /// Bytes of an image's name that are kept: a file's name has at most 255 letters.
 pub(super) const NAME_BYTES: usize = 255;
 /// Entries of which the largest is forgotten.
@@ -33,7 +61,7 @@ pub(crate) struct FactCounts {
 /// The facts of the processes of a host.
 #[derive(Debug)]
 pub(crate) struct FactTable {
-    pub(super) most_bytes: usize,
+    pub(super) limits: FactLimits,
     pub(super) kept: FactSet,
     /// Since when each is kept.
     pub(super) since: [Timestamp; TABLE.len()],
@@ -53,10 +81,11 @@ pub(crate) struct FactTable {
     counts: FactCounts,
 }
 
-impl Default for FactTable {
-    fn default() -> Self {
+impl FactTable {
+    /// Nothing is counted yet.
+    pub(crate) fn new(limits: FactLimits) -> Self {
         Self {
-            most_bytes: MOST_BYTES,
+            limits,
             kept: FactSet::default(),
             since: [Timestamp::UNKNOWN; TABLE.len()],
             now: Timestamp::UNKNOWN,
@@ -183,8 +212,17 @@ impl FactTable {
         let added = add(entry, &mut self.names);
         self.list_bytes += entry.heap_bytes() - before;
         self.counts.refused += u64::from(added == Added::Refused);
-        while self.len > 1 && self.list_bytes + self.names.bytes() > self.most_bytes {
-            self.evict(place);
+        self.make_room(place);
+    }
+    /// Forgets processes until the others are within the limits; `keep` stays.
+    fn make_room(&mut self, keep: u32) {
+        let FactLimits { processes, bytes, names } = self.limits;
+        while self.len > 1
+            && (self.list_bytes + self.names.bytes() > bytes
+                || self.names.len() > names
+                || self.len > processes)
+        {
+            self.evict(keep);
         }
     }
     /// Hashes of what is counted once.
@@ -198,6 +236,9 @@ impl FactTable {
             self.places.resize(index + 1, NONE);
         }
         self.remove(process.index);
+        if self.len >= self.limits.processes {
+            self.evict(NONE);
+        }
         let place = self.entries.insert(Entry::new(process, self.floor));
         *self.places.get_mut(index)? = place;
         self.len += 1;
@@ -243,17 +284,17 @@ impl FactTable {
         true
     }
 
-    /// Counts entries and their memory anew; where there is too much of it, some go and are not counted.
-    pub(super) fn count_entries(&mut self) {
+    /// Counts entries and their memory anew; where there is too much of it, some go. `left_out` have gone before.
+    pub(super) fn count_entries(&mut self, left_out: usize) {
+        if left_out > 0 {
+            self.floor = self.now;
+            self.counts.evicted += u64::try_from(left_out).unwrap_or(u64::MAX);
+        }
         self.len = self.entries.iter().count();
         self.list_bytes = self.entries.iter().map(Entry::heap_bytes).sum();
         self.end = self.entries.end();
         self.hand = if self.hand < self.end { self.hand } else { 0 };
-        let floor = self.floor;
-        while self.len > 1 && self.list_bytes + self.names.bytes() > self.most_bytes {
-            self.evict(NONE);
-        }
-        (self.floor, self.counts) = (floor, FactCounts::default());
+        self.make_room(NONE);
     }
 
     /// Bytes of memory that all of it takes.

@@ -7,7 +7,7 @@ use etwatch_event::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Distinct, Entry, MOST};
-use super::kept::{FactTable, NAME_BYTES};
+use super::kept::{FactLimits, FactTable, NAME_BYTES};
 use super::table::{FactSet, TABLE};
 use crate::hash::Hasher;
 use crate::processes::ProcessId;
@@ -75,14 +75,15 @@ impl FactTable {
         }
     }
 
-    /// A table that goes on with what was kept, of at most so many processes, each of which `exists`.
+    /// A table that goes on with what was kept of processes each of which `exists`.
     pub(crate) fn restored(
         saved: SavedFacts,
-        most: usize,
+        limits: FactLimits,
         exists: impl Fn(ProcessId) -> bool,
     ) -> Self {
         let SavedFacts { kept, since, now, floor, key, texts, places, entries, hand } = saved;
-        let mut table = Self::default();
+        let mut table = Self::new(limits);
+        let (most, mut left_out) = (limits.processes, 0);
         (table.kept, table.since) = (kept, since.map(Timestamp::from_filetime));
         (table.now, table.floor, table.hand) = (now, floor, hand);
         table.hasher = Hasher { key };
@@ -90,7 +91,9 @@ impl FactTable {
         for (place, entry) in entries {
             let row = entry.owner.index as usize;
             let is_new = table.places.get(row).is_none_or(|known| *known == NONE);
-            if is_new && row < most && exists(entry.owner) {
+            let is_there = is_new && exists(entry.owner);
+            left_out += usize::from(is_there && place as usize >= most);
+            if is_there && (place as usize) < most {
                 if table.places.len() <= row {
                     table.places.resize(row + 1, NONE);
                 }
@@ -101,7 +104,7 @@ impl FactTable {
             }
         }
         table.entries = Slab::restored(&places, most, all.into_iter());
-        table.count_entries();
+        table.count_entries(left_out);
         table
     }
 }

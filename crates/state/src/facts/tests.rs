@@ -77,7 +77,7 @@ fn a_full_list_refuses_more_and_counts_it() {
 #[test]
 fn for_want_of_room_the_process_with_most_is_forgotten_and_since_tells() {
     let mut table = table(Limits::default());
-    table.facts.most_bytes = 4_096;
+    table.facts.limits.bytes = 4_096;
     let quiet: Vec<_> = (1..8).map(|number| start(&mut table, number * 4, 2)).collect();
     quiet.iter().for_each(|process| endpoint(&mut table.facts, *process, 1));
     let loud = start(&mut table, 400, 2);

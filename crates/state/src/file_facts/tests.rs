@@ -17,7 +17,7 @@ impl Telling {
     fn new() -> Self {
         let mut vocabulary = Vocabulary::default();
         let fields = AnswerFields::intern(&mut vocabulary.fields);
-        Self { fields, vocabulary: Arc::new(vocabulary), facts: FileFacts::default() }
+        Self { fields, vocabulary: Arc::new(vocabulary), facts: FileFacts::new(MOST) }
     }
     fn comes(&mut self, time: u64, said: &[(&str, &str)]) {
         let mut batch = EventBatch::new(Arc::clone(&self.vocabulary));
@@ -107,15 +107,15 @@ fn what_is_no_answer_is_counted() {
 #[test]
 fn answers_without_end_take_a_bounded_room() {
     let mut telling = Telling::new();
-    for number in 0..PATHS + 10 {
+    for number in 0..MOST.entries + 10 {
         telling.content(1, &format!("C:\\{number}"), "1", &[]);
     }
-    assert_eq!((telling.facts.paths.len(), telling.facts.evicted), (PATHS, 10));
+    assert_eq!((telling.facts.paths.len(), telling.facts.evicted), (MOST.entries, 10));
     let company = "x".repeat(ANSWER_BYTES / 2);
     for number in 0..1_000 {
         telling.content(1, PATH, &number.to_string(), &[("Company", &company)]);
         telling.content(1, &format!("C:\\{number}"), "2", &[("Company", &company)]);
-        assert!(telling.facts.bytes <= BYTES);
+        assert!(telling.facts.bytes <= MOST.bytes);
     }
     let bytes = telling.facts.paths.iter().map(|(path, told)| path.len() + bytes_of(told));
     assert_eq!(telling.facts.bytes, bytes.sum::<usize>());

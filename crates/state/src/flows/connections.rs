@@ -12,10 +12,14 @@ use serde::{Deserialize, Serialize};
 use super::contact::{Contact, End, Protocol};
 use super::period::Place;
 use super::who::{Who, WhoKey};
-use crate::fair::{Fair, Kept};
+use crate::bytes::of_shared_text;
+use crate::fair::{Fair, Kept, entry_bytes};
+use crate::limits::Room;
 
-/// Connections of a host that are followed.
-const MOST: usize = 16_384;
+/// Connections of a host that are followed, and bytes of the names of their ends, unless less is asked for.
+pub(crate) const MOST: Room = Room { entries: 16_384, bytes: 4 << 20 };
+/// Bytes of memory for each connection that may be followed.
+pub(crate) const CONNECTION_BYTES: usize = entry_bytes::<(WhoKey, Ends), Connection>();
 /// A connection over which nothing passed for so long is forgotten.
 const SILENCE: Duration = Duration::from_secs(24 * 3_600);
 
@@ -70,18 +74,24 @@ pub(crate) struct Connections {
     open: Fair<(WhoKey, Ends), Connection>,
 }
 
-impl Default for Connections {
-    fn default() -> Self {
-        Self { open: Fair::new(MOST) }
-    }
-}
-
 impl Connections {
+    pub(crate) fn new(room: Room) -> Self {
+        Self { open: Fair::new(room) }
+    }
+    /// Bytes of memory.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.open.heap_bytes()
+    }
+    /// An eighth of the connections is forgotten; false if there is none.
+    pub(crate) fn make_room(&mut self) -> bool {
+        self.open.make_room()
+    }
     pub(crate) fn get_mut(&mut self, who: WhoKey, ends: Ends) -> Option<&mut Connection> {
         self.open.get_mut(&(who, ends))
     }
     pub(crate) fn open(&mut self, who: WhoKey, ends: Ends, connection: Connection) {
-        self.open.put((who, ends), connection.lineage, connection);
+        let bytes = connection.name.as_deref().map_or(0, of_shared_text);
+        self.open.put((who, ends), connection.lineage, connection, bytes);
     }
     pub(crate) fn close(&mut self, who: WhoKey, ends: Ends) {
         self.open.remove(&(who, ends));
@@ -91,10 +101,12 @@ impl Connections {
         self.open.in_order().into_iter().map(|(key, _, connection)| (key, connection))
     }
     /// Connections that go on with what an earlier run had open.
-    pub(crate) fn restored(all: impl Iterator<Item = (WhoKey, Ends, Connection)>) -> Self {
-        let mut connections = Self::default();
+    pub(crate) fn restored(
+        room: Room,
+        all: impl Iterator<Item = (WhoKey, Ends, Connection)>,
+    ) -> Self {
+        let mut connections = Self::new(room);
         all.for_each(|(who, ends, connection)| connections.open(who, ends, connection));
-        connections.open.evicted = 0;
         connections
     }
     /// Forgets those that were silent for too long.

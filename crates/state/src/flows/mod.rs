@@ -42,8 +42,6 @@ use period::{Flow, FlowKey, Passed, Period, Place};
 pub(crate) const HOUR: u64 = 3_600 * TICKS_PER_SECOND;
 /// Hours in a day.
 const HOURS: u64 = 24;
-/// What a day may hold.
-const OF_DAY: Limits = Limits { flows: 32_768, of_process: 2_048 };
 
 /// What a flow event counts over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,12 +72,6 @@ pub(crate) struct Flows {
     number: u64,
 }
 
-impl Default for Flows {
-    fn default() -> Self {
-        Self::new(Limits::default(), OF_DAY)
-    }
-}
-
 /// The hours since 1601.
 pub(crate) fn hour_of(time: Timestamp) -> u64 {
     time.filetime() / HOUR
@@ -100,13 +92,14 @@ impl Flows {
     }
     /// Flows that go on with what an earlier run had open.
     pub(crate) fn restored(
+        (of_hour, of_day): (Limits, Limits),
         hour: impl Iterator<Item = Flow>,
         day: impl Iterator<Item = Flow>,
         number: u64,
         epoch: u64,
     ) -> Self {
-        let hour = Period::restored(Limits::default(), hour, epoch);
-        let day = Period::restored(OF_DAY, day, 0);
+        let hour = Period::restored(of_hour, hour, epoch);
+        let day = Period::restored(of_day, day, 0);
         Self { hour, day, number }
     }
 
@@ -187,6 +180,18 @@ impl Flows {
             }
             self.day.clear();
         }
+    }
+
+    /// Bytes of memory, but for the processes.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.hour.heap_bytes() + self.day.heap_bytes()
+    }
+    /// Puts flows together, those of the day first if it has more; false if there are none that could be.
+    pub(crate) fn put_together(&mut self) -> bool {
+        let Self { hour, day, .. } = self;
+        let (first, then) =
+            if day.flows.len() > hour.flows.len() { (day, hour) } else { (hour, day) };
+        first.put_together() || then.put_together()
     }
 
     /// How often something was counted in a flow without an end of its own.

@@ -25,6 +25,7 @@ const SHARE: usize = 8;
 
 use super::contact::{Act, Contact, Protocol};
 use super::who::{Who, WhoKey};
+use crate::bytes::{of_entry, of_shared_text, of_table};
 
 /// How much a table of flows may hold.
 #[derive(Clone, Copy, Debug)]
@@ -35,9 +36,28 @@ pub struct Limits {
     pub of_process: usize,
 }
 
+impl Limits {
+    /// Of an hour.
+    pub(crate) const HOUR: Self = Self { flows: 16_384, of_process: 1_024 };
+    /// Of a day.
+    pub(crate) const DAY: Self = Self { flows: 32_768, of_process: 2_048 };
+
+    /// Bytes of memory that flows within these limits take at most, those without an end, of which there may be as many,
+    /// among them; but for the processes. A list that grows may have room for twice as many.
+    pub(crate) const fn bytes(&self) -> usize {
+        let flow = 2 * size_of::<Flow>() + of_entry(size_of::<(FlowKey, u32)>());
+        let of_process = of_entry(size_of::<(Option<WhoKey>, usize)>());
+        self.flows * (2 * flow + of_process + NAME_BYTES)
+    }
+}
+
+/// Bytes of the longest name of an end, which is shared.
+const NAME_BYTES: usize = 256 + 2 * size_of::<usize>();
+
 impl Default for Limits {
+    /// Those of an hour.
     fn default() -> Self {
-        Self { flows: 16_384, of_process: 1_024 }
+        Self::HOUR
     }
 }
 
@@ -151,6 +171,8 @@ pub(crate) struct Period {
     limits: Limits,
     pub(crate) flows: Vec<Flow>,
     places: HashMap<FlowKey, u32>,
+    /// Of the names of all ends.
+    name_bytes: usize,
     /// Flows with an end, by process.
     of_process: HashMap<Option<WhoKey>, usize>,
     /// Flows with an end, and those without.
@@ -168,6 +190,7 @@ impl Period {
             limits,
             flows: Vec::new(),
             places: HashMap::new(),
+            name_bytes: 0,
             of_process: HashMap::new(),
             with_end: 0,
             without_end: 0,
@@ -179,11 +202,13 @@ impl Period {
     /// With the flows of an earlier run, whose places are found again in the same `epoch`.
     pub(crate) fn restored(limits: Limits, flows: impl Iterator<Item = Flow>, epoch: u64) -> Self {
         let mut period = Self::new(limits);
+        let mut were_together = 0;
         flows.for_each(|flow| {
+            were_together += u64::from(flow.key.end.is_none());
             period.add(flow);
         });
         period.epoch = period.epoch.max(epoch.min(u64::from(u32::MAX)));
-        period.together = 0;
+        period.together = period.together.saturating_sub(were_together);
         period
     }
     /// How often flows have got other places.
@@ -203,7 +228,7 @@ impl Period {
     fn forget_places(&mut self) {
         self.places.clear();
         self.of_process.clear();
-        (self.with_end, self.without_end) = (0, 0);
+        (self.with_end, self.without_end, self.name_bytes) = (0, 0, 0);
         self.epoch += 1;
     }
 
@@ -217,10 +242,13 @@ impl Period {
         {
             kept.who = Some(who);
         }
-        if flow.name.is_some() && flow.key.end.is_some() {
-            kept.name = flow.name;
-        }
         kept.first = kept.first.min(first);
+        if flow.name.is_some() && flow.key.end.is_some() {
+            let before = name_bytes(kept);
+            kept.name = flow.name;
+            let after = name_bytes(kept);
+            self.name_bytes = self.name_bytes + after - before;
+        }
         self.add_at(place, &passed, last, origin);
         Some(place)
     }
@@ -284,8 +312,28 @@ impl Period {
             Room::Rest => {}
         }
         self.places.insert(flow.key, index);
+        self.name_bytes += name_bytes(&flow);
         self.flows.push(flow);
         Some(index)
+    }
+
+    /// Bytes of memory, but for the processes.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let (flows, keys) = (self.flows.len(), size_of::<(FlowKey, u32)>());
+        self.flows.capacity() * size_of::<Flow>()
+            + of_table(flows, keys)
+            + of_table(self.of_process.len(), size_of::<(Option<WhoKey>, usize)>())
+            + self.name_bytes
+    }
+    /// Puts an eighth of the flows together, those with an end first; false if all are.
+    pub(crate) fn put_together(&mut self) -> bool {
+        let room = match (self.with_end, self.without_end) {
+            (0, 0) => return false,
+            (0, _) => Room::Process,
+            _ => Room::End,
+        };
+        self.make_room(room);
+        true
     }
 
     /// Puts an eighth of the flows of a room together with others of their process, or of all.
@@ -315,6 +363,11 @@ impl Period {
             self.add(flow);
         }
     }
+}
+
+/// Bytes of the name of a flow's end.
+fn name_bytes(flow: &Flow) -> usize {
+    flow.name.as_deref().map_or(0, of_shared_text)
 }
 
 /// What is left of a flow when it is counted with others of its process, or of all processes.

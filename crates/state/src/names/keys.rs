@@ -25,6 +25,8 @@ use super::{KindCounts, Tally};
 
 /// The current set of system settings, which no event tells; nearly everywhere it is the first.
 const CONTROL_SET: u16 = 1;
+/// Bytes that are kept to write paths in.
+const SCRATCH: usize = 4_096;
 /// What stands for the value of a key that has no name.
 const DEFAULT_VALUE: &str = "(Default)";
 
@@ -52,6 +54,16 @@ impl Keys {
     }
     pub(super) fn heap_bytes(&self) -> usize {
         self.paths.heap_bytes() + self.path.capacity() + self.parts.capacity()
+    }
+
+    /// Gives the memory back that a path took which is longer than any of Windows.
+    pub(super) fn give_back(&mut self) {
+        for text in [&mut self.path, &mut self.parts] {
+            if text.capacity() > SCRATCH {
+                text.clear();
+                text.shrink_to(SCRATCH);
+            }
+        }
     }
 
     /// A key was opened or created, or could not be.

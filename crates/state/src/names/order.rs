@@ -31,6 +31,9 @@ impl Default for List {
 }
 
 impl Links {
+    /// Bytes of the neighbours of a place.
+    pub(super) const LINK: usize = size_of::<Link>();
+
     /// The places up to `place` have neighbours from now on.
     pub(super) fn cover(&mut self, place: u32) {
         let wanted = place as usize + 1;

@@ -21,6 +21,7 @@ use etwatch_event::Timestamp;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::order::{Links, List};
+use crate::bytes::{of_entry, of_table};
 
 /// Memory for a name begins with this many bytes and grows in powers of two.
 const LEAST: usize = 64;
@@ -36,6 +37,18 @@ pub struct TableLimits {
     pub text_bytes: usize,
     /// Bytes of one name; a longer one is not remembered.
     pub name_bytes: usize,
+}
+
+impl TableLimits {
+    /// Bytes of memory of a table within them, whose entries take so many beside their names.
+    pub(super) const fn bytes(&self, entry: usize) -> usize {
+        self.entries * entry + self.text_bytes
+    }
+}
+
+/// Bytes of an entry beside its name.
+pub(super) const fn entry_bytes<K>() -> usize {
+    size_of::<Entry<K>>() + 2 * Links::LINK + 4 * size_of::<u32>() + 2 * of_entry(size_of::<u32>())
 }
 
 /// A name that was found; it holds until the table is changed.
@@ -102,7 +115,8 @@ impl<K: Copy + Eq + Hash> Remembered<K> {
     }
     /// Bytes of memory that the table holds.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.places.allocation_size()
+        // There is room for twice as many, see `new_place`.
+        of_table(2 * self.entries.len(), size_of::<u32>())
             + self.entries.capacity() * size_of::<Entry<K>>()
             + (self.spare.capacity() + self.bare.capacity()) * size_of::<u32>()
             + self.links.heap_bytes()
@@ -119,12 +133,11 @@ impl<K: Copy + Eq + Hash> Remembered<K> {
         let all = self.open.iter(&self.links).filter_map(entry);
         all.map(|entry| (entry.key, entry.name.as_str(), entry.told))
     }
-    /// Learns what an earlier run had [open](Self::open); what does not fit in is not counted.
+    /// Learns what an earlier run had [open](Self::open).
     pub(super) fn learn_all<'n>(&mut self, all: impl Iterator<Item = (K, &'n str, Timestamp)>) {
         for (key, name, told) in all {
             self.learn(key, name, told);
         }
-        (self.evicted, self.refused) = (0, 0);
     }
 
     /// The name of `key`, which counts as a use.
@@ -205,6 +218,7 @@ impl<K: Copy + Eq + Hash> Remembered<K> {
             Some(entry) => entry.key = key,
             None => {
                 let told = Timestamp::UNKNOWN;
+                self.make_places();
                 self.entries.push(Entry { key, name: String::new(), told, closed: None });
             }
         }
@@ -218,6 +232,14 @@ impl<K: Copy + Eq + Hash> Remembered<K> {
         }
         places.insert_unique(hasher.hash_one(key), place, hash);
         place
+    }
+    /// Makes room for more entries if there is none: for twice as many, but no more than there may be.
+    fn make_places(&mut self) {
+        let len = self.entries.len();
+        if len == self.entries.capacity() {
+            let left = self.limits.entries.saturating_sub(len);
+            self.entries.reserve_exact(len.max(4).min(left).max(1));
+        }
     }
     /// Forgets closed entries whose grace period is over.
     fn forget_closed(&mut self, now: Timestamp) {

@@ -40,8 +40,7 @@ impl ProcessTable {
             return;
         }
         let Some(index) = self.index_at(pid, time) else { return };
-        let Some(row) = self.rows.get_mut(index) else { return };
-        self.counts.modules -= usize::from(row.modules.unmap(base, &mut self.texts));
+        self.change_modules(index, |row, texts| row.modules.unmap(base, texts));
     }
 
     fn load_into_kernel(&mut self, base: u64, size: u32, path: &str) {
@@ -55,18 +54,19 @@ impl ProcessTable {
         self.kernel.map(base, size, path, &mut self.texts);
     }
     fn load_into(&mut self, index: u32, base: u64, size: u32, path: &str) {
-        let Some(row) = self.rows.get_mut(index).filter(|row| row.is_live && size > 0) else {
+        if size == 0 || self.rows.get(index).is_none_or(|row| !row.is_live) {
             return;
-        };
-        let before = row.modules.len();
-        if before >= self.limits.modules_of_process {
-            row.modules.clear(&mut self.texts);
-            row.modules_are_incomplete = true;
-            self.counts.evicted_modules += u64::try_from(before).unwrap_or(u64::MAX);
         }
-        let path = self.texts.keep(path);
-        row.modules.map(base, size, path, &mut self.texts);
-        self.counts.modules = self.counts.modules + row.modules.len() - before;
+        let most = self.limits.modules_of_process;
+        let forgotten = self.change_modules(index, |row, texts| {
+            let is_full = row.modules.len() >= most;
+            let forgotten = if is_full { row.modules.clear(texts) } else { 0 };
+            row.modules_are_incomplete |= is_full;
+            let path = texts.keep(path);
+            row.modules.map(base, size, path, texts);
+            forgotten
+        });
+        self.counts.evicted_modules += u64::try_from(forgotten.unwrap_or(0)).unwrap_or(u64::MAX);
     }
     /// The process's own image, if this is it.
     fn complete(&mut self, index: u32, path: &str) {

@@ -10,6 +10,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::row::Row;
 use super::slab::{NONE, Slab};
+use crate::bytes::of_table;
 
 /// What a row is found by.
 pub(super) trait Key: Copy + Eq + Hash {
@@ -44,6 +45,8 @@ impl Key for Guid {
 #[derive(Debug)]
 pub(super) struct Index<K> {
     rows: HashTable<u32>,
+    /// The most that there were at once.
+    most: usize,
     hasher: DefaultHashBuilder,
     key: std::marker::PhantomData<K>,
 }
@@ -51,7 +54,7 @@ pub(super) struct Index<K> {
 impl<K> Default for Index<K> {
     fn default() -> Self {
         let (rows, hasher) = (HashTable::new(), DefaultHashBuilder::default());
-        Self { rows, hasher, key: std::marker::PhantomData }
+        Self { rows, most: 0, hasher, key: std::marker::PhantomData }
     }
 }
 
@@ -73,6 +76,7 @@ impl<K: Key> Index<K> {
         self.rows.insert_unique(hash, index, |index| {
             rows.get(*index).and_then(K::of).map_or(0, |key| hasher.hash_one(key))
         });
+        self.most = self.most.max(self.rows.len());
     }
     /// The row is no longer found by `key`.
     pub(super) fn remove(&mut self, key: K, index: u32) {
@@ -81,7 +85,7 @@ impl<K: Key> Index<K> {
         }
     }
     pub(super) fn heap_bytes(&self) -> usize {
-        self.rows.allocation_size()
+        of_table(self.most, size_of::<u32>())
     }
 }
 

@@ -169,7 +169,7 @@ impl ProcessTable {
         let Some(row) = self.rows.get_mut(index).filter(|row| row.is_live) else { return };
         row.is_live = false;
         row.end = end.max(row.since());
-        self.counts.modules -= row.modules.clear(&mut self.texts);
+        self.change_modules(index, |row, texts| row.modules.clear(texts));
         self.live.remove(index, &mut self.rows);
         self.dead.push(index, &mut self.rows);
     }

@@ -57,7 +57,8 @@ use std::time::Duration;
 
 use etwatch_event::{Guid, Timestamp};
 
-use crate::facts::FactTable;
+use crate::bytes::of_entry;
+use crate::facts::{FactLimits, FactTable};
 use index::{Index, List, Pid, Sequence};
 use modules::Modules;
 use row::Row;
@@ -88,27 +89,44 @@ pub struct Limits {
     pub modules: usize,
     /// Images mapped into one process, and images of the kernel.
     pub modules_of_process: usize,
+    /// Bytes of memory for all of them.
+    pub module_bytes: usize,
+    /// Different texts.
+    pub text_count: usize,
     /// Bytes of all texts together, each being counted once.
     pub texts: usize,
     /// Bytes of one text; what is longer is cut. Windows' longest command line has 32,767 letters.
     pub text: usize,
     /// How long after its end a process is still found for an event with its pid.
     pub grace: Duration,
+    /// What may be counted of processes, see [`crate::facts`].
+    pub facts: FactLimits,
+}
+
+impl Limits {
+    pub(crate) const BUILT_IN: Self = Self {
+        live: 131_072,
+        dead: 32_768,
+        modules: 1 << 20,
+        modules_of_process: 4_096,
+        module_bytes: 32 << 20,
+        text_count: 1 << 20,
+        texts: 128 << 20,
+        text: 32 << 10,
+        grace: Duration::from_secs(60),
+        facts: FactLimits::BUILT_IN,
+    };
 }
 
 impl Default for Limits {
+    /// Those that are built in.
     fn default() -> Self {
-        Self {
-            live: 131_072,
-            dead: 32_768,
-            modules: 1 << 20,
-            modules_of_process: 4_096,
-            texts: 128 << 20,
-            text: 32 << 10,
-            grace: Duration::from_secs(60),
-        }
+        Self::BUILT_IN
     }
 }
+
+/// Bytes of memory for each process that may be known, beside its texts and images.
+pub(crate) const ROW_BYTES: usize = Slab::<Row>::PLACE + 3 * of_entry(size_of::<u32>());
 
 /// What a table holds, and what happened to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -155,6 +173,8 @@ pub struct ProcessTable {
     /// What is counted of them, see [`crate::facts`].
     pub(crate) facts: FactTable,
     counts: Counts,
+    /// Bytes of the images of all rows.
+    module_bytes: usize,
 }
 
 impl ProcessTable {
@@ -173,8 +193,9 @@ impl ProcessTable {
             dead: List::default(),
             kernel: Modules::default(),
             booted: Timestamp::UNKNOWN,
-            facts: FactTable::default(),
+            facts: FactTable::new(limits.facts),
             counts: Counts::default(),
+            module_bytes: 0,
         }
     }
     /// The host's name in lower case.
@@ -218,14 +239,30 @@ impl ProcessTable {
     pub fn counts(&self) -> Counts {
         Counts { live: self.live.len, dead: self.dead.len, ..self.counts }
     }
-    /// Bytes of memory that the table takes. Looks at each row.
+    /// Bytes of memory that the table takes with what is counted of its processes, but for what an allocator adds.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        let modules: usize = self.rows.iter().map(|row| row.modules.heap_bytes()).sum();
         let indexes =
             self.by_pid.heap_bytes() + self.by_guid.heap_bytes() + self.by_sequence.heap_bytes();
-        let others = self.kernel.heap_bytes() + self.facts.heap_bytes();
-        self.rows.heap_bytes() + self.texts.heap_bytes() + indexes + modules + others
+        let others = self.module_bytes() + self.facts.heap_bytes();
+        self.rows.heap_bytes() + self.texts.heap_bytes() + indexes + others
+    }
+    /// Bytes of all images.
+    fn module_bytes(&self) -> usize {
+        self.module_bytes + self.kernel.heap_bytes()
+    }
+    /// Changes the images of a row, and counts them anew.
+    fn change_modules<T>(
+        &mut self,
+        index: u32,
+        change: impl FnOnce(&mut Row, &mut Texts) -> T,
+    ) -> Option<T> {
+        let row = self.rows.get_mut(index)?;
+        let before = (row.modules.len(), row.modules.heap_bytes());
+        let result = change(row, &mut self.texts);
+        self.counts.modules = self.counts.modules + row.modules.len() - before.0;
+        self.module_bytes = self.module_bytes + row.modules.heap_bytes() - before.1;
+        Some(result)
     }
 
     fn view(&self, index: u32) -> Option<Process<'_>> {

@@ -48,6 +48,14 @@ impl Modules {
             texts.release(gone.path);
         }
         self.images.splice(first..end, [image]);
+        self.give_back();
+    }
+    /// Keeps no more memory than about four times what is needed: a process that maps and unmaps much keeps little.
+    fn give_back(&mut self) {
+        let len = self.images.len();
+        if self.images.capacity() > 4 * len + 16 {
+            self.images.shrink_to(2 * len);
+        }
     }
     /// Unmaps the image that begins at `base`; whether there was one.
     pub(super) fn unmap(&mut self, base: u64, texts: &mut Texts) -> bool {
@@ -55,6 +63,7 @@ impl Modules {
             return false;
         };
         texts.release(self.images.remove(place).path);
+        self.give_back();
         true
     }
     /// Forgets all images; how many there were.

@@ -16,7 +16,11 @@ impl ProcessTable {
         if self.counts.modules > self.limits.modules {
             self.forget_modules(self.limits.modules / 4 * 3, keep);
         }
-        while self.texts.bytes() > self.limits.texts {
+        while self.module_bytes() > self.limits.module_bytes
+            && (self.forget_modules(self.counts.modules / 4 * 3, keep) || self.forget_kernel())
+        {
+        }
+        while self.texts.bytes() > self.limits.texts || self.texts.len() > self.limits.text_count {
             let made = self.evict_dead(keep)
                 || self.forget_modules(self.counts.modules / 4 * 3, keep)
                 || self.evict_live(keep)
@@ -47,13 +51,13 @@ impl ProcessTable {
         while self.counts.modules > most
             && let Some(row) = self.rows.get_mut(index)
         {
+            let after = row.after;
             if index != keep && row.modules.len() > 0 {
-                let count = row.modules.clear(&mut self.texts);
                 row.modules_are_incomplete = true;
-                self.counts.modules -= count;
-                forgotten += count;
+                let count = self.change_modules(index, |row, texts| row.modules.clear(texts));
+                forgotten += count.unwrap_or(0);
             }
-            index = row.after;
+            index = after;
         }
         self.counts.evicted_modules += u64::try_from(forgotten).unwrap_or(u64::MAX);
         forgotten > 0
@@ -82,10 +86,10 @@ impl ProcessTable {
             self.dead.remove(index, &mut self.rows);
             self.counts.evicted_dead += 1;
         }
-        let Some(mut row) = self.rows.remove(index) else { return false };
+        self.change_modules(index, |row, texts| row.modules.clear(texts));
+        let Some(row) = self.rows.remove(index) else { return false };
         self.facts.forget(index, is_live);
         row.facts.texts().for_each(|text| self.texts.release(text));
-        self.counts.modules -= row.modules.clear(&mut self.texts);
         true
     }
     /// Takes a row out of those of its pid.

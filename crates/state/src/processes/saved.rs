@@ -195,6 +195,7 @@ impl ProcessTable {
                     .is_some_and(|is_taken| !std::mem::replace(is_taken, true))
             })
             .collect();
+        let without_place = rows.len() - kept.len();
         let items: Vec<(u32, Row)> = kept
             .iter()
             .map(|saved| (saved.place, restoring.row(saved, &mut table.texts)))
@@ -206,10 +207,16 @@ impl ProcessTable {
         let exists = |id: ProcessId| {
             table.rows.get(id.index).is_some() && table.rows.generation(id.index) == id.generation
         };
-        table.facts = FactTable::restored(facts, most, exists);
+        table.facts = FactTable::restored(facts, limits.facts, exists);
         table.counts.modules = table.rows.iter().map(|row| row.modules.len()).sum();
+        table.module_bytes = table.rows.iter().map(|row| row.modules.heap_bytes()).sum();
         table.make_room(NONE);
-        table.counts = Counts { modules: table.counts.modules, ..Counts::default() };
+        // Counts are those of this run, but for what it has no room for.
+        let Counts { evicted_live, evicted_dead, evicted_modules, modules, .. } = table.counts;
+        let left_out = u64::try_from(without_place).unwrap_or(u64::MAX);
+        let evicted_dead = evicted_dead + left_out;
+        table.counts =
+            Counts { evicted_live, evicted_dead, evicted_modules, modules, ..Counts::default() };
         table
     }
     /// Ties the rows of each pid, which lie behind one another, and has them found.

@@ -42,6 +42,9 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
+    /// Bytes of a place, with its share of what finds the chunks.
+    pub(crate) const PLACE: usize = size_of::<Place<T>>() + 1;
+
     #[inline]
     fn place(&self, index: u32) -> Option<&Place<T>> {
         let index = index as usize;

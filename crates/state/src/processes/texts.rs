@@ -10,6 +10,10 @@ use std::num::NonZeroU32;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::slab::{NONE, Slab};
+use crate::bytes::{of_entry, of_table};
+
+/// Bytes of a text beside what it says.
+pub(crate) const TEXT_BYTES: usize = Slab::<Kept>::PLACE + of_entry(size_of::<u32>());
 
 /// Names a kept text; four bytes, also as an `Option`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,12 +41,13 @@ pub(crate) struct Texts {
     by_text: HashTable<u32>,
     hasher: DefaultHashBuilder,
     bytes: usize,
+    len: usize,
 }
 
 impl Texts {
     /// Keeps a text, which has one user more now.
     pub(crate) fn keep(&mut self, text: &str) -> TextId {
-        let Self { kept, by_text, hasher, bytes } = self;
+        let Self { kept, by_text, hasher, bytes, len } = self;
         let hash = hasher.hash_one(text);
         let is_it = |index: &u32| kept.get(*index).is_some_and(|kept| *kept.text == *text);
         if let Some(index) = by_text.find(hash, is_it).copied() {
@@ -52,6 +57,7 @@ impl Texts {
         }
         let index = kept.insert(Kept { text: text.into(), users: 1 });
         *bytes += text.len();
+        *len += 1;
         by_text.insert_unique(hash, index, |index| {
             kept.get(*index).map_or(0, |kept| hasher.hash_one(&*kept.text))
         });
@@ -72,6 +78,7 @@ impl Texts {
         }
         let hash = self.hasher.hash_one(&*kept.text);
         self.bytes -= kept.text.len();
+        self.len -= 1;
         if let Ok(entry) = self.by_text.find_entry(hash, |index| *index == id.index()) {
             entry.remove();
         }
@@ -86,12 +93,12 @@ impl Texts {
     }
     /// Bytes of memory, the texts with what finds them.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.bytes + self.kept.heap_bytes() + self.by_text.allocation_size()
+        let most = self.kept.end() as usize;
+        self.bytes + self.kept.heap_bytes() + of_table(most, size_of::<u32>())
     }
     /// How many texts there are.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.kept.iter().count()
+        self.len
     }
 }
 

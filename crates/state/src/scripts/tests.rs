@@ -18,7 +18,7 @@ impl Telling {
         let mut vocabulary = Vocabulary::default();
         let fields = ScriptFields::intern(&mut vocabulary.fields);
         let batch = EventBatch::new(Arc::new(vocabulary));
-        Self { fields, batch, scripts: Scripts::default() }
+        Self { fields, batch, scripts: Scripts::new(MOST) }
     }
     fn comes(&mut self, id: &str, number: u64, total: u64, text: &str) -> Option<String> {
         self.batch.clear();
@@ -66,16 +66,20 @@ fn scripts_without_end_take_a_bounded_room() {
     }
     assert_eq!(
         (telling.scripts.missing(), telling.scripts.evicted),
-        (MOST as u64, 3_000 - MOST as u64)
+        (MOST.entries as u64, 3_000 - MOST.entries as u64)
     );
     let part = "x".repeat(1 << 20);
     for number in 1..=100 {
         telling.comes("long", number, 200, &part);
     }
-    assert_eq!(telling.scripts.evicted, 3_000 - MOST as u64 + 2, "the long one, and one for it");
+    assert_eq!(
+        telling.scripts.evicted,
+        3_000 - MOST.entries as u64 + 2,
+        "the long one, and one for it"
+    );
     for script in 0..100 {
         telling.comes(&format!("large {script}"), 1, 2, &part);
-        assert!(telling.scripts.bytes <= BYTES);
+        assert!(telling.scripts.bytes <= MOST.bytes);
     }
     assert!(telling.scripts.evicted > 3_000);
 }

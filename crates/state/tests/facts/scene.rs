@@ -14,6 +14,7 @@ use etwatch_state::{Derivation, DerivedKind, Facts, Outline, Settings, State, Wa
 
 const FIELDS: &[&str] = &[
     "ProcessId",
+    "FileObject",
     "ParentProcessId",
     "Image",
     "CommandLine",
@@ -164,6 +165,11 @@ impl Scene {
         self.state = State::restore(self.settings, Arc::clone(&self.outline), saved);
         self.state.tell(self.wanted.clone());
         self.state.derive(self.derivation.clone());
+    }
+    /// The same, with another limit of memory.
+    pub(crate) fn restore_within(&mut self, memory: usize, saved: Saved) {
+        self.settings.memory = memory;
+        self.restore(saved);
     }
     /// The events that left, each with its time, what its host says of it, and all its fields; which input they
     /// are of is left out.

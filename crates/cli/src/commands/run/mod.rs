@@ -177,6 +177,7 @@ impl Run {
             batch: line.batch,
             enrich: line.enrich,
             state: line.state,
+            memory: line.memory,
             // What takes a moment takes longer in the time of events that pass faster.
             hold: Duration::from_millis(self.hold).mul_f64(pace.max(1.0)),
             pace,

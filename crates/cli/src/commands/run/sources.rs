@@ -16,6 +16,7 @@ use etwatch_event::clock::SystemClock;
 
 use super::shown;
 use crate::commands::{FAILED, USAGE};
+use crate::size::{parse_age, parse_size};
 
 /// Where events come from; flags of a command.
 #[derive(Debug, clap::Args)]
@@ -68,30 +69,6 @@ impl RecordFlags {
         let recorder = Recorder::open(folder, limits);
         recorder.map(Some).map_err(|error| (USAGE, format!("{}: {error}", shown(folder))))
     }
-}
-
-/// A number with a unit behind it, of which the units are given with how many they are.
-fn parse_with_unit(text: &str, units: &[(char, u64)]) -> Option<u64> {
-    let unit = text
-        .chars()
-        .last()
-        .and_then(|last| units.iter().find(|(unit, _)| unit.eq_ignore_ascii_case(&last)).copied());
-    let (number, times) = match unit {
-        Some((unit, times)) => (text.strip_suffix([unit, unit.to_ascii_lowercase()])?, times),
-        None => (text, 1),
-    };
-    number.parse::<u64>().ok()?.checked_mul(times).filter(|number| *number > 0)
-}
-
-fn parse_size(text: &str) -> Result<u64, String> {
-    let units = [('K', 1 << 10), ('M', 1 << 20), ('G', 1 << 30), ('T', 1 << 40)];
-    parse_with_unit(text, &units).ok_or_else(|| "not a size; write 500M or 2G".to_owned())
-}
-
-fn parse_age(text: &str) -> Result<Duration, String> {
-    let units = [('S', 1), ('M', 60), ('H', 3_600), ('D', 86_400)];
-    let seconds = parse_with_unit(text, &units);
-    seconds.map(Duration::from_secs).ok_or_else(|| "not an age; write 12h or 7d".to_owned())
 }
 
 /// How fast a recording is delivered.
