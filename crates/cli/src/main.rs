@@ -24,8 +24,7 @@
 //! | 2 | wrong usage: flags, configuration, rules folder |
 //! | 3 | some input could not be read; the rest was |
 //! | 4 | nothing was tested, or read; `doctor` could not decide a check |
-//! | 7 | another run uses the same state or recordings |
-//! | 5, 7, 8, 9 | `service`: a right is missing; something is in the way; there is no such service; a setting is wrong |
+//! | 5, 6, 7, 8, 9 | `run`, `service`: a right is missing; no room; another has it; there is no such thing; a setting is wrong |
 //! | 130 | ended at once by a second Ctrl-C |
 #![forbid(unsafe_code)]
 

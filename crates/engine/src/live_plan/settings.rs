@@ -61,7 +61,7 @@ fn session(here: &Here<'_>, picks: &Picks, role: SessionRole) -> Option<SessionS
         return None;
     }
     let changes = here.changes.buffers.get(&role).copied().unwrap_or_default();
-    let mut buffers = row.buffers();
+    let mut buffers = role.buffers();
     changes.apply(&mut buffers);
     let of_noisy = |all: &[_]| if role == SessionRole::Noisy { all.to_vec() } else { Vec::new() };
     Some(SessionSettings {

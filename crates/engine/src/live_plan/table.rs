@@ -1,8 +1,8 @@
 //! What a running Windows can be asked for: `live.yaml`, read strictly.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
+use etwatch_capture::etw::defaults;
 use etwatch_capture::live::Buffers;
 use etwatch_event::{Activity, Guid};
 use serde::{Deserialize, Serialize};
@@ -64,6 +64,15 @@ impl SessionRole {
     /// All of them, in the order in which they are started.
     pub const ALL: [Self; 3] = [Self::System, Self::Lifecycle, Self::Noisy];
 
+    /// Its buffers, unless the configuration says otherwise.
+    #[must_use]
+    pub fn buffers(self) -> Buffers {
+        match self {
+            Self::System | Self::Lifecycle => defaults::LIFECYCLE,
+            Self::Noisy => defaults::NOISY,
+        }
+    }
+
     /// The word for it, in the table and in the configuration.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -81,26 +90,8 @@ impl SessionRole {
 pub struct SessionRow {
     /// Its name.
     pub name: String,
-    /// Kilobytes of a buffer.
-    pub kilobytes: u32,
-    /// Buffers at least.
-    pub minimum: u32,
-    /// Buffers at most.
-    pub maximum: u32,
-    /// After which time a buffer is handed on.
-    pub flush_milliseconds: u64,
     /// Whether its records may be dropped under overload.
     pub may_drop: bool,
-}
-
-impl SessionRow {
-    /// Its buffers.
-    #[must_use]
-    pub fn buffers(&self) -> Buffers {
-        let flush = Duration::from_millis(self.flush_milliseconds);
-        let Self { kilobytes, minimum, maximum, .. } = *self;
-        Buffers { kilobytes, minimum, maximum, flush }
-    }
 }
 
 /// A GUID as text.

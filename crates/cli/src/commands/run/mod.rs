@@ -43,8 +43,8 @@ bad is named, and its last good version goes on. Ctrl-C ends the run: sessions a
 the summary is printed; a second one ends it at once.
 
 Exit status: 0 done; 1 alerts could not be delivered, or a fault; 2 wrong usage, or no live events here; 3 some
-input could not be read, or events were dropped; 4 nothing was tested (--allow-empty makes that 0); 7 another run
-uses the same state or recordings; 130 ended at once.")]
+input could not be read, or events were dropped; 4 nothing was tested (--allow-empty makes that 0); 5, 6, 8, 9 Windows
+refuses (docs/windows.md); 7 another run uses the same state, recordings or host folder; 130 ended at once.")]
 pub(crate) struct Run {
     #[command(flatten)]
     line: LineFlags,
