@@ -6,6 +6,7 @@
 //! | `usage` | exit status, configuration, help |
 //! | `printed` | what is printed, for people and for programs |
 //! | `outputs` | streams and files that are written |
+//! | `paths` | Windows' ways to write a path |
 //! | `rule_tests` | `etwatch test`: which tests there are, which rule each means, whether it passes |
 //! | `rule_test_outcomes` | how outcomes of tests are told |
 //! | `run` | `etwatch run` with simulated sessions |
@@ -24,6 +25,8 @@
 
 mod doctor;
 mod outputs;
+#[cfg(windows)]
+mod paths;
 mod printed;
 mod rule_test_outcomes;
 mod rule_tests;
