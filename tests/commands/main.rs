@@ -7,6 +7,7 @@
 //! | `usage` | exit status, configuration, help |
 //! | `printed` | what is printed, for people and for programs |
 //! | `outputs` | streams and files that are written |
+//! | `paths` | Windows' ways to write a path |
 //! | `rule_tests` | `etwatch test`: which tests there are, which rule each means, whether it passes |
 //! | `rule_test_outcomes` | how outcomes of tests are told |
 //! | `run` | `etwatch run` with simulated sessions |
@@ -26,6 +27,8 @@
 mod doctor;
 mod memory;
 mod outputs;
+#[cfg(windows)]
+mod paths;
 mod printed;
 mod rule_test_outcomes;
 mod rule_tests;

@@ -64,7 +64,8 @@ fn a_service_is_installed_started_stopped_and_taken_away() {
         display_name: "etwatch test".to_owned(),
         description: "Waits for its stop".to_owned(),
         executable: probe(),
-        arguments: vec![name.clone().into(), file.clone().into()],
+        // With another code than 0 Windows would start it again.
+        arguments: vec![name.clone().into(), file.clone().into(), "3".into()],
         account: ServiceAccount::System,
         starts_by_itself: false,
     };

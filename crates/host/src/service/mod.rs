@@ -6,7 +6,7 @@
 //! ```text
 //! run ─▶ dispatcher ─▶ Running ─▶ body…                     the thread of the service
 //!                         stop ─▶ on_stop, StopPending 1, 2, 3 … every second until body returns
-//!                                 Stopped, with what body returned as the exit code
+//!                                 Stopped, with what body returned as the exit code; after an order to stop with 0
 //! ```
 //!
 //! # Least rights
@@ -17,8 +17,9 @@
 //! own SID (`NT SERVICE\NAME`) is in the token, so that a folder of state can be for this service alone.
 //!
 //! # Restarts
-//! A service that ends by itself is started again after 5 s, then 30 s, then 2 min, for ever; after a day without a
-//! failure counting begins anew. Ending with an exit code other than 0 counts as a failure.
+//! A service that fails is started again after 5 s, then 30 s, then 2 min, for ever; after a day without a failure
+//! counting begins anew. Ending with an exit code other than 0 counts as a failure, so one that was told to stop ends
+//! with 0, whatever its body returned: else Windows would start it again.
 //!
 //! Where there is no Windows, all of it is [`ServiceError`] of the kind "not here".
 

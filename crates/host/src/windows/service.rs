@@ -6,8 +6,9 @@
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use windows_service::service::{
@@ -258,8 +259,11 @@ fn serve(_: Vec<OsString>) {
     let Some(Wanted { name, on_stop, body }) = wanted else { return };
     let (stopping, orders) = sync_channel(1);
     let on_stop = Mutex::new(on_stop);
+    let is_ordered = Arc::new(AtomicBool::new(false));
+    let ordered = Arc::clone(&is_ordered);
     let handler = move |control| match control {
         ServiceControl::Stop | ServiceControl::Shutdown => {
+            ordered.store(true, Ordering::SeqCst);
             (on_stop.lock().unwrap_or_else(PoisonError::into_inner))();
             // It may have been said before, or the body has returned and nobody listens any more.
             let _ = stopping.try_send(());
@@ -290,8 +294,13 @@ fn serve(_: Vec<OsString>) {
     let code = catch_unwind(AssertUnwindSafe(body)).unwrap_or(PANICKED);
     let _ = done.send(());
     let _ = beats.join();
-    let code =
-        if code == 0 { ServiceExitCode::NO_ERROR } else { ServiceExitCode::ServiceSpecific(code) };
+    // Any other code is a failure to Windows, after which it would start again what was to stop.
+    let code = match code {
+        code if code != 0 && !is_ordered.load(Ordering::SeqCst) => {
+            ServiceExitCode::ServiceSpecific(code)
+        }
+        _ => ServiceExitCode::NO_ERROR,
+    };
     tell(handle, State::Stopped, code, 0);
 }
 

@@ -24,6 +24,8 @@ use crate::{Arguments, own_log, terminal};
 
 /// How long starting and stopping are waited for.
 const WAIT: Duration = Duration::from_secs(30);
+/// How long it is looked on after a start: what can't begin, for want of rules or rights, has ended by then.
+const BEGINS: Duration = Duration::from_secs(2);
 /// Where a service says what it would say on a terminal, in its folder.
 const LOG: &str = "etwatch.log";
 
@@ -246,12 +248,20 @@ fn uninstall(name: &str) -> Result<u8, ServiceError> {
 }
 
 fn start(name: &str) -> Result<u8, ServiceError> {
-    let status = service::start(name, WAIT)?;
+    let mut status = service::start(name, WAIT)?;
+    if status.state == ServiceState::Running {
+        std::thread::sleep(BEGINS);
+        status = service::status(name)?;
+    }
     terminal::note(&line(name, status));
     // A command that is done at once has ended by now.
     let is_well = matches!(status.state, ServiceState::Running)
         || (status.state == ServiceState::Stopped && status.exit_code == 0);
-    Ok(if is_well { DONE } else { FAILED })
+    if is_well {
+        return Ok(DONE);
+    }
+    terminal::error(&format!("it does not run; {LOG} in its folder, or its own --log, says why"));
+    Ok(FAILED)
 }
 
 fn stop(name: &str) -> Result<u8, ServiceError> {
@@ -328,7 +338,11 @@ pub(crate) fn run_as_service(
         std::panic::set_hook(Box::new(|what| {
             terminal::error(&format!("a fault of etwatch: {what}"));
         }));
-        body().into()
+        let status = body();
+        if status != DONE {
+            terminal::note(&format!("ended with exit status {status}"));
+        }
+        status.into()
     };
     service::run(name, Box::new(stop::ask), Box::new(body))?;
     Ok(DONE)
