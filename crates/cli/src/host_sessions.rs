@@ -16,7 +16,8 @@ use etwatch_capture::etw::{
     Changed, Describer, EtwApi, EtwError, Manager, ManagerSettings, SessionReport, WantedSession,
 };
 use etwatch_capture::live::{
-    Capture, Feed, Flush, Flusher, ProcessImages, Refilter, Schemas, SessionSettings, TooManyImages,
+    Capture, Feed, Flush, Flusher, Intake, ProcessImages, Refilter, Schemas, SessionSettings,
+    TooManyImages,
 };
 use etwatch_engine::etw::SchemaStores;
 
@@ -109,6 +110,31 @@ impl HostSessions {
         &mut self,
         settings: &SessionSettings,
     ) -> Result<(SessionReport, Feed), HostSessionError> {
+        let (feed, running, intake) = self.capture(settings)?;
+        let wanted = WantedSession { settings: settings.clone(), receive: vec![Box::new(intake)] };
+        let report = self.manager.start(wanted)?;
+        self.takes(running)?;
+        Ok((report, feed))
+    }
+
+    /// Reads a session that somebody else has started; it is never changed or stopped.
+    ///
+    /// # Errors
+    /// [`HostSessionError`]: there is none with this name, or it may not be read.
+    pub(crate) fn attach(&mut self, name: &str) -> Result<Feed, HostSessionError> {
+        let settings =
+            SessionSettings { name: name.to_owned(), may_drop: true, ..SessionSettings::default() };
+        let (feed, running, intake) = self.capture(&settings)?;
+        self.manager.attach(name, vec![Box::new(intake)])?;
+        self.takes(running)?;
+        Ok(feed)
+    }
+
+    /// Both ends of a session to come.
+    fn capture(
+        &self,
+        settings: &SessionSettings,
+    ) -> Result<(Feed, Running, Intake), HostSessionError> {
         let capture = Capture::builder(settings)
             .session(self.started)
             .trace(Arc::clone(&self.trace))
@@ -117,12 +143,14 @@ impl HostSessions {
             .build()?;
         let Capture { intake, feed, flush } = capture;
         let refilter = intake.refilter();
-        let wanted = WantedSession { settings: settings.clone(), receive: vec![Box::new(intake)] };
-        let report = self.manager.start(wanted)?;
+        Ok((feed, Running { settings: settings.clone(), refilter, flush }, intake))
+    }
+
+    /// A session runs.
+    fn takes(&mut self, running: Running) -> io::Result<()> {
         self.started += 1;
-        self.running.push(Running { settings: settings.clone(), refilter, flush });
-        self.flush()?;
-        Ok((report, feed))
+        self.running.push(running);
+        self.flush()
     }
 
     /// Has the thread that hands on what is not full do so for the sessions that run now.

@@ -161,7 +161,13 @@ impl Run {
         let planned = Planning::new(parts.conditions.clone(), config.live_changes());
         let mut planning = planned.map_err(|message| (FAILED, message))?;
         let plan = planning.first(engine).map_err(usage)?;
-        let opened = host::open(parts, &plan, &mut planning, &self.sources.host_folder);
+        let opened = host::open(
+            parts,
+            &plan,
+            &mut planning,
+            &self.sources.host_folder,
+            &self.sources.attach,
+        );
         let Opened { feeds, notes } = opened
             .map_err(|error| (error.exit_status(), format!("{error}; {}", error.remedy())))?;
         if !self.line.quiet {

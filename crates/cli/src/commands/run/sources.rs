@@ -34,6 +34,9 @@ pub(super) struct SourceFlags {
     /// are dropped, as of a session of Windows
     #[arg(long, value_name = "N", requires = "source", hide = true)]
     rate: Option<NonZeroU32>,
+    /// Read this session, which somebody else has started, in place of our own; may be repeated
+    #[arg(long, value_name = "SESSION", conflicts_with = "source")]
+    pub(super) attach: Vec<String>,
     /// Where the lock of this host's sessions and the bookmarks of its channels are kept
     #[arg(long, value_name = "DIR", default_value = "etwatch-state", conflicts_with = "source")]
     pub(super) host_folder: PathBuf,

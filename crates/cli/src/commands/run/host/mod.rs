@@ -30,6 +30,7 @@ use etwatch_event::Clock;
 
 use crate::host_sessions::HostSessionError;
 pub(super) use planning::Planning;
+use sessions::Wanted;
 
 /// Plans that may wait for a feed to take them; then whoever loads rules waits.
 const PLANS: usize = 4;
@@ -99,7 +100,8 @@ pub(super) struct Opened {
 }
 
 /// Starts what the first plan of `planning` asks for, and has it changed by those that follow; `folder` is for the
-/// lock that says that no other etwatch runs, and for bookmarks.
+/// lock that says that no other etwatch runs, and for bookmarks. With names in `attach`, those sessions are read, as
+/// somebody else has set them up, and none is started.
 ///
 /// # Errors
 /// [`HostSessionError`]; nothing of it runs on.
@@ -108,12 +110,16 @@ pub(super) fn open(
     plan: &LivePlan,
     planning: &mut Planning,
     folder: &Path,
+    attach: &[String],
 ) -> Result<Opened, HostSessionError> {
     let HostParts { api, log, trace, clock, .. } = parts;
     let (to_sessions, plans) = sync_channel(PLANS);
+    let wanted = if attach.is_empty() { Wanted::Own(plan) } else { Wanted::Attached(attach) };
     let (sessions, mut feeds, notes) =
-        sessions::start(&api, trace, plan, folder, plans, Arc::clone(&clock))?;
-    planning.tell_sessions(to_sessions);
+        sessions::start(&api, trace, wanted, folder, plans, Arc::clone(&clock))?;
+    if attach.is_empty() {
+        planning.tell_sessions(to_sessions);
+    }
     if let Some(log) = log {
         let (to_channels, plans) = sync_channel(PLANS);
         feeds.push(Box::new(channels::open(log, &plan.channels, folder, plans, clock)));

@@ -12,9 +12,7 @@ use std::time::Duration;
 use etwatch_alert::telemetry::Tampering;
 use etwatch_capture::SourceError;
 use etwatch_capture::etl::Trace;
-use etwatch_capture::etw::{
-    Change, ChangeKind, EtwApi, ManagerSettings, SessionLosses, SessionReport,
-};
+use etwatch_capture::etw::{Change, ChangeKind, EtwApi, ManagerSettings, SessionLosses};
 use etwatch_capture::live::{self, Counters, SessionSettings, Unseen};
 use etwatch_engine::run::{Next, SessionFeed};
 use etwatch_engine::{Feed, LivePlan};
@@ -59,6 +57,15 @@ pub(super) struct Sessions {
     out: VecDeque<Next>,
 }
 
+/// Which sessions are read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wanted<'w> {
+    /// Those of a plan, which are ours.
+    Own(&'w LivePlan),
+    /// Those of somebody else with these names.
+    Attached(&'w [String]),
+}
+
 /// The sessions, the feeds of their records, and what somebody should know.
 type Started = (Sessions, Vec<Box<dyn Feed>>, Vec<String>);
 
@@ -69,32 +76,40 @@ type Started = (Sessions, Vec<Box<dyn Feed>>, Vec<String>);
 pub(super) fn start(
     api: &Arc<dyn EtwApi>,
     trace: Trace,
-    plan: &LivePlan,
+    wanted: Wanted<'_>,
     folder: &Path,
     plans: Receiver<Vec<SessionSettings>>,
     clock: Arc<dyn Clock>,
 ) -> Result<Started, HostSessionError> {
+    let own = if let Wanted::Own(plan) = wanted { plan.sessions.as_slice() } else { &[] };
     let settings = ManagerSettings::of(folder.join("sessions"));
-    let sessions = HostSessions::new(api, settings, trace, &plan.sessions)?;
+    let sessions = HostSessions::new(api, settings, trace, own)?;
     let (out, next) = (VecDeque::new(), Duration::ZERO);
     let mut all = Sessions { sessions: Some(sessions), plans, lost: Vec::new(), clock, next, out };
     let (mut feeds, mut notes) = (Vec::new(), Vec::new());
-    for settings in &plan.sessions {
+    for settings in own {
         let Some(sessions) = &mut all.sessions else { break };
         let (report, feed) = sessions.start(settings)?;
         notes.extend(report.notes.iter().map(|note| format!("session {}: {note}", report.name)));
-        feeds.push(all.feed(report, feed));
+        feeds.push(all.feed(report.name, feed));
+    }
+    if let (Wanted::Attached(names), Some(sessions)) = (wanted, &mut all.sessions) {
+        let attached: Result<Vec<_>, HostSessionError> =
+            names.iter().map(|name| Ok((name.clone(), sessions.attach(name)?))).collect();
+        for (name, feed) in attached? {
+            feeds.push(all.feed(name, feed));
+        }
     }
     Ok((all, feeds, notes))
 }
 
 impl Sessions {
     /// The records of a session that was started. They end when it is stopped.
-    fn feed(&mut self, report: SessionReport, feed: live::Feed) -> Box<dyn Feed> {
-        let session = report.name.clone();
+    fn feed(&mut self, session: String, feed: live::Feed) -> Box<dyn Feed> {
         let counters = Arc::clone(feed.counters());
-        self.lost.push(Lost { session, counters, counted: SessionLosses::default() });
-        Box::new(SessionFeed::new(report.name, feed, Box::new(|| {})))
+        let counted = SessionLosses::default();
+        self.lost.push(Lost { session: session.clone(), counters, counted });
+        Box::new(SessionFeed::new(session, feed, Box::new(|| {})))
     }
 
     fn look(&mut self, now: Duration) {
@@ -136,7 +151,7 @@ impl Sessions {
         for (report, feed) in started {
             let name = &report.name;
             report.notes.iter().for_each(|note| terminal::note(&format!("session {name}: {note}")));
-            let feed = self.feed(report, feed);
+            let feed = self.feed(report.name, feed);
             self.out.push_back(Next::Feed(feed));
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use etwatch_capture::Limits;
 use etwatch_capture::etl::Trace;
+use etwatch_capture::etw::api::SYSTEM_LOGGER_MODE;
 use etwatch_capture::etw::fake::FakeMachine;
 use etwatch_capture::etw::{EtwApi as _, FakeEtw};
 use etwatch_capture::eventlog::fake::FakeEventLog;
@@ -216,6 +217,30 @@ fn a_second_run_is_refused_and_a_refusal_leaves_nothing_behind() {
         assert_eq!(run.join().unwrap().unwrap(), DONE);
     });
     assert_eq!(scene.sessions(), Vec::<String>::new());
+}
+
+#[test]
+fn a_session_of_somebody_else_is_read_and_left_alone() {
+    let scene = Scene::new(registered());
+    scene.rule("started", "category: process_creation, product: windows", "Image|endswith: .exe");
+    scene.etw.occupy("theirs", SYSTEM_LOGGER_MODE);
+    let stop = StopFlag::default();
+    let (status, message) = scene.run(&stop, &["--attach", "nobodys"]).unwrap_err();
+    assert!(status == 8 && message.contains("nobodys"), "{status} {message}");
+    std::thread::scope(|scope| {
+        let _ending = Ending(&stop);
+        let run = scope.spawn(|| scene.run(&stop, &["--attach", "theirs"]));
+        let recording = fixture("defense-evasion/injection-after-image-load.etl");
+        wait_until("an alert", || {
+            for record in recording.records() {
+                scene.etw.deliver("theirs", &record);
+            }
+            !scene.written("rule").is_empty()
+        });
+        stop.stop();
+        assert_eq!(run.join().unwrap().unwrap(), DONE);
+    });
+    assert_eq!(scene.sessions(), ["theirs"]);
 }
 
 #[test]
