@@ -33,7 +33,7 @@ pub(crate) fn event_log() -> Result<Box<dyn EventLog>, String> {
         Err(error) => Err(error.to_string()),
     };
     #[cfg(not(windows))]
-    Err("only Windows has an event log".to_owned())
+    Err("an event log needs Windows".to_owned())
 }
 
 /// What a plan goes by; `log` tells which channels there are. `None` if this is no Windows.
