@@ -49,8 +49,8 @@ mod tests;
 mod told;
 
 pub use entry::MOST;
-pub(crate) use kept::FactTable;
 pub(crate) use kept::ENTRY_BYTES;
+pub(crate) use kept::FactTable;
 pub use kept::{FactLimits, MOST_BYTES};
 pub use named::Facts;
 pub use places::{PROTECTED, SENSITIVE, USER_WRITABLE};
