@@ -39,7 +39,10 @@ fn start(table: &mut ProcessTable, number: u32, pid: u32, command_line: &str) {
 }
 
 fn table(processes: u32) -> ProcessTable {
-    let mut table = ProcessTable::new("ws-1", Limits { modules: 4 << 20, module_bytes: usize::MAX, ..Limits::default() });
+    let mut table = ProcessTable::new(
+        "ws-1",
+        Limits { modules: 4 << 20, module_bytes: usize::MAX, ..Limits::default() },
+    );
     for number in 0..processes {
         let command_line = format!("cmd.exe /c task {number:0100}");
         start(&mut table, number, pid(number), &command_line);

@@ -69,7 +69,10 @@ fn evicted(summary: &str) -> Vec<String> {
     let number = |table: &Value, what: &str| table[what].as_u64().unwrap();
     let sum = |what| tables.values().map(|table| number(table, what)).sum::<u64>();
     assert!(sum("bytes") <= LIMIT && sum("limit") <= LIMIT, "{memory}");
-    assert!(tables.values().all(|table| number(table, "bytes") <= number(table, "limit")), "{memory}");
+    assert!(
+        tables.values().all(|table| number(table, "bytes") <= number(table, "limit")),
+        "{memory}"
+    );
     let gone = tables.iter().filter(|(_, table)| number(table, "evicted") > 0);
     gone.map(|(name, _)| name.clone()).collect()
 }

@@ -4,13 +4,13 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
+use crate::size;
 use anstyle::{AnsiColor, Style};
 use etwatch_alert::pretty::{escape, harmless, level_style};
 use etwatch_capture::source::Location;
 use etwatch_engine::{Observer, Progress, Report};
 use etwatch_event::{Ledger, ProviderCounts};
 use etwatch_rules::Level;
-use crate::size;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Log sources shown in the summary; `--summary` has all.

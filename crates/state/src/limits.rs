@@ -137,12 +137,7 @@ const GROWTH: usize = 2;
 
 /// The shares of all tables.
 pub const SHARES: [Share; 14] = [
-    share(
-        Table::Processes,
-        "rows",
-        40,
-        (PROCESSES.live + PROCESSES.dead) * ROW_BYTES,
-    ),
+    share(Table::Processes, "rows", 40, (PROCESSES.live + PROCESSES.dead) * ROW_BYTES),
     share(
         Table::Processes,
         "texts",
@@ -154,21 +149,13 @@ pub const SHARES: [Share; 14] = [
         Table::ProcessFacts,
         "",
         8,
-        FACTS.processes * facts::ENTRY_BYTES + FACTS.bytes + FACTS.names * processes::texts::TEXT_BYTES,
+        FACTS.processes * facts::ENTRY_BYTES
+            + FACTS.bytes
+            + FACTS.names * processes::texts::TEXT_BYTES,
     ),
     share(Table::Names, "", 8, names::Limits::BUILT_IN.bytes()),
-    share(
-        Table::Waiting,
-        "",
-        4,
-        WAITING.entries * merge::EVENT_BYTES + GROWTH * WAITING.bytes,
-    ),
-    share(
-        Table::Flows,
-        "",
-        5,
-        HOUR.bytes() + DAY.bytes() + who::MOST.of(PROCESS_BYTES),
-    ),
+    share(Table::Waiting, "", 4, WAITING.entries * merge::EVENT_BYTES + GROWTH * WAITING.bytes),
+    share(Table::Flows, "", 5, HOUR.bytes() + DAY.bytes() + who::MOST.of(PROCESS_BYTES)),
     share(Table::Connections, "", 2, connections::MOST.of(CONNECTION_BYTES)),
     share(Table::Beacons, "", 2, beacons::ROOM.of(beacons::ENDPOINT_BYTES) + beacons::ROOM.bytes),
     share(Table::FileFacts, "", 1, file_facts::MOST.of(file_facts::PATH_BYTES)),

@@ -116,9 +116,8 @@ impl SavedHost {
         host.file_facts = FileFacts::restored(limits.file_facts, self.file_facts);
         host.accounts = Accounts::restored(limits.accounts, self.accounts);
         host.scripts = Scripts::restored(limits.scripts, self.scripts);
-        host.derived = self
-            .derived
-            .map(|derived| Box::new(Derived::restored(limits.derived, derived)));
+        host.derived =
+            self.derived.map(|derived| Box::new(Derived::restored(limits.derived, derived)));
         (self.name, host)
     }
 }

@@ -187,8 +187,7 @@ impl Derived {
         // An hour beyond the last of time would have no end.
         let number = saved.number.min(u64::MAX / HOUR);
         let (hour, day) = (saved.hour.into_iter().map(flow), saved.day.into_iter().map(flow));
-        derived.flows =
-            Flows::restored((limits.hour, limits.day), hour, day, number, saved.epoch);
+        derived.flows = Flows::restored((limits.hour, limits.day), hour, day, number, saved.epoch);
         drop(processes);
         derived.make_room();
         derived

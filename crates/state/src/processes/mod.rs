@@ -105,17 +105,17 @@ pub struct Limits {
 
 impl Limits {
     pub(crate) const BUILT_IN: Self = Self {
-            live: 131_072,
-            dead: 32_768,
-            modules: 1 << 20,
-            modules_of_process: 4_096,
-            module_bytes: 32 << 20,
-            text_count: 1 << 20,
-            texts: 128 << 20,
-            text: 32 << 10,
-            grace: Duration::from_secs(60),
-            facts: FactLimits::BUILT_IN,
-        };
+        live: 131_072,
+        dead: 32_768,
+        modules: 1 << 20,
+        modules_of_process: 4_096,
+        module_bytes: 32 << 20,
+        text_count: 1 << 20,
+        texts: 128 << 20,
+        text: 32 << 10,
+        grace: Duration::from_secs(60),
+        facts: FactLimits::BUILT_IN,
+    };
 }
 
 impl Default for Limits {

@@ -18,7 +18,8 @@ impl ProcessTable {
         }
         while self.module_bytes() > self.limits.module_bytes
             && (self.forget_modules(self.counts.modules / 4 * 3, keep) || self.forget_kernel())
-        {}
+        {
+        }
         while self.texts.bytes() > self.limits.texts || self.texts.len() > self.limits.text_count {
             let made = self.evict_dead(keep)
                 || self.forget_modules(self.counts.modules / 4 * 3, keep)

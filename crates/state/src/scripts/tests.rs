@@ -72,7 +72,11 @@ fn scripts_without_end_take_a_bounded_room() {
     for number in 1..=100 {
         telling.comes("long", number, 200, &part);
     }
-    assert_eq!(telling.scripts.evicted, 3_000 - MOST.entries as u64 + 2, "the long one, and one for it");
+    assert_eq!(
+        telling.scripts.evicted,
+        3_000 - MOST.entries as u64 + 2,
+        "the long one, and one for it"
+    );
     for script in 0..100 {
         telling.comes(&format!("large {script}"), 1, 2, &part);
         assert!(telling.scripts.bytes <= MOST.bytes);
