@@ -55,7 +55,7 @@ fn a_row_that_is_given_away_takes_its_facts_along() {
     assert_eq!(count(&table, third, Fact::Endpoints), 0);
     endpoint(&mut table.facts, third, 7);
     assert_eq!((count(&table, third, Fact::Endpoints), table.facts.len()), (1, 2));
-    assert_eq!(table.facts.since(Fact::Endpoints, table.get(third).unwrap()), at(4));
+    assert_eq!(table.facts.known(table.get(third).unwrap()).since(Fact::Endpoints), at(4));
     assert_eq!(table.facts.counts(), Default::default(), "nothing went for want of room");
 }
 
