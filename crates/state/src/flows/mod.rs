@@ -188,11 +188,10 @@ impl Flows {
     }
     /// Puts flows together, those of the day first if it has more; false if there are none that could be.
     pub(crate) fn put_together(&mut self) -> bool {
-        if self.day.flows.len() > self.hour.flows.len() {
-            self.day.put_together() || self.hour.put_together()
-        } else {
-            self.hour.put_together() || self.day.put_together()
-        }
+        let Self { hour, day, .. } = self;
+        let (more, less) =
+            if day.flows.len() > hour.flows.len() { (day, hour) } else { (hour, day) };
+        more.put_together() || less.put_together()
     }
 
     /// How often something was counted in a flow without an end of its own.
