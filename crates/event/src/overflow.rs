@@ -72,7 +72,8 @@ impl Overflow {
     }
 }
 
-/// Where in the list of the row being written each name stands; empty while the list is short.
+/// Where in the list of the row being written each name stands, but for the last ones, of which that was not noted yet;
+/// empty while the list is short.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     table: HashTable<usize>,
@@ -98,6 +99,10 @@ impl Places {
     ) -> Option<usize> {
         if row.len() < SEARCHED {
             return row.iter().position(|entry| texts.name(entry.name) == name);
+        }
+        let (noted, last) = row.split_at_checked(self.table.len())?;
+        if let Some(place) = last.iter().position(|entry| texts.name(entry.name) == name) {
+            return Some(noted.len() + place);
         }
         let is_it =
             |place: &usize| row.get(*place).is_some_and(|entry| texts.name(entry.name) == name);

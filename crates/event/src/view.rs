@@ -134,6 +134,15 @@ impl<'a> Event<'a> {
     pub fn in_slot(&self, slot: usize) -> FieldValues<'a> {
         self.of(self.cells.get(slot).unwrap_or(&Cell::Absent))
     }
+    /// Whether a field that has a number and no slot in the layout is one of these, be it present or taken away.
+    #[inline]
+    #[must_use]
+    pub fn has_beyond(&self, is_one: impl Fn(FieldId) -> bool) -> bool {
+        self.overflow.iter().any(|entry| match entry.name {
+            OverflowName::Known(id) => is_one(id),
+            _ => false,
+        })
+    }
     /// Calls `visit` for each field that is present, has a number and no slot in the layout.
     #[inline]
     pub fn each_beyond(&self, mut visit: impl FnMut(FieldId, FieldValues<'a>)) {

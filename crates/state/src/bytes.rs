@@ -11,7 +11,7 @@ pub(crate) const fn of_table(entries: usize, size: usize) -> usize {
         return 0;
     }
     let places = match entries {
-        ..4 => 4,
+        0..4 => 4,
         4..8 => 8,
         _ => (entries.saturating_mul(8) / 7).next_power_of_two(),
     };

@@ -57,6 +57,20 @@ impl EventBuilder<'_> {
     }
     /// Replaces all values of a field by these; without any, the field is taken away.
     pub fn set_all<'v>(&mut self, field: FieldId, values: impl IntoIterator<Item = Value<'v>>) {
+        let cell = self.run(values);
+        self.put(field, cell);
+    }
+    /// Gives a value to a field of which the event has nothing yet: nothing is searched for it.
+    pub fn set_new(&mut self, field: FieldId, value: Value<'_>) {
+        let cell = self.batch.arena.push(value);
+        self.put_new(field, cell);
+    }
+    /// The same with several values; without any, nothing is done.
+    pub fn set_all_new<'v>(&mut self, field: FieldId, values: impl IntoIterator<Item = Value<'v>>) {
+        let cell = self.run(values);
+        self.put_new(field, cell);
+    }
+    fn run<'v>(&mut self, values: impl IntoIterator<Item = Value<'v>>) -> Cell {
         let at = self.batch.many.len();
         for value in values {
             let cell = self.batch.arena.push(value);
@@ -74,7 +88,7 @@ impl EventBuilder<'_> {
             Cell::Many(_) => self.batch.many.resize(at + len.next_power_of_two(), Cell::Absent),
             _ => self.batch.many.truncate(at),
         }
-        self.put(field, cell);
+        cell
     }
     /// The same for the field in this slot of the layout; nothing is done if there is no such slot.
     #[inline]
@@ -192,6 +206,21 @@ impl EventBuilder<'_> {
             }
         } else if cell != Cell::Absent {
             self.push_overflow(OverflowName::Known(field), cell);
+        }
+    }
+    fn put_new(&mut self, field: FieldId, cell: Cell) {
+        match self.slot(field) {
+            Some(slot) => {
+                if let Some(place) = self.batch.cells.get_mut(slot) {
+                    *place = cell;
+                }
+            }
+            None if cell == Cell::Absent => {}
+            // Where it lies is noted when another one is added, see `Places`.
+            None => {
+                let name = OverflowName::Known(field);
+                self.batch.overflow.push(Overflow { name, value: cell });
+            }
         }
     }
     fn add(&mut self, field: FieldId, cell: Cell) {

@@ -81,6 +81,30 @@ pub(crate) struct FactTable {
     counts: FactCounts,
 }
 
+/// What is known of a process.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'t> {
+    pub(super) table: &'t FactTable,
+    pub(super) process: Process<'t>,
+    pub(super) entry: Option<&'t Entry>,
+    /// If it was told.
+    pub(super) started: Option<Timestamp>,
+    /// Since when all of it is counted that is kept for so long.
+    since: Timestamp,
+}
+
+impl Known<'_> {
+    /// Since when a fact is counted; unknown if it is not kept.
+    #[inline]
+    pub(super) fn since(&self, fact: Fact) -> Timestamp {
+        if !self.table.kept.has(fact) {
+            return Timestamp::UNKNOWN;
+        }
+        let kept = self.table.since.get(fact as usize).copied().unwrap_or_default();
+        kept.max(self.since)
+    }
+}
+
 impl FactTable {
     /// Nothing is counted yet.
     pub(crate) fn new(limits: FactLimits) -> Self {
@@ -145,6 +169,11 @@ impl FactTable {
     pub(crate) fn counts(&self) -> FactCounts {
         self.counts
     }
+    /// Adds what happened before.
+    pub(crate) fn add_counts(&mut self, before: FactCounts) {
+        self.counts.evicted += before.evicted;
+        self.counts.refused += before.refused;
+    }
     /// How many processes something is kept of.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
@@ -158,15 +187,13 @@ impl FactTable {
     pub(super) fn of(&self, process: ProcessId) -> Option<&Entry> {
         self.entries.get(self.place(process)?)
     }
-    /// Since when a fact of a process is counted; unknown if it is not kept.
-    pub(super) fn since(&self, fact: Fact, process: Process<'_>) -> Timestamp {
-        let kept = self.since.get(fact as usize).copied().unwrap_or_default();
-        if !self.kept.has(fact) {
-            return Timestamp::UNKNOWN;
-        }
-        let floor = self.of(process.id()).map_or(self.floor, |entry| entry.floor);
-        let started = process.started().filter(|_| process.start_was_seen());
-        kept.max(floor).max(started.unwrap_or_default())
+    /// What is known of a process, to be told.
+    pub(super) fn known<'t>(&'t self, process: Process<'t>) -> Known<'t> {
+        let entry = self.of(process.id());
+        let started = process.started();
+        let seen = started.filter(|_| process.start_was_seen()).unwrap_or_default();
+        let since = entry.map_or(self.floor, |entry| entry.floor).max(seen);
+        Known { table: self, process, entry, started, since }
     }
 
     /// Changes the entry of a process, which gets one if it has none.

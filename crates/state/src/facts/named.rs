@@ -9,14 +9,13 @@ use std::sync::Arc;
 use etwatch_event::batch::EventBuilder;
 use etwatch_event::{Event, FieldId, FieldTable, LogSourceSetId, Timestamp, Value};
 
-use super::kept::FactTable;
+use super::kept::{FactTable, Known};
 use super::table::{Fact, FactSet, Holder, TABLE};
 use crate::processes::Process;
 
 /// A fact that a rule names: its value, or since when it was counted.
 #[derive(Clone, Copy, Debug)]
 struct Wanted {
-    holder: Holder,
     fact: Fact,
     value: Option<FieldId>,
     since: Option<FieldId>,
@@ -25,7 +24,12 @@ struct Wanted {
 /// The facts that some rule names.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
+    /// Those of each holder behind one another, in the order of [`Holder::ALL`].
     wanted: Arc<[Wanted]>,
+    /// How many are of each.
+    counts: [usize; Holder::ALL.len()],
+    /// Which fields they are, by number.
+    fields: Arc<[bool]>,
     kept: FactSet,
     needed: Option<Arc<[bool]>>,
 }
@@ -36,24 +40,30 @@ impl Facts {
     #[must_use]
     pub fn named(fields: &FieldTable, needed: Option<Arc<[bool]>>) -> Self {
         let of = |holder: Holder| {
-            TABLE.iter().map(move |row| Wanted {
-                holder,
+            let wanted = TABLE.iter().map(move |row| Wanted {
                 fact: row.fact,
                 value: fields.id(&row.field(holder)),
                 since: fields.id(&row.since_field(holder)),
-            })
+            });
+            wanted.filter(|fact| fact.value.is_some() || fact.since.is_some())
         };
-        let all = Holder::ALL.into_iter().flat_map(of);
-        let wanted: Arc<[_]> =
-            all.filter(|fact| fact.value.is_some() || fact.since.is_some()).collect();
+        let wanted: Arc<[_]> = Holder::ALL.into_iter().flat_map(of).collect();
+        let counts = Holder::ALL.map(|holder| of(holder).count());
         let kept = wanted.iter().map(|fact| fact.fact).filter(|fact| fact.is_counted()).collect();
-        Self { wanted, kept, needed }
+        let ids = || wanted.iter().flat_map(|fact| [fact.value, fact.since]).flatten();
+        let end = ids().map(|field| field.index() + 1).max().unwrap_or(0);
+        let mut is_one = vec![false; end];
+        for place in ids().map(FieldId::index) {
+            if let Some(place) = is_one.get_mut(place) {
+                *place = true;
+            }
+        }
+        Self { wanted, counts, fields: is_one.into(), kept, needed }
     }
     /// How many fields are told.
     #[must_use]
     pub fn len(&self) -> usize {
-        let fields = self.wanted.iter().flat_map(|fact| [fact.value, fact.since]);
-        fields.flatten().count()
+        self.fields.iter().filter(|is_one| **is_one).count()
     }
     /// Whether no rule names any.
     #[must_use]
@@ -64,11 +74,22 @@ impl Facts {
     pub(crate) fn kept(&self) -> FactSet {
         self.kept
     }
+    fn of(&self, holder: Holder) -> &[Wanted] {
+        let (mut first, mut len) = (0, 0);
+        for (own, count) in Holder::ALL.into_iter().zip(self.counts) {
+            if own == holder {
+                len = count;
+                break;
+            }
+            first += count;
+        }
+        self.wanted.get(first..first + len).unwrap_or_default()
+    }
     /// Whether facts of one of these are told to events of a set of log sources.
     pub(crate) fn are_told(&self, holders: &[Holder], sources: LogSourceSetId) -> bool {
         let is_needed = |needed: &Arc<[bool]>| needed.get(sources.index()).copied().unwrap_or(true);
         self.needed.as_ref().is_none_or(is_needed)
-            && self.wanted.iter().any(|fact| holders.contains(&fact.holder))
+            && holders.iter().any(|holder| !self.of(*holder).is_empty())
     }
 
     /// Fills the facts of a process as they stand, but for fields that were recorded.
@@ -80,57 +101,85 @@ impl Facts {
         event: &Event<'_>,
         filled: &mut EventBuilder<'_>,
     ) {
-        let lacks = |field: &FieldId| !event.get(*field).is_present();
-        for wanted in self.wanted.iter().filter(|wanted| wanted.holder == holder) {
-            let fact = wanted.fact;
-            let since = match fact {
-                Fact::Age => process.started().unwrap_or_default(),
-                Fact::CreatorDiffers if process.creator_pid().is_some() => {
-                    process.started().unwrap_or_default()
-                }
-                Fact::CreatorDiffers => Timestamp::UNKNOWN,
-                _ => table.since(fact, process),
-            };
+        let all = self.of(holder);
+        if all.is_empty() {
+            return;
+        }
+        // Nearly no event has recorded one, and then none has to be searched for.
+        let is_one = |field: FieldId| self.fields.get(field.index()).copied().unwrap_or(false);
+        let is_new = !event.has_beyond(is_one);
+        let lacks = |field: &FieldId| match event.layout().slot(*field) {
+            Some(slot) => !event.in_slot(slot).is_present(),
+            None => is_new || !event.get(*field).is_present(),
+        };
+        let known = table.known(process);
+        for wanted in all {
+            let since = since(wanted.fact, &known);
             if !since.is_known() {
                 continue;
             }
             if let Some(field) = wanted.value.filter(lacks) {
-                tell_value(fact, field, process, table, event.time(), filled);
+                let mut place = Place { field, is_new, filled: &mut *filled };
+                tell_value(wanted.fact, &known, event.time(), &mut place);
             }
             if let Some(field) = wanted.since.filter(lacks) {
-                filled.set(field, Value::Text(Stamp::of(since).text()));
+                let mut place = Place { field, is_new, filled: &mut *filled };
+                place.set(Value::Text(Stamp::of(since).text()));
             }
         }
     }
 }
 
-fn tell_value(
-    fact: Fact,
+/// A field that is filled.
+struct Place<'f, 'b> {
     field: FieldId,
-    process: Process<'_>,
-    table: &FactTable,
-    time: Timestamp,
-    filled: &mut EventBuilder<'_>,
-) {
-    let entry = table.of(process.id());
+    /// Whether the event has nothing of it for sure.
+    is_new: bool,
+    filled: &'f mut EventBuilder<'b>,
+}
+
+impl Place<'_, '_> {
+    #[inline]
+    fn set(&mut self, value: Value<'_>) {
+        let Self { field, is_new, filled } = self;
+        if *is_new { filled.set_new(*field, value) } else { filled.set(*field, value) }
+    }
+    fn set_all<'v>(&mut self, values: impl Iterator<Item = Value<'v>>) {
+        let Self { field, is_new, filled } = self;
+        if *is_new { filled.set_all_new(*field, values) } else { filled.set_all(*field, values) }
+    }
+}
+
+fn since(fact: Fact, known: &Known<'_>) -> Timestamp {
+    match fact {
+        Fact::Age => known.started.unwrap_or_default(),
+        Fact::CreatorDiffers if known.process.creator_pid().is_some() => {
+            known.started.unwrap_or_default()
+        }
+        Fact::CreatorDiffers => Timestamp::UNKNOWN,
+        _ => known.since(fact),
+    }
+}
+
+fn tell_value(fact: Fact, known: &Known<'_>, time: Timestamp, place: &mut Place<'_, '_>) {
+    let Known { table, process, entry, started, .. } = *known;
     let mut digits = itoa::Buffer::new();
     match fact {
         Fact::Age => {
-            let age = time.since(process.started().unwrap_or(time));
-            filled.set(field, Value::Text(digits.format(age.as_secs())));
+            let age = time.since(started.unwrap_or(time));
+            place.set(Value::Text(digits.format(age.as_secs())));
         }
         Fact::CreatorDiffers if process.parent_pid().is_some() => {
-            let word = if process.is_spoofed() { "true" } else { "false" };
-            filled.set(field, Value::Text(word));
+            place.set(Value::Text(if process.is_spoofed() { "true" } else { "false" }));
         }
         Fact::CreatorDiffers => {}
         Fact::ImageNames => {
             let names = entry.map(|entry| entry.names.as_slice()).unwrap_or_default();
-            filled.set_all(field, names.iter().map(|name| Value::Text(table.names.get(*name))));
+            place.set_all(names.iter().map(|name| Value::Text(table.names.get(*name))));
         }
         _ => {
             let count = entry.map_or(0, |entry| entry.count(fact));
-            filled.set(field, Value::Text(digits.format(count)));
+            place.set(Value::Text(digits.format(count)));
         }
     }
 }

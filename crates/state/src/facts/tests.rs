@@ -55,7 +55,7 @@ fn a_row_that_is_given_away_takes_its_facts_along() {
     assert_eq!(count(&table, third, Fact::Endpoints), 0);
     endpoint(&mut table.facts, third, 7);
     assert_eq!((count(&table, third, Fact::Endpoints), table.facts.len()), (1, 2));
-    assert_eq!(table.facts.since(Fact::Endpoints, table.get(third).unwrap()), at(4));
+    assert_eq!(table.facts.known(table.get(third).unwrap()).since(Fact::Endpoints), at(4));
     assert_eq!(table.facts.counts(), Default::default(), "nothing went for want of room");
 }
 
@@ -90,7 +90,7 @@ fn for_want_of_room_the_process_with_most_is_forgotten_and_since_tells() {
     table.facts.follow(kept(), at(10));
     endpoint(&mut table.facts, other, 1);
     assert_eq!(count(&table, loud, Fact::Endpoints), 0);
-    let since = |process| table.facts.since(Fact::Endpoints, table.get(process).unwrap());
+    let since = |process| table.facts.known(table.get(process).unwrap()).since(Fact::Endpoints);
     assert_eq!((since(loud), since(other)), (at(10), at(9)));
     let left = quiet.iter().filter(|process| count(&table, **process, Fact::Endpoints) == 1);
     let (left, evicted) = (left.count() as u64, table.facts.counts().evicted);
@@ -107,9 +107,12 @@ fn a_fact_that_is_no_longer_named_is_forgotten() {
     table.facts.follow([Fact::Children].into_iter().collect(), at(3));
     assert_eq!((count(&table, process, Fact::Endpoints), table.facts.names.len()), (0, 0));
     assert!(table.facts.heap_bytes() < before);
-    assert_eq!(table.facts.since(Fact::Endpoints, table.get(process).unwrap()), Timestamp::UNKNOWN);
+    assert_eq!(
+        table.facts.known(table.get(process).unwrap()).since(Fact::Endpoints),
+        Timestamp::UNKNOWN
+    );
     table.facts.follow(kept(), at(5));
-    let since = |fact| table.facts.since(fact, table.get(process).unwrap());
+    let since = |fact| table.facts.known(table.get(process).unwrap()).since(fact);
     assert_eq!([since(Fact::Endpoints), since(Fact::Children)], [at(5), at(2)]);
 }
 

@@ -88,6 +88,12 @@ impl Contact {
         activity: Activity,
         fields: &DerivedFields,
     ) -> Option<Self> {
+        if !matches!(
+            activity,
+            Activity::Connection | Activity::Send | Activity::Receive | Activity::Disconnection
+        ) {
+            return None;
+        }
         let is_followed = event.origin().shape == Shape::Etw;
         let protocol = Protocol::of(event, fields.protocol);
         let initiated = initiated(event, fields.initiated);

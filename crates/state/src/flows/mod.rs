@@ -189,9 +189,9 @@ impl Flows {
     /// Puts flows together, those of the day first if it has more; false if there are none that could be.
     pub(crate) fn put_together(&mut self) -> bool {
         let Self { hour, day, .. } = self;
-        let (first, then) =
+        let (more, less) =
             if day.flows.len() > hour.flows.len() { (day, hour) } else { (hour, day) };
-        first.put_together() || then.put_together()
+        more.put_together() || less.put_together()
     }
 
     /// How often something was counted in a flow without an end of its own.

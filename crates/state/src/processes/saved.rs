@@ -181,6 +181,20 @@ impl ProcessTable {
 
     /// The table of a host, whose name is `host`, that goes on with what was kept.
     pub(crate) fn restored(host: &str, limits: Limits, saved: SavedProcesses) -> Self {
+        let table = Self::taken_up(host, limits, saved);
+        let counts = table.counts;
+        if counts.evicted_live + counts.evicted_dead + counts.evicted_modules == 0 {
+            return table;
+        }
+        // What had to go leaves its places behind: those that stay are taken up once more.
+        let mut again = Self::taken_up(host, limits, table.saved());
+        again.counts.evicted_live += counts.evicted_live;
+        again.counts.evicted_dead += counts.evicted_dead;
+        again.counts.evicted_modules += counts.evicted_modules;
+        again.facts.add_counts(table.facts.counts());
+        again
+    }
+    fn taken_up(host: &str, limits: Limits, saved: SavedProcesses) -> Self {
         let mut table = Self::new(host, limits);
         let SavedProcesses { texts: names, places, rows, kernel, booted, facts } = saved;
         table.booted = booted;
