@@ -3,7 +3,10 @@
 //! - *updates*: matches of one rule, by one correlation of each kind, over 10,000 groups in turn, all known; the
 //!   goal is a million a second on one core. The same where each match begins a group and one has to go.
 //! - *growth*: the same matches with 10 to 10,000 correlations, of which one is about them: no more correlations
-//!   cost more than their matches do.
+//!   cost more than their matches do. The same where each match begins a group and one has to go; and where matches
+//!   are shared out among all correlations, so that the memory of all is gone through instead of that of one. What
+//!   loading leaves in memory scatters what comes later, so there are two controls beside each count: ten correlations
+//!   in the same memory, and a plain table that keeps times and texts for as many groups.
 //!
 //! Unit: matches. The contributions that are counted must be as many as were given.
 
@@ -14,9 +17,11 @@
     reason = "a benchmark that fails must stop"
 )]
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use etwatch_correlate::{Correlator, Evidence, Limits, Plan, Templates};
 use etwatch_event::{
     Attribution, EventBatch, FieldId, LayoutId, LogSourceSetId, Timestamp, Value, Vocabulary,
@@ -91,16 +96,43 @@ impl Bench {
 
     /// A pass over all events, which match the first rule and are later than those of the pass before.
     fn pass(&mut self, correlator: &mut Correlator) {
-        let rule = RuleIndex::from_index(0).unwrap();
+        self.pass_over(1, correlator);
+    }
+
+    /// The same, where events match one of the first rules in turn.
+    fn pass_over(&mut self, rules: usize, correlator: &mut Correlator) {
         let mut found = Vec::new();
         for index in 0..EVENTS {
             self.now += STEP;
             self.events.set_time(index, Timestamp::from_filetime(self.now));
         }
-        for event in self.events.iter() {
+        for (number, event) in self.events.iter().enumerate() {
+            let rule = RuleIndex::from_index(number % rules).unwrap();
             correlator.take(&event, &[(rule, self.evidence.clone())], &mut found);
         }
         assert!(found.is_empty());
+    }
+}
+
+/// The least that could be remembered: by the name of the user when, and what is told, for an hour.
+#[derive(Default)]
+struct Table(HashMap<String, VecDeque<(u64, Box<str>)>>);
+
+impl Table {
+    fn pass(&mut self, bench: &mut Bench, user: FieldId) {
+        let own = "x".repeat(60);
+        for event in bench.events.iter() {
+            bench.now += STEP;
+            let name = event.text(user).unwrap_or_default();
+            let kept = match self.0.get_mut(name) {
+                Some(kept) => kept,
+                None => self.0.entry(name.to_owned()).or_default(),
+            };
+            while kept.front().is_some_and(|(time, _)| time + 36_000 * STEP < bench.now) {
+                kept.pop_front();
+            }
+            kept.push_back((bench.now, own.as_str().into()));
+        }
     }
 }
 
@@ -122,6 +154,7 @@ fn updates(c: &mut Criterion) {
     }
     let mut bench = Bench::new(2, [KINDS[4].1.to_owned()].into_iter());
     let mut correlator = bench.correlator(Limits { groups: EVENTS / 4, ..Limits::default() });
+    bench.pass(&mut correlator);
     group.bench_function("temporal_ordered, a flood of new groups", |b| {
         b.iter(|| bench.pass(&mut correlator));
     });
@@ -129,17 +162,50 @@ fn updates(c: &mut Criterion) {
     group.finish();
 }
 
+/// One correlation a rule.
+fn counts(count: usize) -> Bench {
+    let body = |number| format!("type: event_count, rules: [r{number}], condition: {{gte: 1000}}");
+    Bench::new(count, (0..count).map(body))
+}
+
+/// What the same matches cost in the memory that loading has left, whatever the number of correlations.
+fn controls(group: &mut BenchmarkGroup<'_, WallTime>, count: usize) {
+    let mut few = counts(10);
+    let mut correlator = few.correlator(Limits::default());
+    few.pass(&mut correlator);
+    group.bench_function(format!("10 correlations beside {count}"), |b| {
+        b.iter(|| few.pass(&mut correlator));
+    });
+    drop(correlator);
+    let (mut table, user) = (Table::default(), few.events.vocabulary().fields.id("u").unwrap());
+    table.pass(&mut few, user);
+    group.bench_function(format!("a plain table beside {count} correlations"), |b| {
+        b.iter(|| table.pass(&mut few, user));
+    });
+    assert_eq!(table.0.len(), EVENTS);
+}
+
 fn growth(c: &mut Criterion) {
     let mut group = c.benchmark_group("growth");
     group.throughput(Throughput::Elements(EVENTS as u64));
     for count in [10, 100, 1_000, 10_000] {
-        let body =
-            |number| format!("type: event_count, rules: [r{number}], condition: {{gte: 1000}}");
-        let mut bench = Bench::new(count, (0..count).map(body));
+        let mut bench = counts(count);
+        controls(&mut group, count);
         let mut correlator = bench.correlator(Limits::default());
         bench.pass(&mut correlator);
         group.bench_function(format!("{count} correlations"), |b| {
             b.iter(|| bench.pass(&mut correlator));
+        });
+        let mut correlator = bench.correlator(Limits { groups: EVENTS / 4, ..Limits::default() });
+        bench.pass(&mut correlator);
+        group.bench_function(format!("{count} correlations, a flood of new groups"), |b| {
+            b.iter(|| bench.pass(&mut correlator));
+        });
+        assert!(correlator.counts().evicted > 0);
+        let mut correlator = bench.correlator(Limits::default());
+        bench.pass_over(count, &mut correlator);
+        group.bench_function(format!("{count} correlations, matches of all in turn"), |b| {
+            b.iter(|| bench.pass_over(count, &mut correlator));
         });
     }
     group.finish();

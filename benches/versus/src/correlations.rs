@@ -1,14 +1,17 @@
 //! Correlations: the same rules over the same matches, in turn.
 //!
 //! Matches are found beforehand, so that what is timed is correlating alone: on one thread, for either. rsigma keeps
-//! nothing of the events (its default) or when they came, etwatch what alerts tell of them. Time goes by whole seconds, as rsigma takes
-//! it, ten events a second; 10,000 users take turns at random, so that each has about four events within the
-//! timespan. An alert of etwatch is a group whose condition begins to hold; rsigma tells each event for which it does.
-//! So the two agree if each alert of etwatch is one of rsigma's, and all others of rsigma's are of groups that etwatch
-//! has told of within the timespan. What is left is counted, for three kinds of events: as they are, with some users
-//! spelt in capitals now and then, and with some events without a user.
+//! nothing of the events (its default) or when they came, etwatch what alerts tell of them. Time goes by whole
+//! seconds, as rsigma takes it, ten events a second; 10,000 users take turns at random, so that each has about four
+//! events within the timespan.
+//!
+//! An alert of etwatch is a group whose condition begins to hold; rsigma tells each event for which it does. So the two
+//! agree if each alert of etwatch is one of rsigma's, and all others of rsigma's are of groups that etwatch has told of
+//! within the timespan. What is left must have a reason that the events before it show ([`Windows::reason`]), for three
+//! kinds of events: as they are, with some users spelt in capitals now and then, and with some events without a user.
+//! A difference without a reason ends the program.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -194,22 +197,75 @@ impl Others {
 }
 
 /// Alerts of etwatch that rsigma does not have, and those of rsigma whose group etwatch has not told of.
-fn disagreements(plain: &[Plain], mine: &[Alert], others: &[Alert]) -> (usize, usize) {
+fn disagreements<'a>(
+    plain: &[Plain],
+    mine: &'a [Alert],
+    others: &'a [Alert],
+) -> (Vec<&'a Alert>, Vec<&'a Alert>) {
     let told: HashSet<&Alert> = others.iter().collect();
-    let alone = mine.iter().filter(|alert| !told.contains(alert)).count();
+    let alone = mine.iter().filter(|alert| !told.contains(alert)).collect();
     let own: HashSet<&Alert> = mine.iter().collect();
     let mut last: HashMap<&str, i64> = HashMap::new();
     let mut by_event = mine.iter().peekable();
-    let mut not_told = 0;
+    let mut not_told = Vec::new();
     for alert in others {
         while let Some((number, group)) = by_event.next_if(|(number, _)| *number <= alert.0) {
             last.insert(group, plain[*number].second);
         }
         let before = last.get(alert.1.as_str());
         let is_quiet = before.is_some_and(|before| plain[alert.0].second - before <= TIMESPAN);
-        not_told += usize::from(!own.contains(alert) && !is_quiet);
+        if !own.contains(alert) && !is_quiet {
+            not_told.push(alert);
+        }
     }
     (alone, not_told)
+}
+
+/// The events of each user, in small letters.
+struct Windows<'p> {
+    plain: &'p [Plain],
+    of_user: HashMap<String, Vec<usize>>,
+}
+
+impl<'p> Windows<'p> {
+    fn of(plain: &'p [Plain]) -> Self {
+        let mut of_user: HashMap<String, Vec<usize>> = HashMap::new();
+        for (number, one) in plain.iter().enumerate() {
+            let user = one.user.as_ref().map(|user| user.to_lowercase()).unwrap_or_default();
+            of_user.entry(user).or_default().push(number);
+        }
+        Self { plain, of_user }
+    }
+
+    /// Why one tells this and the other does not, if the events of its window show it.
+    fn reason(&self, kind: &str, (number, group): &Alert) -> Option<&'static str> {
+        if group.is_empty() {
+            return Some("without a user: a group for rsigma; here no part");
+        }
+        let now = self.plain[*number].second;
+        let of_user = self.of_user.get(group).map_or(&[][..], Vec::as_slice);
+        let up_to = of_user.iter().take_while(|other| *other <= number);
+        let window: Vec<&Plain> = up_to
+            .map(|other| &self.plain[*other])
+            .filter(|other| now - other.second <= TIMESPAN)
+            .collect();
+        let is_spelt_in_capitals =
+            |one: &&Plain| one.user.as_ref().is_some_and(|user| user.to_lowercase() != *user);
+        if window.iter().any(is_spelt_in_capitals) {
+            return Some("capitals: two groups for rsigma; here one");
+        }
+        let has = |is_a: bool| window.iter().any(|one| one.is_a == is_a);
+        if kind == "temporal" && !(has(true) && has(false)) {
+            return Some("one of the rules is enough for rsigma; here all must match");
+        }
+        let same_second = |one: &&Plain| {
+            one.is_a && window.iter().any(|other| !other.is_a && other.second == one.second)
+        };
+        if kind == "temporal_ordered" && window.iter().any(same_second) {
+            return Some("the same second: in order for rsigma; here the order of coming decides");
+        }
+        None
+    }
 }
 
 /// Prints speed and agreement for each kind of correlation.
@@ -255,17 +311,30 @@ pub fn table() {
     );
     for (name, kind) in KINDS {
         for twist in [Twist::None, Twist::Capitals, Twist::Missing] {
-            let events = plain(twist);
-            let mine = Mine::new(kind, &events).run();
-            let engine = Others::new(kind, &events);
-            let others = Others::alerts(&engine.run(engine.found.clone(), CorrelationEventMode::None));
-            let (alone, not_told) = disagreements(&events, &mine, &others);
-            let twist = format!("{twist:?}").to_lowercase();
-            println!(
-                "{name:18} {twist:10} {:>8} {:>8} {alone:>14} {not_told:>13}",
-                mine.len(),
-                others.len()
-            );
+            agreement(name, kind, twist);
         }
+    }
+}
+
+/// Prints what either tells that the other does not, and why.
+fn agreement(name: &str, kind: &str, twist: Twist) {
+    let events = plain(twist);
+    let mine = Mine::new(kind, &events).run();
+    let engine = Others::new(kind, &events);
+    let others = Others::alerts(&engine.run(engine.found.clone(), CorrelationEventMode::None));
+    assert!(!mine.is_empty() && !others.is_empty(), "{name}: nothing is compared");
+    let (alone, not_told) = disagreements(&events, &mine, &others);
+    let twist = format!("{twist:?}").to_lowercase();
+    let (both, few) = ((mine.len(), others.len()), (alone.len(), not_told.len()));
+    println!("{name:18} {twist:10} {:>8} {:>8} {:>14} {:>13}", both.0, both.1, few.0, few.1);
+    let windows = Windows::of(&events);
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for alert in alone.into_iter().chain(not_told) {
+        let reason = windows.reason(name, alert);
+        *reasons.entry(reason.unwrap_or_else(|| panic!("no reason for {alert:?}"))).or_default() +=
+            1;
+    }
+    for (reason, count) in reasons {
+        println!("    {count:>8} {reason}");
     }
 }
