@@ -20,8 +20,8 @@ use crate::answer::Answer;
 use crate::facts::{FileFacts, VersionInformation};
 use crate::record::FILE_FACTS;
 
-/// The event id of the record that says how long events wait.
-pub const FILE_FACTS_HOLD: u32 = 2;
+/// The event id of the record that says how long events wait; 2 and 3 are derived events.
+pub const FILE_FACTS_HOLD: u32 = 4;
 /// Units of UTF-16 of a path, at most.
 pub const MOST_PATH: usize = 4_096;
 /// Units of UTF-16 of any other text, at most.

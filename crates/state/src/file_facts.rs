@@ -13,7 +13,7 @@
 //! 9:00.055  answer: content 2        it was replaced in between
 //! ```
 //!
-//! In a live run all events wait, so the answers come in time. A recording of one says how long (`Hold`, event 2 of
+//! In a live run all events wait, so the answers come in time. A recording of one says how long (`Hold`, event 4 of
 //! provider `etwatch`), and in its replay those that lack what a rule asks for wait as long.
 //!
 //! Answers about one content are put together. An answer that the host could not tell hides what was known before;
@@ -39,8 +39,8 @@ use crate::limits::Room;
 pub(crate) use answer::AnswerFields;
 use answer::{Answer, Content};
 use fact::FileFact;
-pub use plan::{FileQuestion, NeededFacts};
 pub(crate) use plan::{FactPlan, given};
+pub use plan::{FileQuestion, NeededFacts};
 
 /// Paths that are remembered, and bytes of what is known of them, unless less is asked for; the one that was not asked
 /// about for longest goes first.
