@@ -1,6 +1,7 @@
 //! Streams and files: what comes by standard input, a reader that leaves, a disk that is full, and
 //! outputs that must not cost what is there.
 
+#[cfg(unix)]
 use std::process::{Command, Stdio};
 
 use serde_yaml::Value;

@@ -9,6 +9,7 @@ use crate::size;
 use anstyle::{AnsiColor, Style};
 use etwatch_alert::pretty::{escape, harmless, level_style};
 use etwatch_capture::source::Location;
+use etwatch_engine::run::FileCounts;
 use etwatch_engine::{Observer, Progress, Report};
 use etwatch_event::{Ledger, ProviderCounts};
 use etwatch_rules::Level;
@@ -219,9 +220,21 @@ pub(crate) fn summary(report: &Report, passed_over: u64) {
     };
     line("Rules", &format!("{} loaded{correlations}{refused}", report.rules.loaded));
     line("Memory", &memory(report));
+    if let Some(counts) = report.files.filter(|counts| counts.asked + counts.not_asked > 0) {
+        line("Files", &files(&counts));
+    }
     line("Alerts", &alerts(report));
     tell(&text);
     top_rules(report);
+}
+
+/// What the host was asked about files.
+fn files(counts: &FileCounts) -> String {
+    let FileCounts { asked, answered, from_cache, late, refused, failed, not_asked } = counts;
+    format!(
+        "{asked} asked about = {answered} answered + {late} late + {refused} refused + {failed} failed; \
+         {from_cache} known from before; {not_asked} not asked about"
+    )
 }
 
 /// How much was remembered at the end, and by which tables most.

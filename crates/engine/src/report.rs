@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::engine::EngineError;
 use crate::memory::Memory;
+use crate::run::files::FileCounts;
 use crate::saved::SavedError;
 
 /// Everything a run can say about itself when it has ended.
@@ -47,6 +48,8 @@ pub struct Report {
     pub damage: Vec<(String, Damage)>,
     /// What became of the state of earlier runs, if a file of it was named.
     pub state: Option<StateNote>,
+    /// Where questions about files went, if the host was asked any.
+    pub files: Option<FileCounts>,
     /// By sink, how many alerts it did not take, and what it said last.
     pub undelivered: BTreeMap<String, (u64, String)>,
 }
@@ -94,6 +97,8 @@ struct Summary<'a> {
     memory: &'a Memory,
     events: &'a BTreeMap<String, u64>,
     alerts: &'a BTreeMap<String, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<FileCounts>,
 }
 
 #[derive(Serialize)]
@@ -266,6 +271,7 @@ impl Report {
             memory: &self.memory,
             events: &self.events,
             alerts: &self.alerts,
+            files: self.files,
         };
         // Maps with text keys always have a JSON form.
         serde_json::to_string_pretty(&summary).unwrap_or_default() + "\n"

@@ -14,6 +14,12 @@
 use crate::time::Timestamp;
 use crate::value::Guid;
 
+/// The provider `etwatch`, of records that etwatch itself adds to the stream:
+/// `{c22ec38f-c0a8-480a-8852-b1342caa6bfb}`.
+pub const OWN_PROVIDER: Guid = Guid([
+    0x8f, 0xc3, 0x2e, 0xc2, 0xa8, 0xc0, 0x0a, 0x48, 0x88, 0x52, 0xb1, 0x34, 0x2c, 0xaa, 0x6b, 0xfb,
+]);
+
 /// Which of ETW's headers a record was written with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RawForm {

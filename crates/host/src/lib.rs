@@ -19,6 +19,7 @@
 //! | [`pe`] | images of programs: imports, exports, version | an image is looked into |
 //! | [`pool`] | [`FactsPool`], which asks on threads of its own | events must not wait |
 //! | [`answer`], [`record`] | [`Answer`], also as a record of the stream | a recording replays the same |
+//! | [`raw_record`] | the same as ETW would write it, for `.etl` files | what a live run asked is recorded |
 //! | [`service`] | services of Windows: to install one, to be one |
 //! | [`error`] | [`HostError`], why the host gave no answer | a look-up fails |
 #![cfg_attr(not(windows), forbid(unsafe_code))]
@@ -37,6 +38,7 @@ pub mod pe;
 pub mod pool;
 pub mod process;
 pub mod questions;
+pub mod raw_record;
 pub mod record;
 pub mod registry;
 pub mod replace;

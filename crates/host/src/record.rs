@@ -4,6 +4,8 @@
 //! the id [`FILE_FACTS`]; a replay reads it instead of asking. What is not there is left out rather than
 //! spelled `-`, since a file can really call its company `-`; `Answered` tells "none" from "not asked".
 //!
+//! A live run writes the same fields in the form of ETW ([`crate::raw_record`]).
+//!
 //! The memory of hosts (`etwatch-state`) reads it by these names; `tests/look_ups` shows that both agree.
 //!
 //! | field | holds |

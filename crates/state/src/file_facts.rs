@@ -13,6 +13,9 @@
 //! 9:00.055  answer: content 2        it was replaced in between
 //! ```
 //!
+//! In a live run all events wait, so the answers come in time. A recording of one says how long (`Hold`, event 4 of
+//! provider `etwatch`), and in its replay those that lack what a rule asks for wait as long.
+//!
 //! Answers about one content are put together. An answer that the host could not tell hides what was known before;
 //! one that came too late for its asker says nothing.
 //!
@@ -31,12 +34,13 @@ use lru::LruCache;
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::{of_listed, of_listed_entry};
+use crate::fields::number;
 use crate::limits::Room;
 pub(crate) use answer::AnswerFields;
 use answer::{Answer, Content};
 use fact::FileFact;
-pub use plan::NeededFacts;
 pub(crate) use plan::{FactPlan, given};
+pub use plan::{FileQuestion, NeededFacts};
 
 /// Paths that are remembered, and bytes of what is known of them, unless less is asked for; the one that was not asked
 /// about for longest goes first.
@@ -47,6 +51,9 @@ pub(crate) const PATH_BYTES: usize = of_listed_entry(PATH);
 const PATH: usize = size_of::<(Box<str>, Vec<Told>)>();
 /// Contents that are remembered of one path.
 const CONTENTS: usize = 4;
+/// Units of 100 ns in a millisecond, and for how long events wait at most: 10 s.
+const MILLISECOND: u64 = 10_000;
+const MOST_HOLD: u64 = 10_000 * MILLISECOND;
 /// Bytes of the texts of one answer, path included; one with more is not taken in.
 const ANSWER_BYTES: usize = 64 << 10;
 
@@ -72,6 +79,8 @@ pub(crate) struct FileFacts {
     lower: String,
     /// Of paths and what they lead to.
     bytes: usize,
+    /// How long an event waits for answers, in units of 100 ns.
+    pub(crate) hold: u64,
     /// Paths that were forgotten for want of room.
     pub(crate) evicted: u64,
     /// Answers that were not taken in: too long, or not of the form of one.
@@ -82,14 +91,19 @@ impl FileFacts {
     /// Nothing is known yet.
     pub(crate) fn new(room: Room) -> Self {
         let (lower, paths) = (String::new(), LruCache::unbounded());
-        Self { room, paths, lower, bytes: 0, evicted: 0, refused: 0 }
+        Self { room, paths, lower, bytes: 0, hold: 0, evicted: 0, refused: 0 }
     }
     /// Bytes of memory.
     pub(crate) fn heap_bytes(&self) -> usize {
         of_listed(self.paths.len(), PATH) + self.bytes
     }
-    /// Takes an answer. Allocates for it: there is one for each start and load at most.
+    /// Takes an answer, or how long events wait for answers. Allocates for an answer: there is one for each start
+    /// and load at most.
     pub(crate) fn take(&mut self, event: &Event<'_>, fields: &AnswerFields) {
+        if let Some(hold) = number(event, fields.hold) {
+            self.hold = hold.saturating_mul(MILLISECOND).min(MOST_HOLD);
+            return;
+        }
         let path = event.text(fields.path).filter(|path| path.len() <= ANSWER_BYTES);
         let answer = Answer::of(event, fields);
         let (Some(path), Some(answer)) = (path, answer) else {

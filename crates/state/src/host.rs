@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use etwatch_event::raw::OWN_PROVIDER;
 use etwatch_event::{Activity, Event, FieldId, Reason, Shape, Timestamp, Value};
 
 use crate::accounts::Accounts;
@@ -366,8 +367,13 @@ impl Host {
     }
 }
 
-/// Whether an event is an answer of the host: a record that etwatch wrote, which is of no channel, and not a program that
-/// calls its provider the same.
+/// Whether an event is an answer of the host: a record that etwatch wrote, which is of no channel, and of ETW has the GUID
+/// that no session asks for; and not one of a program that calls its provider the same.
 pub(crate) fn is_answer(event: &Event<'_>) -> bool {
-    event.origin().shape == Shape::Flat && !event.get(FieldId::CHANNEL).is_present()
+    let is_own = match event.origin().shape {
+        Shape::Flat => true,
+        Shape::Etw => guid(event, FieldId::PROVIDER_GUID) == Some(OWN_PROVIDER),
+        _ => false,
+    };
+    is_own && !event.get(FieldId::CHANNEL).is_present()
 }

@@ -60,7 +60,7 @@ mod threads;
 pub use derived::{Derivation, DerivedKind};
 pub use facts::Facts;
 pub use fields::Outline;
-pub use file_facts::NeededFacts;
+pub use file_facts::{FileQuestion, NeededFacts};
 pub use fill::Relation;
 pub use filled::{Filled, FilledFrom, filled};
 pub use merge::{Heads, Merge};

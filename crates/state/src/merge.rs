@@ -41,6 +41,18 @@ pub enum Patience {
     /// Older ones that may still come in a recording that need not be in order.
     InCase,
 }
+
+/// How long an event waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Waits {
+    /// Until then in any case: older ones, or what the host was asked, may still come.
+    pub for_turn: Timestamp,
+    /// Until then if it lacks its other half; otherwise the same.
+    pub until: Timestamp,
+    /// What for.
+    pub patience: Patience,
+}
+
 /// Rows of a segment.
 const SEGMENT: usize = 512;
 /// Empty segments that are kept to be used again.
@@ -53,8 +65,7 @@ pub struct Waiting {
     pub time: Timestamp,
     /// Which one it is; what came later has a higher number.
     pub number: u64,
-    until: Timestamp,
-    patience: Patience,
+    waits: Waits,
     segment: u64,
     row: usize,
 }
@@ -119,14 +130,14 @@ impl Merge {
     pub fn len(&self) -> usize {
         self.order.len()
     }
-    /// Takes a copy of an event, which waits until a time and goes behind those of its own; returns its number.
+    /// Takes a copy of an event, which waits as told and goes behind those of its own; returns its number.
     /// Its fields are numbered by `vocabulary`.
     pub fn push(
         &mut self,
         event: &Event<'_>,
         vocabulary: &Arc<Vocabulary>,
         time: Timestamp,
-        (until, patience): (Timestamp, Patience),
+        waits: Waits,
     ) -> u64 {
         let has_room = |segment: &Segment| {
             segment.events.len() < SEGMENT && Arc::ptr_eq(segment.events.vocabulary(), vocabulary)
@@ -144,7 +155,7 @@ impl Merge {
         self.bytes += segment.events.payload_bytes() - before;
         let row = segment.events.len() - 1;
         let number = self.came;
-        self.order.push(Reverse(Waiting { time, number, until, patience, segment: place, row }));
+        self.order.push(Reverse(Waiting { time, number, waits, segment: place, row }));
         number
     }
 
@@ -158,7 +169,7 @@ impl Merge {
         EventBatch::new(Arc::clone(vocabulary))
     }
 
-    /// The event with this number need not wait for anything more than its turn.
+    /// The event with this number has its other half: it waits for its turn alone.
     pub fn complete(&mut self, number: u64) {
         self.complete.insert(number);
     }
@@ -166,14 +177,18 @@ impl Merge {
     /// The first one, if it may go at `now`: look at it with [`Merge::event`], then call [`Merge::done`].
     pub fn next(&mut self, now: Timestamp) -> Option<Waiting> {
         let Reverse(head) = *self.order.peek()?;
-        let is_complete = !self.complete.is_empty() && self.complete.remove(&head.number);
-        if head.until > now && !is_complete {
-            let share = if head.patience == Patience::InCase { SHARE_IN_CASE } else { 1 };
+        let Waits { for_turn, until, patience } = head.waits;
+        let is_complete = !self.complete.is_empty() && self.complete.contains(&head.number);
+        if now < if is_complete { for_turn } else { until } {
+            let share = if patience == Patience::InCase { SHARE_IN_CASE } else { 1 };
             let Room { entries, bytes } = self.room;
             if self.order.len() <= entries / share && self.bytes <= bytes / share {
                 return None;
             }
-            self.hurried += u64::from(head.patience == Patience::Needed);
+            self.hurried += u64::from(patience == Patience::Needed);
+        }
+        if is_complete {
+            self.complete.remove(&head.number);
         }
         self.order.pop().map(|Reverse(head)| head)
     }

@@ -16,11 +16,11 @@ use etwatch_event::{
 use crate::derived::Derivation;
 use crate::facts::Facts;
 use crate::fields::Outline;
-use crate::file_facts::NeededFacts;
+use crate::file_facts::{FileQuestion, NeededFacts};
 use crate::host::Arrival;
 use crate::hosts::Hosts;
 use crate::limits::{Limits, Table};
-use crate::merge::{Merge, Patience, Waiting};
+use crate::merge::{Merge, Patience, Waiting, Waits};
 use crate::names::Found;
 use crate::passing::Seen;
 use crate::release::{Release, provider};
@@ -168,6 +168,13 @@ impl State {
         self.derivation = derivation;
     }
 
+    /// What the host is to be asked because of an event that is to be taken; see [`NeededFacts`].
+    #[must_use]
+    pub fn question<'e>(&self, event: &Event<'e>) -> Option<FileQuestion<'e>> {
+        let plan = self.outline.plans.of(event.layout_id())?;
+        plan.file.as_ref()?.question(event, &self.wanted.needed)
+    }
+
     /// Takes the next event. Those whose turn has come leave to the end of `out`; `ledger` is told what became
     /// of each record.
     pub fn take(&mut self, event: &Event<'_>, out: &mut EventBatch, ledger: &mut Ledger) {
@@ -193,6 +200,15 @@ impl State {
             Some(plan) if plan.role.activity == Activity::FileFacts => settings.hold,
             _ => settings.hold_of(event.origin().shape),
         };
+        // In the replay of a recording with answers, events wait for them as they did live.
+        let answers = match plan.and_then(|plan| plan.file.as_ref()) {
+            Some(file) if host.file_facts.hold > hold && file.lacks_any(event, &wanted.needed) => {
+                host.file_facts.hold
+            }
+            _ => 0,
+        };
+        let in_case = arrival == Arrival::Turn && hold > settings.hold.max(answers);
+        let hold = hold.max(answers);
         let waits_for = match arrival {
             Arrival::Turn => hold,
             Arrival::Half(_) => hold.max(JOIN_WAIT),
@@ -210,10 +226,10 @@ impl State {
             let mut release = Release { outline, settings: *settings, wanted, found, derivation };
             return release.turn(host, event, plan, is_late, out, ledger);
         }
-        let until = Timestamp::from_filetime(time.filetime().saturating_add(waits_for));
-        let in_case = arrival == Arrival::Turn && waits_for > settings.hold;
+        let later = |by| Timestamp::from_filetime(time.filetime().saturating_add(by));
         let patience = if in_case { Patience::InCase } else { Patience::Needed };
-        let number = merge.push(event, out.vocabulary(), time, (until, patience));
+        let waits = Waits { for_turn: later(hold), until: later(waits_for), patience };
+        let number = merge.push(event, out.vocabulary(), time, waits);
         if let Arrival::Half(process) = arrival {
             host.wait(process, number);
         } else if plan.is_some_and(|plan| plan.role.activity == Activity::ImageLoad)

@@ -29,7 +29,12 @@ impl LiveBatch {
     /// An empty batch of no session, to be filled by hand.
     #[must_use]
     pub fn new(session: u32, trace: Arc<Trace>) -> Self {
-        let buffer = RecordBuffer::new(BufferSize::default());
+        Self::of_size(session, trace, BufferSize::default())
+    }
+    /// The same with room for so much.
+    #[must_use]
+    pub fn of_size(session: u32, trace: Arc<Trace>, size: BufferSize) -> Self {
+        let buffer = RecordBuffer::new(size);
         let filled = Filled { buffer, tally: Tally::default(), home: None };
         Self::of(Arc::new(filled), session, trace, Ledger::default())
     }

@@ -57,6 +57,7 @@ files! {
     "classic.process.txt",
     "classic.registry.txt",
     "classic.system.txt",
+    "etwatch.txt",
     "more.classic.txt",
     "more.dotnet.txt",
 }

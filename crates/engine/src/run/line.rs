@@ -192,6 +192,11 @@ impl<'a> Line<'a> {
                 events.set_time(row, feed.last);
             }
             if let Some(event) = events.get(row) {
+                if let Some(files) = &self.options.files
+                    && let Some(question) = self.ordered.state.question(&event)
+                {
+                    files.ask(&question, event.time());
+                }
                 self.ordered.take(&event);
                 self.ordered.hand_on_if_full()?;
             }
@@ -255,6 +260,7 @@ impl<'a> Line<'a> {
 
     fn finish(self) -> Result<Report, EngineError> {
         let mut report = self.ordered.finish()?;
+        report.files = self.options.files.as_ref().map(|files| files.counts());
         report.inputs.1 = self.feeds.len();
         for feed in self.feeds {
             report.inputs.0 += usize::from(feed.error.is_none());

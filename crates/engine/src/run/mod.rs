@@ -18,9 +18,11 @@
 //! | `pulse` | heartbeats and gaps: what a run tells of itself |
 //! | [`recorder`] | keeps what feeds deliver |
 //! | [`session`] | a session as a feed |
+//! | [`files`] | asks the host about files, and its answers as a feed |
 //! | [`options`] | how a run is run |
 
 pub mod feed;
+pub mod files;
 mod gather;
 mod line;
 pub mod options;
@@ -36,6 +38,7 @@ use crate::options::Observer;
 use crate::report::Report;
 
 pub use feed::{Feed, Next, Recorded};
+pub use files::{FileCounts, FileLookUps, FilePlaces};
 pub use gather::StopFlag;
 pub use options::LiveOptions;
 pub use recorder::Recorder;

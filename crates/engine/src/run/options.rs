@@ -8,6 +8,7 @@ use etwatch_event::clock::{Clock, SystemClock};
 
 use crate::memory::MemoryLimit;
 use crate::options::{Options, StateFile};
+use crate::run::files::FileLookUps;
 
 /// How a run is run.
 #[derive(Clone)]
@@ -35,6 +36,8 @@ pub struct LiveOptions {
     pub gap: Option<Duration>,
     /// What this machine is called in what the run tells of itself.
     pub host: Option<String>,
+    /// Who asks the host about the files of its events; `None` if nobody does.
+    pub files: Option<Arc<FileLookUps>>,
     /// The clock of the machine.
     pub clock: Arc<dyn Clock>,
 }
@@ -62,6 +65,7 @@ impl Default for LiveOptions {
             heartbeat: Some(Self::HEARTBEAT),
             gap: Some(Self::GAP),
             host: None,
+            files: None,
             clock: Arc::new(SystemClock::start()),
         }
     }

@@ -22,6 +22,8 @@ const UNKNOWN: [&str; 2] = ["late", "refused"];
 #[derive(Clone, Debug)]
 pub(crate) struct AnswerFields {
     pub(super) path: FieldId,
+    /// How long events wait for answers.
+    pub(super) hold: FieldId,
     failure: FieldId,
     volume: FieldId,
     file: FieldId,
@@ -41,6 +43,7 @@ impl AnswerFields {
         }
         Self {
             path: table.intern("FileName"),
+            hold: table.intern("Hold"),
             failure: table.intern("Failure"),
             volume: table.intern("Volume"),
             file: table.intern("FileId"),
@@ -129,7 +132,8 @@ impl Answer {
             changed: number(event, fields.changed)?,
         };
         let mut content = Box::new(Content { identity, ..Content::default() });
-        let answered = event.text(fields.answered).unwrap_or_default();
+        let own = |field| event.text(field).filter(|text| !text.is_empty());
+        let answered = own(fields.answered).unwrap_or_default();
         let has_version = answered.split_ascii_whitespace().any(|one| one == VERSION);
         if let Some(hashes) = text(event, fields.fact(FileFact::Hashes), &mut scratch) {
             content.set(FileFact::Hashes, hashes);
@@ -140,8 +144,8 @@ impl Answer {
                 content.set(fact, text);
             }
         }
-        if let Some(status) = event.text(fields.fact(FileFact::SignatureStatus)) {
-            let signer = event.text(fields.fact(FileFact::Signature)).unwrap_or(NONE);
+        if let Some(status) = own(fields.fact(FileFact::SignatureStatus)) {
+            let signer = own(fields.fact(FileFact::Signature)).unwrap_or(NONE);
             content.set(FileFact::Signed, if status == UNSIGNED { "false" } else { "true" });
             content.set(FileFact::Signature, signer);
             content.set(FileFact::SignatureStatus, status);
@@ -150,9 +154,9 @@ impl Answer {
     }
 }
 
-/// The text of a field, which JSON may have as a number.
+/// The text of a field, which JSON may have as a number; records of ETW have an empty one where there is none.
 fn text<'s>(event: &Event<'s>, field: FieldId, scratch: &'s mut String) -> Option<&'s str> {
-    event.get(field).first()?.text(scratch)
+    event.get(field).first()?.text(scratch).filter(|text| !text.is_empty())
 }
 
 /// A hash of a list in Sysmon's form.

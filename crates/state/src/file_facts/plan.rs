@@ -32,6 +32,22 @@ impl NeededFacts {
     }
 }
 
+/// What the host is to be asked because of an event.
+#[derive(Clone, Copy, Debug)]
+pub struct FileQuestion<'e> {
+    /// The path of the file, as the event has it.
+    pub path: &'e str,
+    lacking: FactSet,
+}
+
+impl FileQuestion<'_> {
+    /// The names of the fields that rules ask for and the event lacks.
+    pub fn fields(&self) -> impl Iterator<Item = &'static str> {
+        let lacking = self.lacking;
+        FileFact::ALL.iter().filter(move |fact| lacking.has(**fact)).map(|fact| fact.name())
+    }
+}
+
 /// The field with the path of the file that such events are about.
 fn path_of(activity: Activity) -> Option<&'static str> {
     match activity {
@@ -70,6 +86,36 @@ impl FactPlan {
         let path = vocabulary.fields.id(path)?;
         let numbered = |fact: FileFact| Some((fact, vocabulary.fields.id(fact.name())?));
         Some(Self { path, facts: facts.into_iter().filter_map(numbered).collect() })
+    }
+
+    /// What an event of ETW lacks of what rules ask for.
+    fn lacking(&self, event: &Event<'_>, needed: &NeededFacts) -> FactSet {
+        let needed = needed.of(event.source_set());
+        let mut lacking = FactSet::default();
+        if event.origin().shape == Shape::Etw && !needed.is_empty() {
+            let lacks = |fact: FileFact, field| needed.has(fact) && !event.get(field).is_present();
+            let facts = self.facts.iter().filter(|(fact, field)| lacks(*fact, *field));
+            facts.for_each(|(fact, _)| lacking.add(*fact));
+        }
+        lacking
+    }
+
+    /// Whether an event lacks something that the host may be asked for.
+    pub(crate) fn lacks_any(&self, event: &Event<'_>, needed: &NeededFacts) -> bool {
+        !self.lacking(event, needed).is_empty()
+    }
+
+    /// What the host is to be asked because of an event.
+    pub(crate) fn question<'e>(
+        &self,
+        event: &Event<'e>,
+        needed: &NeededFacts,
+    ) -> Option<FileQuestion<'e>> {
+        let lacking = self.lacking(event, needed);
+        if lacking.is_empty() {
+            return None;
+        }
+        Some(FileQuestion { path: event.text(self.path)?, lacking })
     }
 
     /// Gives an event, most of which is written to `filled`, what it lacks. An event of ETW that lacks after that

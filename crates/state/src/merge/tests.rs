@@ -25,7 +25,10 @@ impl Bench {
         event.push(FieldId::EVENT_ID, Value::Unsigned(id));
         event.finish();
         let event = self.one.get(0).unwrap();
-        self.merge.push(&event, &self.vocabulary, at(time), (at(until), Patience::Needed))
+        self.merge.push(&event, &self.vocabulary, at(time), {
+            let patience = Patience::Needed;
+            Waits { for_turn: at(time), until: at(until), patience }
+        })
     }
     fn gone(&mut self, now: u64) -> Vec<u64> {
         let mut ids = Vec::new();

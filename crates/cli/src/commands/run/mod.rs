@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use etwatch_engine::run::Recorder;
+use etwatch_engine::run::{FileLookUps, FilePlaces, Recorder};
 use etwatch_engine::{Engine, LiveOptions, Report, RuleWatcher, StopFlag, run_live};
 
 use crate::commands::line_flags::LineFlags;
@@ -60,6 +60,18 @@ pub(crate) struct Run {
     #[arg(long, value_name = "MILLISECONDS",
         default_value_t = u64::try_from(LiveOptions::HOLD.as_millis()).unwrap_or(u64::MAX))]
     hold: u64,
+    /// Ask this host for hashes, version information and signatures of files, as far as rules need them: not at
+    /// all, of files on its own drives, or of those on shares as well
+    #[arg(long, value_enum, value_name = "WHERE", default_value_t = FileFacts::Local)]
+    file_facts: FileFacts,
+}
+
+/// The files about which a run asks the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum FileFacts {
+    Off,
+    Local,
+    Shares,
 }
 
 impl Run {
@@ -101,11 +113,14 @@ impl Run {
         let rules = (&engine.current(), paths.as_slice());
         let mut outputs = self.line.outputs(config, &inputs, rules, true).map_err(usage)?;
         let mut planning = None;
-        let mut host = None;
+        let (mut host, mut files) = (None, None);
         let sources = if self.sources.is_this_host() {
             let parts = this_host().map_err(usage)?;
             host = Some(parts.trace.computer.clone()).filter(|name| !name.is_empty());
-            let (sources, first) = self.open_host(parts, config, &engine.current())?;
+            files = self.look_ups(&parts).map_err(|error| (FAILED, error.to_string()))?;
+            let answers = files.as_ref().map(|files| files.feed(parts.trace.clone()));
+            let (mut sources, first) = self.open_host(parts, config, &engine.current())?;
+            sources.add(answers);
             planning = Some(first);
             sources
         } else {
@@ -130,7 +145,7 @@ impl Run {
             &engine,
             feeds,
             &mut outputs.sinks,
-            self.options(config, pace, host),
+            LiveOptions { host, files, ..self.options(config, pace) },
             stop,
             &mut line,
         );
@@ -176,7 +191,20 @@ impl Run {
         Ok((Sources::new(feeds, 1.0, self.record.recorder()?), planning))
     }
 
-    fn options(&self, config: &Config, pace: f64, host: Option<String>) -> LiveOptions {
+    /// Who asks this host about files, if somebody is to.
+    fn look_ups(&self, parts: &HostParts) -> std::io::Result<Option<Arc<FileLookUps>>> {
+        let places = match self.file_facts {
+            FileFacts::Off => return Ok(None),
+            FileFacts::Local => FilePlaces::Local,
+            FileFacts::Shares => FilePlaces::Shares,
+        };
+        let Some(host) = &parts.files else { return Ok(None) };
+        let (host, clock) = (Arc::clone(host), Arc::clone(&parts.clock));
+        let hold = Duration::from_millis(self.hold);
+        FileLookUps::start(host, clock, hold, places).map(|files| Some(Arc::new(files)))
+    }
+
+    fn options(&self, config: &Config, pace: f64) -> LiveOptions {
         let line = self.line.options(config);
         LiveOptions {
             workers: line.workers,
@@ -188,7 +216,6 @@ impl Run {
             hold: Duration::from_millis(self.hold).mul_f64(pace.max(1.0)),
             pace,
             heartbeat: (self.heartbeat > 0).then(|| Duration::from_secs(self.heartbeat)),
-            host,
             ..LiveOptions::default()
         }
     }

@@ -153,6 +153,15 @@ impl Sources {
         };
         Self { feeds, pace, recorder, _flusher: None }
     }
+    /// One feed more, the same way.
+    pub(super) fn add(&mut self, feed: Option<impl Feed + 'static>) {
+        let Some(feed) = feed else { return };
+        let feed: Box<dyn Feed> = Box::new(feed);
+        self.feeds.push(match &self.recorder {
+            Some(recorder) => recorder.record(feed),
+            None => feed,
+        });
+    }
 }
 
 /// Recordings on their way to be feeds.

@@ -27,6 +27,7 @@ use etwatch_capture::etw::EtwApi;
 use etwatch_capture::eventlog::EventLog;
 use etwatch_engine::{Feed, LiveConditions, LivePlan};
 use etwatch_event::Clock;
+use etwatch_host::Host;
 
 use crate::host_sessions::HostSessionError;
 pub(super) use planning::Planning;
@@ -45,6 +46,8 @@ pub(super) struct HostParts {
     pub(super) trace: Trace,
     /// The same, as far as a plan goes by it.
     pub(super) conditions: LiveConditions,
+    /// Who is asked about files; `None` if nobody is.
+    pub(super) files: Option<Arc<dyn Host>>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -59,6 +62,7 @@ impl HostParts {
 
         use etwatch_capture::etw::WindowsEtw;
         use etwatch_event::clock::SystemClock;
+        use etwatch_host::LocalHost;
 
         use crate::{terminal, this_host};
 
@@ -79,7 +83,8 @@ impl HostParts {
         };
         let conditions = conditions.unwrap_or_default();
         let clock = Arc::new(SystemClock::start());
-        Ok(Self { api: Arc::new(WindowsEtw), log, trace, conditions, clock })
+        let (api, files) = (Arc::new(WindowsEtw), Arc::new(LocalHost));
+        Ok(Self { api, log, trace, conditions, files: Some(files), clock })
     }
 
     /// There is none here.

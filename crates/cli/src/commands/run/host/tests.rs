@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etwatch_capture::Limits;
-use etwatch_capture::etl::Trace;
+use etwatch_capture::etl::{Trace, Volume};
 use etwatch_capture::etw::api::SYSTEM_LOGGER_MODE;
 use etwatch_capture::etw::fake::FakeMachine;
 use etwatch_capture::etw::{EtwApi as _, FakeEtw};
@@ -17,7 +17,10 @@ use etwatch_capture::source::Location;
 use etwatch_engine::{LiveConditions, StopFlag};
 use etwatch_event::clock::{Clock as _, SystemClock};
 use etwatch_event::{Guid, RawForm};
+use etwatch_host::Host;
 use serde_json::Value;
+
+mod files;
 
 use super::HostParts;
 use crate::commands::{Command, DONE};
@@ -31,6 +34,8 @@ struct Scene {
     etw: FakeEtw,
     log: FakeEventLog,
     folder: tempfile::TempDir,
+    /// Who is asked about files.
+    files: Option<Arc<dyn Host>>,
 }
 
 impl Scene {
@@ -38,7 +43,7 @@ impl Scene {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("rules")).unwrap();
         let log = FakeEventLog::new(&["Security", "System"]);
-        Self { etw: FakeEtw::new(machine), log, folder }
+        Self { etw: FakeEtw::new(machine), log, folder, files: None }
     }
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -59,9 +64,14 @@ impl Scene {
                 computer: "WS-1.example".to_owned(),
                 os_build: 22_631,
                 pointer_size: 8,
+                volumes: vec![Volume {
+                    device: r"\Device\HarddiskVolume3\".to_owned(),
+                    drive: r"C:\".to_owned(),
+                }],
                 ..Trace::default()
             },
             conditions: LiveConditions { os_build: 22_631, ..LiveConditions::default() },
+            files: self.files.clone(),
             clock: Arc::new(SystemClock::start()),
         }
     }
