@@ -106,7 +106,7 @@ impl RawAnswer {
         let of_version = version.unwrap_or(&none).texts();
         let signer = signature.and_then(|signature| signature.signer.as_deref());
         let status = signature.map(|signature| signature.status.name());
-        let damage = facts.damage.map(|damage| damage.name());
+        let damage = facts.damage.map(crate::pe::PeError::name);
         for text in texts.into_iter().chain(of_version).chain([signer, status, damage]) {
             self.push_text(text.unwrap_or_default(), MOST_TEXT);
         }
