@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release --manifest-path benches/versus/Cargo.toml -- CORPUS [SECTION…]`, where CORPUS holds
 //! `sigma/` (rules) and `evtx/` (recordings). Sections: `load`, `match`, `hits`, `growth`, `program`,
-//! `correlations` (which needs nothing of the corpus); all without any. Whatever is compared runs in turn, pass by pass; the best pass counts.
+//! `correlations` (which needs nothing of the corpus); all without any. Whatever is compared runs in turn, pass by
+//! pass; the best pass counts.
 
 mod cold;
 mod correlations;

@@ -242,7 +242,9 @@ impl World {
         let is_system = session.state.mode & SYSTEM_LOGGER_MODE != 0;
         let passes = session.enabled.get(&header.provider).is_some_and(|enabled| {
             let Masks { any, all, level, .. } = enabled.masks;
-            let keyword = any == 0 || header.keyword & any != 0;
+            // An event without keywords is let through by every mask.
+            let keyword = any == 0 || header.keyword == 0 || header.keyword & any != 0;
+            let all = if header.keyword == 0 { 0 } else { all };
             let level = level == 0 || header.level <= level;
             let id = enabled.ids.is_empty() || enabled.ids.contains(&header.id);
             keyword && header.keyword & all == all && level && id

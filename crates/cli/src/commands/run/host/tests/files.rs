@@ -197,3 +197,39 @@ fn rules_that_are_loaded_again_are_asked_for() {
     watch(&scene, &[], act, || true);
     assert!(host.counts().facts > 0);
 }
+
+const PROCESS_CREATION: &str = "category: process_creation, product: windows";
+
+#[test]
+fn the_start_of_a_process_waits_for_the_facts_of_its_image() {
+    let path = r"C:\ProgramData\ColorSync\DisplayColor.exe";
+    let (scene, _, _) = scene(path, Duration::ZERO);
+    scene.rule("company", PROCESS_CREATION, "Company: Evil");
+    let recordings = scene.path("recordings").display().to_string();
+    let recording = fixture("defense-evasion/injection-after-image-load.etl");
+    let act = || {
+        // Both halves of the start of a process, which happens now.
+        let time = now();
+        for record in recording.records() {
+            let RawHeader { id, opcode, form, .. } = record.header;
+            let is_system = matches!(form, RawForm::Kernel | RawForm::Classic);
+            if (is_system && opcode != 1) || (!is_system && id != 1) {
+                continue;
+            }
+            let mut payload = record.payload.to_vec();
+            if !is_system {
+                // Behind the ids of the process, 4 and 8 bytes: when it was created.
+                payload[12..20].copy_from_slice(&time.filetime().to_le_bytes());
+            }
+            let header = RawHeader { time, ..record.header };
+            let session = if is_system { "etwatch-system" } else { "etwatch-lifecycle" };
+            let extended = record.extended;
+            scene.etw.deliver(session, &RawRecord { header, extended, payload: &payload });
+        }
+    };
+    let summary = watch(&scene, &["--record", &recordings], act, || !written(&scene).is_empty());
+    let live = written(&scene);
+    assert_eq!(titles(&live), ["company"], "{summary:#}");
+    assert_eq!(summary["ledger"]["joined"], 1);
+    assert_eq!(replayed(&scene), live);
+}
