@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etwatch_capture::Limits;
+use etwatch_capture::etl::hooks::PROCESS;
 use etwatch_capture::etl::{Trace, Volume};
 use etwatch_capture::etw::api::SYSTEM_LOGGER_MODE;
 use etwatch_capture::etw::fake::FakeMachine;
@@ -16,7 +17,7 @@ use etwatch_capture::sim::Recording;
 use etwatch_capture::source::Location;
 use etwatch_engine::{LiveConditions, StopFlag};
 use etwatch_event::clock::{Clock as _, SystemClock};
-use etwatch_event::{Guid, RawForm};
+use etwatch_event::{Guid, RawForm, RawHeader, RawRecord, Timestamp};
 use etwatch_host::Host;
 use serde_json::Value;
 
@@ -277,4 +278,55 @@ fn what_is_recorded_of_a_host_names_it() {
         }
     }
     assert!(!names.is_empty() && names.iter().all(|name| name == "WS-1.example"), "{names:?}");
+}
+
+/// The public yardstick of agents: starts that come faster than anything else does, each process gone at once.
+#[test]
+fn a_burst_of_short_lived_processes_loses_no_start_and_no_command_line() {
+    const PROCESSES: u32 = 4_000;
+    let scene = Scene::new(registered());
+    scene.rule(
+        "burst",
+        "category: process_creation, product: windows",
+        "CommandLine|contains: burst-",
+    );
+    let recording = fixture("defense-evasion/injection-after-image-load.etl");
+    let is_start =
+        |record: &RawRecord<'_>| record.header.provider == PROCESS && record.header.opcode == 1;
+    let start = recording.records().find(is_start).unwrap();
+    // The name of the image, of which the kernel keeps 14 letters, is in front of the command line; both end with a NUL.
+    let name = start.payload.windows(2).position(|bytes| bytes == b".e").unwrap();
+    let name = name + start.payload[name..].iter().position(|byte| *byte == 0).unwrap() + 1;
+    let line = start.payload[name..].chunks_exact(2).position(|unit| unit == [0, 0]).unwrap();
+    let (head, rest) = (&start.payload[..name], &start.payload[name + 2 * line..]);
+    let stop = StopFlag::default();
+    std::thread::scope(|scope| {
+        let _ending = Ending(&stop);
+        let run = scope.spawn(|| scene.run(&stop, &[]));
+        wait_until("sessions", || scene.sessions().len() == 2);
+        let begin = SystemClock::start().now().filetime();
+        for number in 0..PROCESSES {
+            let line = format!("a.exe burst-{number:04}.");
+            let line: Vec<u8> = line.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            let mut payload = [head, &line, rest].concat();
+            // Its id, behind the key of 8 bytes.
+            payload[8..12].copy_from_slice(&(100_000 + 4 * number).to_le_bytes());
+            // 2,000 a second; each lives for 100 µs.
+            for (opcode, after) in [(1, 0), (2, 1_000)] {
+                let time = Timestamp::from_filetime(begin + u64::from(number) * 5_000 + after);
+                let header = RawHeader { opcode, time, ..start.header };
+                let record = RawRecord { header, extended: &[], payload: &payload };
+                scene.etw.deliver("etwatch-system", &record);
+            }
+        }
+        let count = || scene.written("rule").len() >= PROCESSES as usize;
+        wait_until("an alert for each", count);
+        stop.stop();
+        assert_eq!(run.join().unwrap().unwrap(), DONE);
+    });
+    let text = fs::read_to_string(scene.path("alerts.jsonl")).unwrap();
+    for number in 0..PROCESSES {
+        assert!(text.contains(&format!("burst-{number:04}.")), "{number}");
+    }
+    assert_eq!(scene.written("rule").len(), PROCESSES as usize);
 }
